@@ -1,0 +1,47 @@
+"""Networks. Every network here maps (R, b, ...) inputs to (R, b, classes) logits for R replicas."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from mixup_repro.architectures.lenet import LeNet
+from mixup_repro.architectures.mlp import mlp_layers
+from mixup_repro.architectures.replicas import Single, Stack
+from mixup_repro.architectures.resnet import resnet18, resnet34
+from mixup_repro.config import ArchitectureConfig
+from mixup_repro.errors import InputError
+from mixup_repro.plan import stream
+
+__all__ = ["STACKABLE", "Single", "Stack", "build"]
+
+STACKABLE = ("linear", "mlp")
+NETWORKS = {"lenet": LeNet, "resnet18": resnet18, "resnet34": resnet34}
+
+
+def build(
+    config: ArchitectureConfig, input_shape: tuple[int, ...], classes: int, seeds: list[int]
+) -> Single | Stack:
+    """One replica for each seed, initialised as PyTorch would from that seed, on the CPU.
+
+    Raises:
+        InputError: unknown name, or inputs the network cannot take.
+    """
+    if config.name not in (*STACKABLE, *NETWORKS):
+        known = ", ".join((*STACKABLE, *NETWORKS))
+        raise InputError(f"architecture.name={config.name}: choose one of {known}")
+    if config.name in NETWORKS:
+        (seed,) = seeds
+        return Single(_seeded(seed, lambda: NETWORKS[config.name](input_shape, classes)))
+    hidden = config.hidden or [] if config.name == "mlp" else []
+    if config.name == "mlp" and not hidden:
+        raise InputError("architecture.hidden: an mlp needs the widths of its hidden layers")
+    return Stack([_seeded(seed, lambda: mlp_layers(input_shape, hidden, classes)) for seed in seeds])
+
+
+def _seeded(seed: int, make):
+    """Run `make` with PyTorch's global generator seeded, and leave that generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(stream(seed, "init").integers(2**62)))
+        network: nn.Module = make()
+    return network

@@ -1,0 +1,244 @@
+"""The schema of a job, its checks, and the runs a job stands for.
+
+A job is one composed Hydra config. `seeds` and `method.alpha` may be lists; the job's runs are
+their product (`expand`), and each run has a config of its own with one seed and one alpha.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Optional
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from mixup_repro.errors import InputError
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SCALES = ("paper", "short", "smoke")
+MIXING = ("mixup", "cutmix")  # methods with partners and an alpha
+
+
+@dataclass
+class DatasetConfig:
+    name: str = "???"
+    root: Optional[str] = None  # where the files lie; not part of a run's identity
+    label: Optional[str] = None  # image_folder: its name in results (default: the folder's name)
+    points: Optional[int] = None  # alternating_line: m of X_m^k
+    classes: Optional[int] = None  # alternating_line: k of X_m^k
+    mean: Optional[list[float]] = None  # per channel, pixels in [0, 1]; null: of the training set
+    std: Optional[list[float]] = None
+
+
+@dataclass
+class ArchitectureConfig:
+    name: str = "???"
+    hidden: Optional[list[int]] = None  # mlp: widths of the hidden layers
+
+
+@dataclass
+class MethodConfig:
+    name: str = "???"
+    alpha: Any = None  # lambda ~ Beta(alpha, alpha); a number or a list
+    lam_per: Optional[str] = None  # example | batch
+    pairing: Optional[str] = None  # permutation | reversal | uniform
+    pairing_group: Optional[int] = None  # partners come from groups of this many; null: the batch
+    epsilon: Optional[float] = None  # label_smoothing: weight of the uniform distribution
+
+
+@dataclass
+class RecipeConfig:
+    optimizer: str = "???"  # sgd | adam
+    lr: float = 0.1
+    momentum: Optional[float] = None
+    nesterov: Optional[bool] = None
+    weight_decay: Optional[float] = None
+    batch_size: Optional[int] = None  # null: full batch
+    epochs: int = 1
+    decay_at: Optional[list[float]] = None  # fractions of `epochs` at which lr is multiplied ...
+    decay_by: Optional[float] = None  # ... by this
+    crop_padding: Optional[int] = None  # random crop after zero-padding by this many pixels
+    flip: Optional[bool] = None  # random horizontal flip
+    evaluate_every: int = 1  # epochs between two points of the test curves
+    evaluate_train: bool = False  # also measure loss and accuracy on the clean training set
+
+
+@dataclass
+class EvaluationConfig:
+    alphas: Any = None  # rescaled prediction at these (number or list), besides the run's own
+
+
+@dataclass
+class HardwareConfig:
+    device: str = "auto"  # auto | cpu | cuda
+    threads: Optional[int] = None  # CPU threads of PyTorch; null: its own choice
+    checkpoint_seconds: float = 1.0  # at most one checkpoint in this time
+
+
+@dataclass
+class WandbConfig:
+    mode: str = "disabled"  # disabled | offline | online
+    project: str = "mixup_repro"
+
+
+@dataclass
+class Config:
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    architecture: ArchitectureConfig = field(default_factory=ArchitectureConfig)
+    method: MethodConfig = field(default_factory=MethodConfig)
+    recipe: RecipeConfig = field(default_factory=RecipeConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    hardware: HardwareConfig = field(default_factory=HardwareConfig)
+    wandb: WandbConfig = field(default_factory=WandbConfig)
+    seeds: Any = 1  # a number n (seeds 0..n-1) or a list
+    scale: Optional[str] = None  # paper | short | smoke; set by experiments
+    paper: Optional[str] = None
+    item: Optional[str] = None
+    data_root: str = "data"
+    runs_dir: str = "runs"
+
+
+# What a run computes: these groups, and nothing else, make its identity.
+SCIENCE = ("dataset", "architecture", "method", "recipe")
+NOT_SCIENCE = {"dataset": ("root",), "recipe": ("evaluate_every", "evaluate_train")}
+
+
+def register() -> None:
+    """Make the schema known to Hydra, with the two resolvers that config files use."""
+    ConfigStore.instance().store(name="schema", node=Config)
+    OmegaConf.register_new_resolver("checkout", lambda name: str(CHECKOUT / name), replace=True)
+    OmegaConf.register_new_resolver("tier", _tier, replace=True)
+
+
+def _tier(paper: Any, short: Any, smoke: Any, *, _root_: DictConfig) -> Any:
+    scale = _root_.get("scale")
+    if scale not in SCALES:
+        raise InputError(f"scale={scale}: an experiment needs one of {', '.join(SCALES)}")
+    return {"paper": paper, "short": short, "smoke": smoke}[scale]
+
+
+def resolve(cfg: DictConfig) -> Config:
+    """Resolve, type and check a composed config.
+
+    Raises:
+        InputError: a field is out of range or two fields contradict each other.
+    """
+    job: Config = OmegaConf.to_object(cfg)
+    if job.dataset.name == "image_folder" and not job.dataset.label and job.dataset.root:
+        job.dataset.label = Path(job.dataset.root).name
+    if job.evaluation.alphas is not None:
+        job.evaluation.alphas = number_list(job.evaluation.alphas, "evaluation.alphas")
+    check(job)
+    return job
+
+
+def number_list(value: Any, name: str) -> list[float]:
+    """`value` as a list of finite floats; a single number becomes a list of one."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    try:
+        numbers = [float(v) for v in values if not isinstance(v, bool)]
+    except (TypeError, ValueError):
+        numbers = []
+    if not numbers or len(numbers) != len(values) or not all(map(math.isfinite, numbers)):
+        raise InputError(f"{name}={value}: give a number or a list of numbers, such as [0.5, 1]")
+    return numbers
+
+
+def seed_list(seeds: Any) -> list[int]:
+    """The seeds of a job: n means 0..n-1, a list means itself."""
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if seeds < 1:
+            raise InputError(f"seeds={seeds}: must be at least 1, or a list such as [0, 3]")
+        return list(range(seeds))
+    if isinstance(seeds, list) and seeds:
+        if all(type(s) is int and s >= 0 for s in seeds) and len(set(seeds)) == len(seeds):
+            return seeds
+    raise InputError(f"seeds={seeds}: give a number of seeds, or a list of distinct seeds >= 0")
+
+
+def _need(ok: bool, message: str) -> None:
+    if not ok:
+        raise InputError(message)
+
+
+def _choice(value: Any, choices: tuple[str, ...], name: str) -> None:
+    _need(value in choices, f"{name}={value}: choose one of {', '.join(choices)}")
+
+
+def check(job: Config) -> None:
+    """Raise InputError, saying what to do, where the job cannot run as asked."""
+    seed_list(job.seeds)
+    if job.scale is not None:
+        _choice(job.scale, SCALES, "scale")
+    method, recipe = job.method, job.recipe
+    if method.name in MIXING:
+        for alpha in number_list(method.alpha, "method.alpha"):
+            _need(
+                alpha > 0, f"method.alpha={alpha:g}: must be > 0; without mixing use method=erm"
+            )
+        _choice(method.lam_per, ("example", "batch"), "method.lam_per")
+        _choice(method.pairing, ("permutation", "reversal", "uniform"), "method.pairing")
+        group = method.pairing_group
+        if group is not None:
+            batch = recipe.batch_size or 0
+            _need(
+                group >= 1 and batch % group == 0,
+                f"method.pairing_group={group}: must divide recipe.batch_size={batch}",
+            )
+    if method.name == "label_smoothing":
+        _need(
+            method.epsilon is not None and 0 < method.epsilon < 1,
+            f"method.epsilon={method.epsilon}: must lie in (0, 1)",
+        )
+    _choice(recipe.optimizer, ("sgd", "adam"), "recipe.optimizer")
+    _need(recipe.lr > 0, f"recipe.lr={recipe.lr}: must be > 0")
+    _need(recipe.epochs >= 1, f"recipe.epochs={recipe.epochs}: must be at least 1")
+    _need(
+        recipe.batch_size is None or recipe.batch_size >= 1,
+        f"recipe.batch_size={recipe.batch_size}: must be at least 1, or null for the full batch",
+    )
+    _need(recipe.evaluate_every >= 1, "recipe.evaluate_every: must be at least 1")
+    _need(
+        all(0 < f < 1 for f in recipe.decay_at or ()),
+        f"recipe.decay_at={recipe.decay_at}: fractions of the epochs, between 0 and 1",
+    )
+    for alpha in job.evaluation.alphas or ():
+        _need(alpha > 0, f"evaluation.alphas: {alpha:g} must be > 0")
+    _choice(job.wandb.mode, ("disabled", "offline", "online"), "wandb.mode")
+    if job.wandb.mode == "online" and not os.environ.get("WANDB_API_KEY"):
+        raise InputError("wandb.mode=online: set WANDB_API_KEY, or use wandb.mode=offline")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: a config whose `seeds` is one number and whose alpha is one number."""
+
+    config: Config
+    seed: int
+
+    @property
+    def alpha(self) -> float | None:
+        return self.config.method.alpha
+
+
+def expand(job: Config) -> list[Run]:
+    """The runs of a job, alpha by alpha.
+
+    A method that does not mix has neither alpha nor pairing: its cells of a grid are one run.
+    """
+    method = job.method
+    if method.name in MIXING:
+        alphas = number_list(method.alpha, "method.alpha")
+        methods = [replace(method, alpha=alpha) for alpha in alphas]
+    else:
+        methods = [MethodConfig(name=method.name, epsilon=method.epsilon)]
+    seeds = seed_list(job.seeds)
+    return [
+        Run(replace(deepcopy(job), method=method, seeds=None), seed)
+        for method in methods
+        for seed in seeds
+    ]

@@ -1,0 +1,9 @@
+"""Errors that are the user's to fix: shown as one line, without a traceback."""
+
+
+class InputError(ValueError):
+    """Bad input, found before any work started. Commands exit with code 2."""
+
+
+class RunFailed(RuntimeError):
+    """A run that started and could not finish; its message is kept in the run's folder."""

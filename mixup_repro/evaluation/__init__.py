@@ -1,0 +1,1 @@
+"""Metrics of predictions, and the evaluations a finished run is put through."""

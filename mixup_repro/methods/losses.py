@@ -1,0 +1,91 @@
+"""ERM, mixup, CutMix and label smoothing.
+
+Shapes: R replicas, b examples, c classes; inputs (R, b, ...), targets (R, b, c), lam (R, b).
+"""
+
+from __future__ import annotations
+
+from typing import Callable, NamedTuple
+
+import torch
+from torch import Tensor
+
+from mixup_repro.config import MethodConfig
+from mixup_repro.data.batches import Batch
+
+Network = Callable[[Tensor], Tensor]
+
+
+class Outcome(NamedTuple):
+    """loss (R, b) of each example, the logits (R, b, c) and the targets (R, b, c) behind it."""
+
+    loss: Tensor
+    logits: Tensor
+    targets: Tensor
+
+
+def cross_entropy(targets: Tensor, logits: Tensor) -> Tensor:
+    """l^CE(y, u) = log sum_i exp(u_i) - y.u for targets that sum to 1 (Carratino et al., eq. 3)."""
+    logits = logits.float()
+    return logits.logsumexp(-1) - (targets * logits).sum(-1)
+
+
+def _outcome(network: Network, inputs: Tensor, targets: Tensor) -> Outcome:
+    logits = network(inputs)
+    return Outcome(cross_entropy(targets, logits), logits, targets)
+
+
+def _like(lam: Tensor, x: Tensor) -> Tensor:
+    """lam (R, b) shaped so that it multiplies x (R, b, ...)."""
+    return lam.reshape(*lam.shape, *(1,) * (x.ndim - 2))
+
+
+def convex(x: Tensor, partner: Tensor, lam: Tensor) -> Tensor:
+    """lam x + (1 - lam) partner, for each example."""
+    return torch.lerp(partner, x, _like(lam, x))
+
+
+def erm(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
+    """Empirical risk minimisation (Carratino et al., eq. 2)."""
+    return _outcome(network, batch.x, batch.y)
+
+
+def mixup(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
+    """Mixup (Carratino et al., eq. 4; Zhang et al., 2018): inputs and labels mixed alike."""
+    inputs = convex(batch.x, batch.x_partner, batch.lam)
+    return _outcome(network, inputs, convex(batch.y, batch.y_partner, batch.lam))
+
+
+def cutmix(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
+    """CutMix (Yun et al., 2019): a box of the partner's pixels, labels mixed by its true area."""
+    height, width = batch.x.shape[-2:]
+    inside = cutmix_box(batch.box, batch.lam, height, width)
+    inputs = torch.where(inside.unsqueeze(2), batch.x_partner, batch.x)
+    lam = 1 - inside.float().mean((-2, -1))
+    return _outcome(network, inputs, convex(batch.y, batch.y_partner, lam))
+
+
+def cutmix_box(centre: Tensor, lam: Tensor, height: int, width: int) -> Tensor:
+    """(R, b, H, W) true inside the box: sides sqrt(1 - lam) of the picture's, cut at its edges.
+
+    `centre` (R, b, 2) holds fractions of height and width; pixel coordinates are whole numbers,
+    as in the authors' code.
+    """
+    masks = []
+    for axis, size in enumerate((height, width)):
+        middle = (centre[..., axis] * size).floor()
+        half = (size * (1 - lam).sqrt()).floor().div(2, rounding_mode="floor")
+        pixel = torch.arange(size, device=lam.device)
+        low, high = (middle - half).unsqueeze(-1), (middle + half).unsqueeze(-1)
+        masks.append((pixel >= low) & (pixel < high))
+    return masks[0].unsqueeze(-1) & masks[1].unsqueeze(-2)
+
+
+def label_smoothing(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
+    """Label smoothing (Szegedy et al., 2016): (1 - epsilon) y + epsilon / c."""
+    classes = batch.y.shape[-1]
+    targets = (1 - config.epsilon) * batch.y + config.epsilon / classes
+    return _outcome(network, batch.x, targets)
+
+
+METHODS = {"erm": erm, "mixup": mixup, "cutmix": cutmix, "label_smoothing": label_smoothing}

@@ -1,0 +1,153 @@
+"""The plan of an epoch: everything random about it, as a pure function of (seed, epoch).
+
+Order of the examples, partner and lambda of each, crop offset and flip are drawn up front by
+NumPy generators on named streams, so a run gets the same batches on any device, alone or among
+stacked replicas, on one rank or on many, and a resumed run needs no generator state. ERM and every
+alpha share order and augmentation for a given seed, which makes comparisons between them paired.
+
+Lambda comes from NumPy, not from `torch.distributions.Beta`, which at alpha = 1e-3 returns
+exactly 0.5 for a quarter of the draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, Callable, Optional
+
+import numpy as np
+
+STREAMS = ("init", "order", "partner", "lam", "crop", "flip", "box")  # append only
+
+
+def stream(seed: int, purpose: str, block: int = 0) -> np.random.Generator:
+    """The generator of one purpose, for one seed and block of epochs."""
+    key = (STREAMS.index(purpose), block)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+@dataclass(frozen=True)
+class PlanSpec:
+    """What a plan depends on besides seed and epoch. `batch_size` is at most `n`."""
+
+    n: int
+    batch_size: int
+    pairing: Optional[str] = None  # permutation | reversal | uniform; None: no partners
+    pairing_group: Optional[int] = None
+    alpha: Optional[float] = None
+    lam_per: str = "example"
+    crop_padding: int = 0
+    flip: bool = False
+    box: bool = False  # CutMix: a box centre for each example
+
+    @property
+    def block(self) -> int:
+        """Epochs drawn at once: many for tiny data sets, where a draw costs more than a step."""
+        return max(1, 4096 // self.n)
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """Arrays over the n positions of an epoch (last axes named), NumPy or torch.
+
+    order    (..., n)     data set index at each position
+    partner  (..., n)     position of each example's partner (its data: order[partner])
+    lam      (..., n)     weight of the example itself; 1 - lam is its partner's
+    offset   (..., n, 2)  top-left corner of the crop in the padded image
+    flip     (..., n)     mirrored left to right
+    box      (..., n, 2)  CutMix box centre, as fractions of height and width
+    """
+
+    order: Any
+    partner: Any = None
+    lam: Any = None
+    offset: Any = None
+    flip: Any = None
+    box: Any = None
+
+    def map(self, function: Callable[[Any], Any]) -> EpochPlan:
+        """The plan with `function` applied to every array it has."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return EpochPlan(**{k: None if v is None else function(v) for k, v in values.items()})
+
+    @staticmethod
+    def stack(plans: list[EpochPlan], axis: int = 0) -> EpochPlan:
+        """Plans of several replicas as one, with a new axis for the replicas."""
+        columns = {f.name: [getattr(p, f.name) for p in plans] for f in fields(EpochPlan)}
+        return EpochPlan(
+            **{k: None if v[0] is None else np.stack(v, axis) for k, v in columns.items()}
+        )
+
+
+def draw(spec: PlanSpec, seed: int, epoch: int) -> EpochPlan:
+    """The plan of one epoch, arrays of shape (n,) or (n, 2)."""
+    block, row = divmod(epoch, spec.block)
+    return draw_block(spec, seed, block).map(lambda a: a[row])
+
+
+def draw_block(spec: PlanSpec, seed: int, block: int) -> EpochPlan:
+    """The plans of epochs block * spec.block, ...: arrays with a leading axis of spec.block."""
+    shape = (spec.block, spec.n)
+    order = stream(seed, "order", block).permuted(
+        np.broadcast_to(np.arange(spec.n), shape), axis=1
+    )
+    offset = flip = partner = lam = box = None
+    if spec.crop_padding:
+        crop = stream(seed, "crop", block)
+        offset = crop.integers(2 * spec.crop_padding + 1, size=(*shape, 2))
+    if spec.flip:
+        flip = stream(seed, "flip", block).random(shape) < 0.5
+    if spec.pairing:
+        partner = _partners(spec, stream(seed, "partner", block))
+        lam = _lambdas(spec, stream(seed, "lam", block))
+    if spec.box:
+        box = stream(seed, "box", block).random((*shape, 2), dtype=np.float32)
+    return EpochPlan(order, partner, lam, offset, flip, box)
+
+
+@lru_cache(maxsize=8)
+def _groups(spec: PlanSpec) -> np.ndarray:
+    """(n,) the pairing group of each position; groups never cross a batch."""
+    position = np.arange(spec.n)
+    group = spec.pairing_group or spec.batch_size
+    per_batch = -(-spec.batch_size // group)
+    batch, inside = np.divmod(position, spec.batch_size)
+    return batch * per_batch + inside // group
+
+
+def _partners(spec: PlanSpec, rng: np.random.Generator) -> np.ndarray:
+    shape = (spec.block, spec.n)
+    if spec.pairing == "uniform":  # over the whole data set, itself included
+        return rng.integers(spec.n, size=shape)
+    group = _groups(spec)
+    if spec.pairing == "reversal":
+        first, last = _group_ends(group)
+        return np.broadcast_to(first + last - np.arange(spec.n), shape).copy()
+    # Sorting random keys inside each group permutes every group of every epoch at once.
+    return np.argsort(group + rng.random(shape), axis=1)
+
+
+def _group_ends(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first = np.searchsorted(group, group, side="left")
+    return first, np.searchsorted(group, group, side="right") - 1
+
+
+def _lambdas(spec: PlanSpec, rng: np.random.Generator) -> np.ndarray:
+    shape = (spec.block, spec.n)
+    if spec.lam_per == "batch":
+        batch = np.arange(spec.n) // spec.batch_size
+        lam = rng.beta(spec.alpha, spec.alpha, (spec.block, batch[-1] + 1))[:, batch]
+    else:
+        lam = rng.beta(spec.alpha, spec.alpha, shape)
+    return lam.astype(np.float32)
+
+
+def rank_slice(start: int, stop: int, rank: int, world: int, group: int = 1) -> slice:
+    """The positions of batch [start, stop) that one of `world` ranks trains on.
+
+    Every rank gets whole pairing groups, in order, as evenly as they go; the slices of all ranks
+    join up to the batch, so the global batch does not depend on the number of ranks.
+    """
+    groups = -(-(stop - start) // group)
+    low, high = (start + group * (groups * r // world) for r in (rank, rank + 1))
+    return slice(min(low, stop), min(high, stop))

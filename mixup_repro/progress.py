@@ -1,0 +1,60 @@
+"""What a person sees while jobs run: one live line a run or stack, then a table."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+QUIET_SECONDS = 60  # without a terminal, a line this often
+
+
+class Progress:
+    """Live lines on a terminal; plain lines, now and then, where there is none."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+
+    def say(self, message: str) -> None:
+        self.console.print(message, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def task(self, name: str, epochs: int, start: int) -> Iterator[Callable]:
+        """A line for one run or stack; yields update(epochs_done, rows)."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+        )
+        live = self.console.is_terminal
+        began = said = time.monotonic()
+        note = ""
+        with Bars(*columns, console=self.console, disable=not live, transient=True) as bars:
+            line = bars.add_task(name, total=epochs, completed=start, note="")
+
+            def update(done: int, rows: list[dict]) -> None:
+                nonlocal note, said
+                if rows:
+                    accuracy = sum(row["test_accuracy"] for row in rows) / len(rows)
+                    loss = sum(row["mixed_loss"] for row in rows) / len(rows)
+                    note = f"loss {loss:.4f}, test accuracy {accuracy:.2%}"
+                bars.update(line, completed=done, note=note)
+                if not live and time.monotonic() - said > QUIET_SECONDS:
+                    said = time.monotonic()
+                    self.say(f"{name}: epoch {done}/{epochs}, {note}")
+
+            yield update
+        self.say(f"{name}: {epochs - start} epochs in {time.monotonic() - began:.1f} s, {note}")
+
+    def table(self, title: str, header: list[str], rows: list[list[str]]) -> None:
+        table = Table(*header, title=title, title_justify="left")
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table)

@@ -1,0 +1,158 @@
+"""Runs on disk: ids, folders, states, records.
+
+A run lives in `<runs_dir>/<label>-<hash8>/seed<k>/`, where the hash covers every non-null field
+that says what is computed, and nothing else. Its state is a fact of the file system:
+
+    done         record.json is there (written last, atomically)
+    running      another process holds the lock
+    failed       failed.json is there
+    interrupted  a checkpoint is there
+    absent       none of these
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Iterator
+
+from filelock import FileLock, Timeout
+
+from mixup_repro.config import NOT_SCIENCE, SCIENCE, Config, Run
+from mixup_repro.errors import InputError
+
+
+def science(config: Config) -> dict:
+    """The non-null fields that a run's identity is made of."""
+    fields: dict[str, Any] = {}
+    for group in SCIENCE:
+        values = asdict(getattr(config, group))
+        skip = NOT_SCIENCE.get(group, ())
+        fields[group] = {k: v for k, v in values.items() if v is not None and k not in skip}
+    if config.scale:
+        fields["scale"] = config.scale
+    return fields
+
+
+def run_id(config: Config) -> str:
+    """`<dataset>-<architecture>-<method>[-a<alpha>]-<hash8>`; the seed is not part of it."""
+    # repr of a float is exact and short; 1 and 1.0 must not differ, so numbers become floats.
+    text = json.dumps(_floats(science(config)), sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    parts = [dataset_label(config), config.architecture.name, config.method.name]
+    if config.method.alpha is not None:
+        parts.append(f"a{config.method.alpha:g}")
+    return "-".join([*parts, digest])
+
+
+def _floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _floats(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_floats(v) for v in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def dataset_label(config: Config) -> str:
+    """The data set's name in results, safe as a folder's name."""
+    data = config.dataset
+    label = data.label or data.name
+    if data.name == "alternating_line":
+        label = f"x_{data.points}^{data.classes}"
+    return re.sub(r"[^A-Za-z0-9_.^-]", "_", label)
+
+
+class RunFolder:
+    """The folder of one run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.id = run_id(run.config)
+        self.path = Path(run.config.runs_dir) / self.id / f"seed{run.seed}"
+
+    def __str__(self) -> str:
+        return f"{self.id}/seed{self.run.seed}"
+
+    @property
+    def record_path(self) -> Path:
+        return self.path / "record.json"
+
+    @property
+    def weights_path(self) -> Path:
+        return self.path / "weights.pt"
+
+    @property
+    def failed_path(self) -> Path:
+        return self.path / "failed.json"
+
+    def state(self) -> str:
+        if self.record_path.exists():
+            return "done"
+        if self.path.exists() and self._held():
+            return "running"
+        if self.failed_path.exists():
+            return "failed"
+        return "interrupted" if any(self.path.glob("epoch*.pt")) else "absent"
+
+    def lock(self) -> FileLock:
+        """The lock a process holds while it works on this run; freed when the process dies."""
+        return FileLock(self.path / "lock")
+
+    def _held(self) -> bool:
+        if not (self.path / "lock").exists():
+            return False
+        try:
+            with self.lock().acquire(blocking=False):
+                return False
+        except Timeout:
+            return True
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe = self.path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            root = self.run.config.runs_dir
+            raise InputError(
+                f"runs_dir={root}: cannot be written ({error.strerror}); choose another with "
+                f"runs_dir=<folder>"
+            ) from error
+
+    def read_record(self) -> dict:
+        return json.loads(self.record_path.read_text())
+
+    def write_record(self, record: dict) -> None:
+        self.failed_path.unlink(missing_ok=True)
+        write_json(self.record_path, record)
+        for path in self.path.glob("epoch*.pt"):
+            path.unlink()
+
+    def write_failure(self, failure: dict) -> None:
+        write_json(self.failed_path, failure)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write atomically: the file is either the old one or the whole new one."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(partial, "w") as file:
+        json.dump(value, file, indent=1, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def finished_records(runs_dir: Path) -> Iterator[dict]:
+    """The records of all finished runs below `runs_dir`, in a fixed order."""
+    for path in sorted(runs_dir.glob("*/seed*/record.json")):
+        yield json.loads(path.read_text())

@@ -1,0 +1,1 @@
+"""The papers' theory as pure functions: no config, no files."""

@@ -1,0 +1,1 @@
+"""Training: one loop, replicas inside it, checkpoints beside it."""

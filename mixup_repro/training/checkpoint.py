@@ -1,0 +1,58 @@
+"""Checkpoints: `epoch<k>.pt` in the run's folder, the newest two kept, written then renamed.
+
+Each run has files of its own, also when it was trained in a stack. Two generations are kept for
+two reasons: a damaged file leaves the one before it, and a stack killed between two of its members'
+files still has an epoch that all members share.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+from pathlib import Path
+from typing import Callable
+
+import torch
+
+GENERATIONS = 2
+
+
+def save(folder: Path, epoch: int, state: dict) -> None:
+    """Write the state after `epoch` epochs: tensors, numbers, strings, lists and dicts only."""
+    path = folder / f"epoch{epoch:06d}.pt"
+    partial = folder / f".{path.name}.{os.getpid()}"
+    torch.save(state, partial)
+    os.replace(partial, path)
+    for old in sorted(folder.glob("epoch*.pt"))[:-GENERATIONS]:
+        old.unlink()
+
+
+def load_all(folder: Path, warn: Callable[[str], None]) -> dict[int, dict]:
+    """The readable checkpoints of a run by epoch; a damaged one is named, and passed over."""
+    states = {}
+    for path in sorted(folder.glob("epoch*.pt")):
+        epoch = int(re.findall(r"\d+", path.name)[0])
+        try:
+            states[epoch] = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError):
+            warn(f"{path} is damaged; going on without it")
+    return states
+
+
+def resume_points(available: list[dict[int, dict]]) -> list[tuple[int, list[int]]]:
+    """(epoch, members) for each group of runs that can go on together from one epoch.
+
+    `available` lists each run's checkpoints. Runs without any start at epoch 0. The others go on
+    from the newest epoch they all have; where there is none, each from its own newest.
+    """
+    fresh = [i for i, states in enumerate(available) if not states]
+    started = [i for i, states in enumerate(available) if states]
+    groups = [(0, fresh)] if fresh else []
+    shared = set.intersection(*(set(available[i]) for i in started)) if started else set()
+    if shared:
+        return [*groups, (max(shared), started)]
+    newest = {i: max(available[i]) for i in started}
+    for epoch in sorted(set(newest.values())):
+        groups.append((epoch, [i for i in started if newest[i] == epoch]))
+    return groups

@@ -1,0 +1,309 @@
+"""A job: find what is missing of its runs, train it, and leave a record of each."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Optional
+
+import numpy as np
+import torch
+from filelock import Timeout
+
+import mixup_repro
+from mixup_repro import architectures
+from mixup_repro.config import CHECKOUT, Config, expand
+from mixup_repro.data import Dataset, load
+from mixup_repro.data.batches import Batches
+from mixup_repro.errors import InputError
+from mixup_repro.evaluation.predictor import evaluate, predict
+from mixup_repro.progress import Progress
+from mixup_repro.runs import RunFolder
+from mixup_repro.tracking import Mirror
+from mixup_repro.training import checkpoint
+from mixup_repro.training.learner import Learner, load_weights
+from mixup_repro.training.loop import Plans, fit
+
+LOGITS_CLASSES = 100  # test logits are kept up to this many classes
+PREDICTION_EXAMPLES = 100  # probabilities go into the record up to this many test examples
+CHECKPOINT_SHARE = 20  # training between two checkpoints takes at least this many times a write
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one run: done, present (finished before), running (elsewhere) or failed."""
+
+    folder: RunFolder
+    outcome: str
+    reason: str = ""
+    record: Optional[dict] = None
+
+
+def device_of(config: Config) -> torch.device:
+    """The device that hardware.device names; auto is a GPU where there is one.
+
+    Raises:
+        InputError: a device that is not there.
+    """
+    name = config.hardware.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"hardware.device={name}: choose auto, cpu or cuda") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"hardware.device={name}: found {torch.cuda.device_count()} GPUs here; "
+            f"use hardware.device=cpu"
+        )
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"hardware.device={name}: choose auto, cpu or cuda")
+    return device
+
+
+def run_job(job: Config, progress: Progress) -> list[Result]:
+    """Train the runs of a job that are not finished; returns what became of each.
+
+    Raises:
+        InputError: the job cannot run as asked. Nothing was trained.
+    """
+    device = device_of(job)
+    if job.hardware.threads:
+        torch.set_num_threads(job.hardware.threads)
+    dataset = load(job.dataset)
+    folders = [RunFolder(run) for run in expand(job)]
+    for folder in folders:
+        folder.create()
+    sample = folders[0].run
+    architectures.build(  # a network that does not fit the data is found before any work
+        job.architecture, dataset.input_shape, dataset.classes, [sample.seed]
+    )
+    stackable = job.architecture.name in architectures.STACKABLE
+    groups = [folders] if stackable else [[folder] for folder in folders]
+    results: list[Result] = []
+    for group in groups:
+        results += _run_group(group, dataset, device, progress)
+    return results
+
+
+def _run_group(
+    group: list[RunFolder], dataset: Dataset, device: torch.device, progress: Progress
+) -> list[Result]:
+    results, missing = [], []
+    with ExitStack() as locks:
+        for folder in group:
+            try:
+                locks.enter_context(folder.lock().acquire(blocking=False))
+            except Timeout:
+                progress.say(f"{folder} is being trained by another process; skipped here")
+                results.append(Result(folder, "running"))
+                continue
+            if folder.record_path.exists():
+                record = folder.read_record()
+                _check_data(folder, record["data"], dataset)
+                results.append(Result(folder, "present", record=record))
+            else:
+                missing.append(folder)
+        available = [checkpoint.load_all(f.path, progress.say) for f in missing]
+        for epoch, members in checkpoint.resume_points(available):
+            folders = [missing[i] for i in members]
+            states = [available[i][epoch] for i in members] if epoch else []
+            for folder, state in zip(folders, states):
+                _check_data(folder, state["data"], dataset)
+            training = Training(folders, dataset, device, progress)
+            results += training.run(epoch, states)
+    return results
+
+
+def _check_data(folder: RunFolder, stored: dict, dataset: Dataset) -> None:
+    for name, value in dataset.fingerprint().items():
+        if stored[name] != value:
+            raise InputError(
+                f"{folder} was trained with {name}={stored[name]}, but the data set "
+                f"{dataset.label} here has {name}={value}; check dataset.root, or give the other "
+                f"data its own dataset.label"
+            )
+
+
+class Training:
+    """The training of one group of runs as one stack (or one run), from one epoch on."""
+
+    def __init__(
+        self,
+        folders: list[RunFolder],
+        dataset: Dataset,
+        device: torch.device,
+        progress: Progress,
+    ) -> None:
+        self.folders, self.dataset, self.progress = folders, dataset, progress
+        runs = [folder.run for folder in folders]
+        self.config = config = runs[0].config
+        network = architectures.build(
+            config.architecture, dataset.input_shape, dataset.classes, [r.seed for r in runs]
+        )
+        self.learner = Learner(network, config, device)
+        self.plans = Plans(runs, len(dataset.y_train), device)
+        within_batch = config.method.pairing != "uniform"
+        self.batches = Batches(dataset, device, config.recipe.crop_padding or 0, within_batch)
+        self.curves: list[list[dict]] = [[] for _ in folders]
+        self.failed: dict[int, Result] = {}
+        self.spent, self.write_s = 0.0, 0.0
+
+    def run(self, epoch: int, states: list[dict]) -> list[Result]:
+        """Train from `epoch` (with the checkpoints' `states`, where epoch > 0) to the records."""
+        if states:
+            self.learner.load_states([s["learner"] for s in states])
+            self.curves = [s["curves"] for s in states]
+            self.spent = states[0]["wall_s"]
+        self.started = self.saved = time.perf_counter()
+        name = str(self.folders[0]) if len(self.folders) == 1 else self._stack_name()
+        self.mirrors = [Mirror(folder) for folder in self.folders]
+        with self.progress.task(name, self.config.recipe.epochs, epoch) as self.update:
+            fit(
+                self.learner,
+                self.dataset,
+                self.batches,
+                self.plans,
+                epoch,
+                self._after_epoch,
+                self._fail,
+            )
+        return self._finish()
+
+    def _stack_name(self) -> str:
+        alphas = {f.run.alpha for f in self.folders}
+        grid = f", {len(alphas)} alphas" if len(alphas) > 1 else ""
+        return f"{self.folders[0].id} ({len(self.folders)} runs stacked{grid})"
+
+    def _wall(self) -> float:
+        return self.spent + time.perf_counter() - self.started
+
+    def _after_epoch(self, done: int, rows: list[dict]) -> None:
+        for curve, row, mirror in zip(self.curves, rows, self.mirrors):
+            curve.append(row)
+            mirror.log(row)
+        self.update(done, rows)
+        now = time.perf_counter()
+        wait = max(self.config.hardware.checkpoint_seconds, CHECKPOINT_SHARE * self.write_s)
+        if now - self.saved >= wait and done < self.config.recipe.epochs:
+            for replica, folder in enumerate(self.folders):
+                if replica not in self.failed:
+                    checkpoint.save(folder.path, done, self._state(replica))
+            self.saved = time.perf_counter()
+            self.write_s = self.saved - now
+
+    def _state(self, replica: int) -> dict:
+        return {
+            "learner": self.learner.replica_state(replica),
+            "curves": self.curves[replica],
+            "data": self.dataset.fingerprint(),
+            "wall_s": self._wall(),
+        }
+
+    def _fail(self, replica: int, message: str) -> None:
+        folder = self.folders[replica]
+        folder.write_failure({"error": message, "config": asdict(folder.run.config)})
+        self.failed[replica] = Result(folder, "failed", message)
+        self.mirrors[replica].finish(failed=True)
+        self.progress.say(f"{folder} failed: {message}")
+
+    def _finish(self) -> list[Result]:
+        """Evaluate, keep weights and logits, and write the records of the runs that finished."""
+        runs = [folder.run for folder in self.folders]
+        own = {run.alpha for run in runs if run.alpha}
+        alphas = sorted(own | set(self.config.evaluation.alphas or ()))
+        network, dataset = self.learner.network, self.dataset
+        evaluations = evaluate(network, dataset, alphas)
+        logits = predict(network, dataset, dataset.x_test).cpu()
+        wall = self._wall()
+        results = []
+        for r, folder in enumerate(self.folders):
+            if r in self.failed:
+                results.append(self.failed[r])
+                continue
+            keep = {None, runs[r].alpha, *(self.config.evaluation.alphas or ())}
+            torch.save(self.learner.replica_state(r)["network"], folder.weights_path)
+            if dataset.classes <= LOGITS_CLASSES:
+                np.save(folder.path / "logits.npy", logits[r].numpy())
+            record = describe(folder, dataset)
+            record |= {
+                "wall_s": wall / len(runs),
+                "stack": len(runs),
+                "device": _device_name(logits=next(network.parameters())),
+                "curves": self.curves[r],
+                "best": max(self.curves[r], key=lambda row: row["test_accuracy"]),
+                "evaluations": [e for e in evaluations[r] if e["eval_alpha"] in keep],
+            }
+            if len(dataset.y_test) <= PREDICTION_EXAMPLES:
+                record["predictions"] = logits[r].double().softmax(-1).tolist()
+            folder.write_record(record)
+            self.mirrors[r].finish(record)
+            results.append(Result(folder, "done", record=record))
+        return results
+
+
+def describe(folder: RunFolder, dataset: Dataset) -> dict:
+    """The part of a record that says what the run is and what it ran on."""
+    config = folder.run.config
+    return {
+        "run_id": folder.id,
+        "seed": folder.run.seed,
+        "config": asdict(config),
+        "data": dataset.fingerprint() | {"label": dataset.label},
+        "commit": commit(),
+        "versions": {
+            "mixup_repro": mixup_repro.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _device_name(logits: torch.Tensor) -> str:
+    if logits.is_cuda:
+        return torch.cuda.get_device_name(logits.device)
+    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+@lru_cache(maxsize=1)
+def commit() -> str:
+    """The short commit of the code that runs, with a `+` where it has uncommitted changes."""
+    try:
+
+        def git(*words: str) -> str:
+            out = subprocess.run(
+                ["git", "-C", str(CHECKOUT), *words], capture_output=True, text=True, check=True
+            )
+            return out.stdout.strip()
+
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "mixup_repro")
+        return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def restore(folder: RunFolder, dataset: Dataset, device: torch.device):
+    """The trained network of a finished run.
+
+    Raises:
+        InputError: the run is not finished, or was trained on other data.
+    """
+    if not folder.record_path.exists():
+        raise InputError(f"{folder} is not finished ({folder.state()}); train it first")
+    _check_data(folder, folder.read_record()["data"], dataset)
+    run = folder.run
+    network = architectures.build(
+        run.config.architecture, dataset.input_shape, dataset.classes, [run.seed]
+    )
+    weights = torch.load(folder.weights_path, map_location="cpu", weights_only=True)
+    load_weights(network, [weights])
+    return network.to(device)
+
+

@@ -1,0 +1,107 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import numpy as np
+import torch
+
+from mixup_repro.config import MIXING, Config, Run
+from mixup_repro.data import Dataset
+from mixup_repro.data.batches import Batches
+from mixup_repro.evaluation.metrics import metrics, sums
+from mixup_repro.evaluation.predictor import predict
+from mixup_repro.plan import EpochPlan, PlanSpec, draw_block
+from mixup_repro.training.learner import Learner, learning_rate
+
+EvaluatedEpoch = Callable[[int, list[dict]], None]
+Failure = Callable[[int, str], None]
+
+
+def plan_spec(config: Config, n: int) -> PlanSpec:
+    """What the plans of a run on n training examples depend on."""
+    method, recipe = config.method, config.recipe
+    mixes = method.name in MIXING
+    return PlanSpec(
+        n=n,
+        batch_size=min(recipe.batch_size or n, n),
+        pairing=method.pairing if mixes else None,
+        pairing_group=method.pairing_group if mixes else None,
+        alpha=method.alpha if mixes else None,
+        lam_per=method.lam_per or "example",
+        crop_padding=recipe.crop_padding or 0,
+        flip=bool(recipe.flip),
+        box=method.name == "cutmix",
+    )
+
+
+class Plans:
+    """The plans of R runs as tensors (R, n) on the device, copied there once a block."""
+
+    def __init__(self, runs: list[Run], n: int, device: torch.device) -> None:
+        self.specs = [(plan_spec(run.config, n), run.seed) for run in runs]
+        self.device = device
+        self.block_index = -1
+
+    def epoch(self, epoch: int) -> EpochPlan:
+        index, row = divmod(epoch, self.specs[0][0].block)
+        if index != self.block_index:
+            drawn = [draw_block(spec, seed, index) for spec, seed in self.specs]
+            stacked = EpochPlan.stack(drawn, axis=1)
+            self.block = stacked.map(lambda a: torch.from_numpy(a).to(self.device))
+            self.block_index = index
+        return self.block.map(lambda a: a[row])
+
+
+def fit(
+    learner: Learner,
+    dataset: Dataset,
+    batches: Batches,
+    plans: Plans,
+    start: int,
+    on_epoch: EvaluatedEpoch,
+    on_failure: Failure,
+) -> None:
+    """Train from epoch `start` to the recipe's end.
+
+    on_epoch(epochs_done, rows): after each epoch; one row of curve values a replica, or no rows
+        where the epoch was not one to evaluate.
+    on_failure(replica, message): a replica's loss is not finite; the others go on. Nothing waits
+        for the device inside an epoch, so this is found at the epoch's end.
+    """
+    recipe = learner.config.recipe
+    batch_size = plans.specs[0][0].batch_size
+    alive = np.ones(learner.replicas, dtype=bool)
+    for epoch in range(start, recipe.epochs):
+        learner.set_learning_rate(learning_rate(recipe, epoch))
+        steps = [learner.step(batch) for batch in batches(plans.epoch(epoch), batch_size)]
+        loss, weight = (torch.stack(values).cpu().numpy() for values in zip(*steps))
+        for replica in np.flatnonzero(alive & ~np.isfinite(loss).all(0)):
+            alive[replica] = False
+            step = int(np.flatnonzero(~np.isfinite(loss[:, replica]))[0])
+            on_failure(replica, f"the loss is not finite at epoch {epoch + 1}, step {step + 1}")
+        if not alive.any():
+            return
+        done = epoch + 1
+        rows: list[dict] = []
+        if done % recipe.evaluate_every == 0 or done == recipe.epochs:
+            rows = measure(learner, dataset)
+            for row, mixed, weighted in zip(rows, loss.mean(0), weight.mean(0)):
+                row |= {"epoch": done, "mixed_loss": float(mixed)}
+                row |= {"weighted_accuracy": float(weighted)}
+        on_epoch(done, rows)
+
+
+def measure(learner: Learner, dataset: Dataset) -> list[dict]:
+    """Clean accuracy and cross-entropy of each replica on the test set, and the training set."""
+    parts = {"test": (dataset.x_test, dataset.y_test)}
+    if learner.config.recipe.evaluate_train:
+        parts["train"] = (dataset.x_train, dataset.y_train)
+    rows: list[dict] = [{} for _ in range(learner.replicas)]
+    for part, (x, y) in parts.items():
+        logits = predict(learner.network, dataset, x)
+        for row, values in zip(rows, metrics(sums(logits, y.to(logits.device)))):
+            for name in ("accuracy", "cross_entropy"):
+                row[f"{part}_{name}"] = values[name]
+    return rows

@@ -1,0 +1,30 @@
+"""Train the runs of a job that are not finished yet.
+
+    python scripts/train.py dataset=digits architecture=mlp method=mixup method.alpha=1 seeds=10
+    python scripts/train.py -m method.alpha=0.1,0.5,1
+    python scripts/train.py -m experiment=carratino2020/fig4_digits
+
+Exit codes: 0 all runs finished; 1 a run failed; 2 bad input.
+"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from mixup_repro.config import register
+from mixup_repro.progress import Progress
+from mixup_repro.training.session import Session
+
+register()
+session = Session(Progress())
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="config")
+def main(cfg: DictConfig) -> None:
+    session.add(cfg)
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit(session.close())
