@@ -154,9 +154,9 @@ def seed_list(seeds: Any) -> list[int]:
         if seeds < 1:
             raise InputError(f"seeds={seeds}: must be at least 1, or a list such as [0, 3]")
         return list(range(seeds))
-    if isinstance(seeds, list) and seeds:
-        if all(type(s) is int and s >= 0 for s in seeds) and len(set(seeds)) == len(seeds):
-            return seeds
+    listed = isinstance(seeds, list) and seeds and all(type(s) is int and s >= 0 for s in seeds)
+    if listed and len(set(seeds)) == len(seeds):
+        return seeds
     raise InputError(f"seeds={seeds}: give a number of seeds, or a list of distinct seeds >= 0")
 
 
@@ -177,9 +177,7 @@ def check(job: Config) -> None:
     method, recipe = job.method, job.recipe
     if method.name in MIXING:
         for alpha in number_list(method.alpha, "method.alpha"):
-            _need(
-                alpha > 0, f"method.alpha={alpha:g}: must be > 0; without mixing use method=erm"
-            )
+            _need(alpha > 0, f"method.alpha={alpha:g}: must be > 0; without mixing use method=erm")
         _choice(method.lam_per, ("example", "batch"), "method.lam_per")
         _choice(method.pairing, ("permutation", "reversal", "uniform"), "method.pairing")
         group = method.pairing_group

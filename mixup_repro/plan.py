@@ -11,9 +11,10 @@ exactly 0.5 for a quarter of the draws.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import numpy as np
 
@@ -88,9 +89,7 @@ def draw(spec: PlanSpec, seed: int, epoch: int) -> EpochPlan:
 def draw_block(spec: PlanSpec, seed: int, block: int) -> EpochPlan:
     """The plans of epochs block * spec.block, ...: arrays with a leading axis of spec.block."""
     shape = (spec.block, spec.n)
-    order = stream(seed, "order", block).permuted(
-        np.broadcast_to(np.arange(spec.n), shape), axis=1
-    )
+    order = stream(seed, "order", block).permuted(np.broadcast_to(np.arange(spec.n), shape), axis=1)
     offset = flip = partner = lam = box = None
     if spec.crop_padding:
         crop = stream(seed, "crop", block)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -12,6 +12,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 QUIET_SECONDS = 60  # without a terminal, a line this often
+LOG_WIDTH = 120
 
 
 class Progress:
@@ -19,6 +20,8 @@ class Progress:
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = LOG_WIDTH
 
     def say(self, message: str) -> None:
         self.console.print(message, markup=False, soft_wrap=True)

@@ -14,10 +14,11 @@ from omegaconf import DictConfig
 
 from mixup_repro.config import register
 from mixup_repro.progress import Progress
+from mixup_repro.training.job import run_job
 from mixup_repro.training.session import Session
 
 register()
-session = Session(Progress())
+session = Session(Progress(), run_job)
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="config")

@@ -36,7 +36,9 @@ def build(
     hidden = config.hidden or [] if config.name == "mlp" else []
     if config.name == "mlp" and not hidden:
         raise InputError("architecture.hidden: an mlp needs the widths of its hidden layers")
-    return Stack([_seeded(seed, lambda: mlp_layers(input_shape, hidden, classes)) for seed in seeds])
+    return Stack(
+        [_seeded(seed, lambda: mlp_layers(input_shape, hidden, classes)) for seed in seeds]
+    )
 
 
 def _seeded(seed: int, make):

@@ -5,7 +5,8 @@ Shapes: R replicas, b examples, c classes; inputs (R, b, ...), targets (R, b, c)
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 from scipy.special import betainc
 from torch import Tensor
@@ -25,10 +25,11 @@ def theta_bar(alpha: float) -> float:
 def rescaled(
     f: Callable[[Tensor], Tensor], x: Tensor, alpha: float, x_bar: Tensor, y_bar: Tensor
 ) -> Tensor:
-    """Rescaled prediction y_bar (1 - 1/theta_bar) + f(theta_bar x + (1 - theta_bar) x_bar) / theta_bar.
+    """Rescaled prediction: y_bar (1 - 1/theta) + f(theta x + (1 - theta) x_bar) / theta.
 
-    Carratino et al., eq. (22) and Algorithm 1, on logits. x (..., *input) and x_bar (*input) are
-    normalised inputs, y_bar (c,) are class frequencies; returns logits (..., c).
+    Carratino et al., eq. (22) and Algorithm 1, on logits, with theta = theta_bar(alpha).
+    x (..., *input) and x_bar (*input) are normalised inputs, y_bar (c,) are class frequencies;
+    returns logits (..., c).
     """
     theta = theta_bar(alpha)
     logits = f(theta * x + (1 - theta) * x_bar)

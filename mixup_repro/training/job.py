@@ -18,15 +18,14 @@ import mixup_repro
 from mixup_repro import architectures
 from mixup_repro.config import CHECKOUT, Config, expand
 from mixup_repro.data import Dataset, load
-from mixup_repro.data.batches import Batches
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import evaluate, predict
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
 from mixup_repro.tracking import Mirror
 from mixup_repro.training import checkpoint
-from mixup_repro.training.learner import Learner, load_weights
-from mixup_repro.training.loop import Plans, fit
+from mixup_repro.training.learner import load_weights
+from mixup_repro.training.loop import assemble, fit
 
 LOGITS_CLASSES = 100  # test logits are kept up to this many classes
 PREDICTION_EXAMPLES = 100  # probabilities go into the record up to this many test examples
@@ -142,14 +141,8 @@ class Training:
     ) -> None:
         self.folders, self.dataset, self.progress = folders, dataset, progress
         runs = [folder.run for folder in folders]
-        self.config = config = runs[0].config
-        network = architectures.build(
-            config.architecture, dataset.input_shape, dataset.classes, [r.seed for r in runs]
-        )
-        self.learner = Learner(network, config, device)
-        self.plans = Plans(runs, len(dataset.y_train), device)
-        within_batch = config.method.pairing != "uniform"
-        self.batches = Batches(dataset, device, config.recipe.crop_padding or 0, within_batch)
+        self.config = runs[0].config
+        self.learner, self.batches, self.plans = assemble(runs, dataset, device)
         self.curves: list[list[dict]] = [[] for _ in folders]
         self.failed: dict[int, Result] = {}
         self.spent, self.write_s = 0.0, 0.0
@@ -305,5 +298,3 @@ def restore(folder: RunFolder, dataset: Dataset, device: torch.device):
     weights = torch.load(folder.weights_path, map_location="cpu", weights_only=True)
     load_weights(network, [weights])
     return network.to(device)
-
-

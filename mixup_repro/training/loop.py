@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
+from mixup_repro import architectures
 from mixup_repro.config import MIXING, Config, Run
 from mixup_repro.data import Dataset
 from mixup_repro.data.batches import Batches
@@ -52,6 +53,22 @@ class Plans:
             self.block = stacked.map(lambda a: torch.from_numpy(a).to(self.device))
             self.block_index = index
         return self.block.map(lambda a: a[row])
+
+
+def assemble(
+    runs: list[Run], dataset: Dataset, device: torch.device
+) -> tuple[Learner, Batches, Plans]:
+    """What `fit` needs to train these runs as one stack (or one run), from their seeds.
+
+    The runs differ in seed and alpha only; networks that cannot be stacked come one at a time.
+    """
+    config = runs[0].config
+    network = architectures.build(
+        config.architecture, dataset.input_shape, dataset.classes, [run.seed for run in runs]
+    )
+    within_batch = config.method.pairing != "uniform"
+    batches = Batches(dataset, device, config.recipe.crop_padding or 0, within_batch)
+    return Learner(network, config, device), batches, Plans(runs, len(dataset.y_train), device)
 
 
 def fit(

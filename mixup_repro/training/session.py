@@ -1,30 +1,33 @@
-"""What one call of train.py does: its jobs one after the other, then a table of what came of them."""
+"""One call of train.py or evaluate.py: job after job, then a table of what came of them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from mixup_repro.config import resolve
+from mixup_repro.config import Config, resolve
 from mixup_repro.errors import InputError
 from mixup_repro.progress import Progress
-from mixup_repro.training.job import Result, run_job
+from mixup_repro.training.job import Result
+
+Work = Callable[[Config, Progress], list[Result]]
 
 
 class Session:
     """Runs jobs; a job that fails does not stop the ones after it."""
 
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
+    def __init__(self, progress: Progress, work: Work) -> None:
+        self.progress, self.work = progress, work
         self.results: list[Result] = []
         self.bad_input: list[str] = []
 
     def add(self, cfg: DictConfig) -> None:
         """Run one composed job."""
         try:
-            self.results += run_job(resolve(cfg), self.progress)
+            self.results += self.work(resolve(cfg), self.progress)
         except (InputError, OmegaConfBaseException) as error:
             self.bad_input.append(_one_line(error))
             self.progress.say(f"error: {self.bad_input[-1]}")

@@ -1,0 +1,78 @@
+# Every target sets up what it needs: `make reproduce` and `make test` work in a fresh clone.
+PYTHON := .venv/bin/python
+SCALE ?=
+.DEFAULT_GOAL := help
+.PHONY: help reproduce reproduce-cifar10 reproduce-cifar100 reproduce-imagenet plan figures report \
+	notebooks bench test test-slow lint clean
+
+help:  ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' Makefile
+
+# Python 3.11 to 3.13, the newest there is. Exact versions come from requirements.lock.
+.venv/installed: pyproject.toml requirements.lock
+	@found=; for p in python3.13 python3.12 python3.11 python3 python; do \
+	  if $$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+	  then found=$$p; break; fi; done; \
+	if [ -z "$$found" ]; then echo "error: Python 3.11, 3.12 or 3.13 is needed; install one and run make again" >&2; exit 2; fi; \
+	echo "installing into .venv with $$found (a few minutes, once)"; \
+	[ -x $(PYTHON) ] || $$found -m venv .venv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+TRAIN = $(PYTHON) scripts/train.py -m
+ITEMS = chidambaram2022/fig1 chidambaram2022/fig8_x10_2 chidambaram2022/fig8_x10_10 \
+	carratino2020/fig4_digits
+
+reproduce: .venv/installed  ## Train and draw every item that needs no download (minutes on 2 cores)
+	@code=0; for item in $(ITEMS); do $(TRAIN) experiment=$$item || code=$$?; done; \
+	$(PYTHON) scripts/report.py || code=$$?; exit $$code
+
+# The paper's network is ResNet-34; SCALE=short trains LeNet for 40 epochs, which a CPU can.
+NETWORK := $(if $(filter short,$(SCALE)),_lenet)
+
+define reproduce_item
+	@if [ -z "$(SCALE)" ] && ! $(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
+	  echo "error: no GPU here, and $(1) at the paper's scale needs one; try make $@ SCALE=short" >&2; exit 2; fi
+	@$(PYTHON) scripts/plan.py experiment=carratino2020/$(1) $(if $(SCALE),scale=$(SCALE))
+	@code=0; $(TRAIN) experiment=carratino2020/$(1) $(if $(SCALE),scale=$(SCALE)) || code=$$?; \
+	$(PYTHON) scripts/report.py || code=$$?; exit $$code
+endef
+
+reproduce-cifar10: .venv/installed  ## Carratino Fig. 4 on CIFAR-10: ResNet-34 on a GPU; SCALE=short: LeNet on a CPU
+	$(call reproduce_item,fig4_cifar10$(NETWORK))
+
+reproduce-cifar100: .venv/installed  ## The same on CIFAR-100
+	$(call reproduce_item,fig4_cifar100$(NETWORK))
+
+reproduce-imagenet: .venv/installed  ## Carratino Fig. 4 on ImageNet: not possible yet, says why
+	@echo "error: ImageNet needs ResNet-50 and a streaming reader, which this version does not have yet" >&2; exit 2
+
+plan: .venv/installed  ## Runs done and missing, hours, disk: make plan ITEM=carratino2020/fig4_digits
+	@for item in $(or $(ITEM),$(ITEMS)); do echo "$$item"; \
+	  $(PYTHON) scripts/plan.py experiment=$$item $(if $(SCALE),scale=$(SCALE)) || exit $$?; done
+
+figures: .venv/installed  ## Draw every figure and table again from the committed results
+	@$(PYTHON) scripts/report.py --no-collect
+
+report: .venv/installed  ## Merge finished runs into results/, draw figures, write results/REPORT.md
+	@$(PYTHON) scripts/report.py
+
+notebooks: .venv/installed  ## Execute the notebooks in place
+	@$(PYTHON) scripts/notebooks.py
+
+bench: .venv/installed  ## Print our speed beside the plain loop's, measured in one process
+	@$(PYTHON) scripts/bench.py
+
+test: lint  ## Lint, then the tests that take minutes at most
+	@$(PYTHON) -m pytest
+
+test-slow: .venv/installed  ## The slow tests alone
+	@$(PYTHON) -m pytest -m slow
+
+lint: .venv/installed  ## Check style and format with ruff
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+
+clean:  ## Remove caches; runs, data, results and .venv stay
+	@rm -rf .pytest_cache .ruff_cache .hypothesis .hydra build *.egg-info
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,35 @@
+"""Evaluate finished runs again, without training: rescaled predictions at further alphas."""
+
+from __future__ import annotations
+
+from mixup_repro.config import Config, expand
+from mixup_repro.data import load
+from mixup_repro.evaluation.predictor import evaluate
+from mixup_repro.progress import Progress
+from mixup_repro.runs import RunFolder
+from mixup_repro.training.job import Result, device_of, restore
+
+
+def evaluate_job(job: Config, progress: Progress) -> list[Result]:
+    """Add the evaluations a job asks for to the records of its runs that are finished.
+
+    Raises:
+        InputError: the data set is not the one a run was trained on.
+    """
+    device, dataset = device_of(job), load(job.dataset)
+    results = []
+    for run in expand(job):
+        folder = RunFolder(run)
+        if not folder.record_path.exists():
+            results.append(Result(folder, "not trained"))
+            continue
+        record = folder.read_record()
+        has = {row["eval_alpha"] for row in record["evaluations"]}
+        asked = {run.alpha, *(job.evaluation.alphas or ())} - {None}
+        if asked - has:
+            network = restore(folder, dataset, device)
+            (rows,) = evaluate(network, dataset, sorted(asked - has))
+            record["evaluations"] += [row for row in rows if row["eval_alpha"] not in has]
+            folder.write_record(record)
+        results.append(Result(folder, "evaluated" if asked - has else "present", record=record))
+    return results

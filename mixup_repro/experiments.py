@@ -1,0 +1,46 @@
+"""The jobs that an experiment file, or a command line, stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from mixup_repro.config import CHECKOUT, Config, register, resolve
+
+CONFIGS = CHECKOUT / "configs"
+
+
+def names() -> list[str]:
+    """All experiments, as <paper>/<item>."""
+    folder = CONFIGS / "experiment"
+    return sorted(str(p.relative_to(folder).with_suffix("")) for p in folder.glob("*/*.yaml"))
+
+
+def jobs(overrides: Sequence[str]) -> list[Config]:
+    """The jobs of a command line such as `train.py -m <overrides>`, sweep expanded.
+
+    Raises:
+        InputError: a job that cannot run as asked.
+        hydra.errors.HydraException: an unknown group, option or field.
+    """
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        hydra = compose("config", list(overrides), return_hydra_config=True).hydra
+        sweep = [f"{key}={value}" for key, value in (hydra.sweeper.params or {}).items()]
+        parsed = OverridesParser.create().parse_overrides([*sweep, *overrides])
+        # A choice on the command line replaces the experiment's sweep over the same key.
+        choices = {o.key_or_group: _choices(o) for o in parsed}
+        cells = product(*choices.values())
+        return [resolve(compose("config", list(cell))) for cell in cells]
+
+
+def _choices(override) -> list[str]:
+    key = override.input_line.split("=")[0]
+    if not override.is_sweep_override():
+        return [override.input_line]
+    return [f"{key}={value}" for value in override.sweep_string_iterator()]

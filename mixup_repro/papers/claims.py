@@ -1,0 +1,71 @@
+"""Claims: a sentence of a paper as a function of the runs, with effect, interval and verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mixup_repro.results import ItemData
+from mixup_repro.stats import Interval, NoValues, agrees, interval
+
+SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
+AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One tested part of a claim. `headline` parts are the claim's verdicts, others its detail."""
+
+    part: str
+    effect: Interval | None
+    expected: str  # what the paper says of the effect: "> 0", "< 0", "= 0" or a number
+    verdict: str
+    headline: bool = True
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`id` as in the registry; `where` in the paper; `sentence` in our words.
+
+    `items`: the experiments it is tested on; empty for every experiment of its module.
+    """
+
+    id: str
+    where: str
+    sentence: str
+    test: Callable[[ItemData], list[Finding]]
+    items: tuple[str, ...] = ()
+
+    def findings(self, data: ItemData) -> list[Finding]:
+        """What the runs say; `not run` where the runs it needs are missing."""
+        try:
+            return self.test(data)
+        except NoValues:
+            return [Finding("", None, "", NOT_RUN)]
+
+
+def signed(part: str, values: Sequence[float], sign: int, headline: bool = True) -> Finding:
+    """The paper says that the mean of `values` is positive (sign 1) or negative (sign -1).
+
+    Supported where the 95 % interval excludes zero in the paper's direction, contradicted where it
+    excludes zero in the other.
+    """
+    effect = interval(values)
+    low, high = sorted((sign * effect.low, sign * effect.high))
+    verdict = SUPPORTED if low > 0 else CONTRADICTED if high < 0 else INCONCLUSIVE
+    return Finding(part, effect, "> 0" if sign > 0 else "< 0", verdict, headline)
+
+
+def zero(part: str, values: Sequence[float]) -> Finding:
+    """The paper says that every one of `values` (errors, none negative) is zero."""
+    effect = interval(values)
+    verdict = CONTRADICTED if effect.low > 0 else INCONCLUSIVE
+    return Finding(part, effect, "= 0", SUPPORTED if max(values) == 0 else verdict)
+
+
+def number(
+    part: str, values: Sequence[float], reference: float, reference_n: int, digits: int
+) -> Finding:
+    """The paper prints a mean of `reference_n` runs with `digits` decimals."""
+    same = agrees(values, reference, reference_n, rounding=0.5 * 10**-digits)
+    return Finding(part, interval(values), f"{reference:.{digits}f}", AGREES if same else DIFFERS)

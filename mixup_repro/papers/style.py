@@ -1,0 +1,66 @@
+"""One look for every figure: colour-blind safe, and readable in grey by line style and marker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette.
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+SERIES = {
+    "ERM": {"color": GREY, "linestyle": "-", "marker": ""},
+    "ERM (rescaled)": {"color": GREY, "linestyle": ":", "marker": "s"},
+    "Mixup": {"color": BLUE, "linestyle": "--", "marker": "o"},
+    "Mixup (rescaled)": {"color": ORANGE, "linestyle": "-", "marker": "D"},
+}
+RC = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "mixup_repro",
+}
+PANEL = (2.7, 2.4)  # inches
+NAMES = {
+    "mlp": "MLP",
+    "lenet": "LeNet",
+    "resnet18": "ResNet-18",
+    "resnet34": "ResNet-34",
+    "linear": "linear model",
+}
+
+
+def panels(n: int, **kwargs) -> tuple[Figure, list]:
+    """A row of n panels, without pyplot: nothing global is left behind but the style."""
+    matplotlib.rcParams.update(RC)
+    figure = Figure(figsize=(n * PANEL[0], PANEL[1] + 0.55))
+    return figure, list(figure.subplots(1, n, squeeze=False, **kwargs)[0])
+
+
+def finish(figure: Figure, title: str, note: str) -> Figure:
+    """Title above, one legend and a note (n, interval, scale) below."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.suptitle(title, fontsize=10)
+    figure.tight_layout(rect=(0, 0.14, 1, 1))
+    figure.legend(
+        handles, labels, loc="lower center", ncols=len(labels), bbox_to_anchor=(0.5, 0.05)
+    )
+    figure.text(0.5, 0.015, note, ha="center", fontsize=7.5, color=GREY)
+    return figure
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write <stem>.png and <stem>.pdf, undated: the same data gives the same bytes."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(stem.with_suffix(".png"), dpi=200, metadata={"Software": None})
+    pdf = {"CreationDate": None, "Creator": None, "Producer": None}
+    figure.savefig(stem.with_suffix(".pdf"), metadata=pdf)

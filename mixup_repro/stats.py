@@ -1,0 +1,65 @@
+"""Means with intervals over seeds, paired differences, agreement with a published number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+
+class NoValues(ValueError):
+    """A mean of nothing was asked for: the runs behind it are missing."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its 95 % t interval (ddof = 1) over n values; unbounded for n = 1."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+def interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """The mean of independent values with its t interval.
+
+    Raises:
+        NoValues: there are none.
+    """
+    x = np.asarray(values, dtype=float)
+    if not len(x):
+        raise NoValues("no values to take a mean of")
+    mean = float(x.mean())
+    if len(x) == 1:
+        return Interval(mean, -math.inf, math.inf, 1)
+    half = float(stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x)))
+    return Interval(mean, mean - half, mean + half, len(x))
+
+
+def paired(a: pd.Series, b: pd.Series) -> pd.Series:
+    """a - b for the index values (seeds) that both have."""
+    return (a - b).dropna()
+
+
+def agrees(
+    values: Sequence[float], reference: float, reference_n: int, rounding: float = 0.0
+) -> bool:
+    """Whether a published mean of `reference_n` runs is one that runs like ours would give.
+
+    True where it lies within the 95 % t interval of the difference of two means with our spread,
+    widened by half a unit of the published number's last digit (`rounding`).
+    """
+    x = np.asarray(values, dtype=float)
+    if len(x) < 2:
+        return False
+    spread = x.std(ddof=1) * math.sqrt(1 / len(x) + 1 / reference_n)
+    half = stats.t.ppf(0.975, len(x) - 1) * spread + rounding
+    return bool(abs(x.mean() - reference) <= half)

@@ -1,0 +1,64 @@
+"""What a job would still cost, from a few timed steps on this machine."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from mixup_repro import architectures
+from mixup_repro.config import Config, expand
+from mixup_repro.data import Dataset
+from mixup_repro.evaluation.predictor import predict
+from mixup_repro.runs import RunFolder
+from mixup_repro.training.loop import assemble
+
+WARM_UP, STEPS, SECONDS = 2, 20, 3.0  # a probe takes at most STEPS steps or SECONDS
+
+
+def missing(job: Config) -> list[RunFolder]:
+    """The runs of a job that are neither done nor being trained."""
+    folders = [RunFolder(run) for run in expand(job)]
+    return [f for f in folders if f.state() not in ("done", "running")]
+
+
+def seconds_left(job: Config, dataset: Dataset, device: torch.device) -> float:
+    """Estimated seconds to train what is missing of a job; checkpoints are not deducted."""
+    runs = [folder.run for folder in missing(job)]
+    if not runs:
+        return 0.0
+    stackable = job.architecture.name in architectures.STACKABLE
+    stack = runs if stackable else runs[:1]
+    learner, batches, plans = assemble(stack, dataset, device)
+    recipe = job.recipe
+    batch_size = plans.specs[0][0].batch_size
+    n = len(dataset.y_train)
+
+    def synchronise() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    plan, first = plans.epoch(0), slice(0, batch_size)
+    for step in range(WARM_UP + STEPS):
+        if step == WARM_UP:
+            synchronise()
+            started = time.perf_counter()
+        learner.step(batches.batch(plan, first))
+        timed = step + 1 - WARM_UP
+        if timed > 0 and time.perf_counter() - started > SECONDS:
+            break
+    synchronise()
+    step_s = (time.perf_counter() - started) / timed
+    sample = dataset.x_test[:1000]
+    started = time.perf_counter()
+    predict(learner.network, dataset, sample).cpu()
+    evaluate_s = (time.perf_counter() - started) * len(dataset.x_test) / len(sample)
+    epoch_s = step_s * -(-n // batch_size) + evaluate_s / recipe.evaluate_every
+    return epoch_s * recipe.epochs * (len(runs) / len(stack))
+
+
+def bytes_needed(job: Config, dataset: Dataset) -> int:
+    """Disk that the finished runs missing from a job will take: weights and test logits."""
+    network = architectures.build(job.architecture, dataset.input_shape, dataset.classes, [0])
+    weights = sum(t.numel() * t.element_size() for t in network.replica_tensors(0).values())
+    return len(missing(job)) * (weights + len(dataset.y_test) * dataset.classes * 4)

@@ -1,0 +1,170 @@
+"""The last mile: from finished runs to the table, the verdicts and the report."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mixup_repro import experiments, report, results
+from mixup_repro.config import CHECKOUT, expand
+from mixup_repro.errors import InputError
+from mixup_repro.papers.carratino2020 import fig4
+from mixup_repro.runs import RunFolder
+
+ALPHAS = (0.5, 8.0)
+
+
+def fake_records(folder, accuracy):
+    """Records of fig4_digits at scale smoke, as train.py would leave them, with made-up metrics."""
+    overrides = ["experiment=carratino2020/fig4_digits", "scale=smoke", "seeds=4"]
+    for job in experiments.jobs([*overrides, f"runs_dir={folder}"]):
+        for run in expand(job):
+            run_folder = RunFolder(run)
+            run_folder.create()
+            rows = [
+                {"evaluation": "plain" if a is None else "rescaled", "eval_alpha": a}
+                | {"accuracy": accuracy(run, a), "cross_entropy": 1.0, "ece": 0.1, "brier": 0.2}
+                | {"n_test": 899}
+                for a in (None, *ALPHAS)
+            ]
+            run_folder.write_record(
+                {
+                    "run_id": run_folder.id,
+                    "seed": run.seed,
+                    "config": asdict(run.config),
+                    "data": {"label": "digits"},
+                    "commit": "abc",
+                    "device": "cpu",
+                    "wall_s": 1.0,
+                    "curves": [{"epoch": 4, "mixed_loss": 0.5, "test_accuracy": 0.9}],
+                    "evaluations": rows,
+                }
+            )
+
+
+def rescaling_helps_by_alpha(run, eval_alpha):
+    """Mixup gains eval_alpha percent (with a little noise by seed); ERM loses one percent."""
+    noise = 1e-4 * run.seed
+    if eval_alpha is None:
+        return 0.8 + 0.01 * run.seed
+    gain = eval_alpha / 100 if run.alpha else -0.01
+    return 0.8 + 0.01 * run.seed + gain + noise
+
+
+@pytest.fixture
+def item(tmp_path):
+    fake_records(tmp_path / "runs", rescaling_helps_by_alpha)
+    results.collect(tmp_path / "runs", tmp_path / "results")
+    frame = results.load(tmp_path / "results")
+    name = "carratino2020/fig4_digits"
+    data = results.item_data(tmp_path / "results", frame, name, "smoke")
+    return report.Item(name, fig4, data)
+
+
+def test_the_gain_of_rescaling_is_paired_by_seed(item):
+    gain = fig4.gain(item.data, "accuracy", "mixup", 8.0)
+    assert gain.to_dict() == pytest.approx({s: 0.08 + 1e-4 * s for s in range(4)})
+
+
+def test_verdicts_follow_the_made_up_runs(item):
+    found = {claim.id: findings for claim, findings in item.findings()}
+    verdict = {f.part: f.verdict for f in found["fig4_acc"]}
+    assert verdict["mean over alphas"] == "supported"
+    assert found["fig4_acc"][0].effect.mean == pytest.approx((0.005 + 0.08) / 2 + 1.5e-4)
+    assert found["fig4_ce"][0].verdict == "inconclusive"  # no difference at all
+    erm = {f.part: f.verdict for f in found["fig4_erm"]}
+    assert erm["accuracy, mean over alphas"] == "supported"
+    assert erm["ece, mean over alphas"] == "inconclusive"
+    slope = found["fig4_grows"][0].effect.mean
+    shrink = [1 - fig4.theta_bar(a) for a in ALPHAS]
+    assert slope == pytest.approx((0.08 - 0.005) / (shrink[1] - shrink[0]))
+
+
+def test_the_table_holds_mean_and_half_width(item):
+    table = fig4.table(item.data).set_index(["prediction", "alpha"])
+    row = table.loc[("Mixup (rescaled)", 8.0)]
+    values = [rescaling_helps_by_alpha(r, 8.0) for r in _mixup_runs()]
+    assert row["accuracy"] == pytest.approx(np.mean(values))
+    half = 3.182446305 * np.std(values, ddof=1) / 2  # t for 3 degrees of freedom, n = 4
+    assert row["accuracy +-"] == pytest.approx(half)
+
+
+def _mixup_runs():
+    overrides = ["experiment=carratino2020/fig4_digits", "scale=smoke", "seeds=4", "method=mixup"]
+    (job,) = experiments.jobs([*overrides, "method.alpha=8"])
+    return expand(job)
+
+
+def test_collecting_again_replaces_and_never_drops(tmp_path):
+    runs, out = tmp_path / "runs", tmp_path / "results"
+    fake_records(runs, rescaling_helps_by_alpha)
+    results.collect(runs, out)
+    before = (out / "runs.csv").read_text()
+    results.collect(runs, out)
+    assert (out / "runs.csv").read_text() == before
+    # A machine with one run only: its row is replaced, all others stay.
+    path = sorted(runs.glob("*/seed0/record.json"))[0]
+    record = json.loads(path.read_text())
+    record["evaluations"][0]["accuracy"] = 0.123
+    other = tmp_path / "other" / path.parent.relative_to(runs)
+    other.mkdir(parents=True)
+    (other / "record.json").write_text(json.dumps(record))
+    results.collect(tmp_path / "other", out)
+    old, new = before.splitlines(), (out / "runs.csv").read_text().splitlines()
+    assert len(old) == len(new)
+    changed = [line for line in new if line not in old]
+    assert len(changed) == 1 and ",0.123," in changed[0]
+
+
+def test_runs_csv_has_the_columns_that_readers_rely_on(tmp_path):
+    fake_records(tmp_path / "runs", rescaling_helps_by_alpha)
+    results.collect(tmp_path / "runs", tmp_path)
+    names = "run_id paper item dataset architecture method alpha seed scale evaluation eval_alpha "
+    names += "accuracy cross_entropy ece brier n_test epochs wall_s commit"
+    assert set(names.split()) <= set(pd.read_csv(tmp_path / "runs.csv").columns)
+
+
+def test_no_figure_mixes_scales(tmp_path):
+    fake_records(tmp_path / "runs", rescaling_helps_by_alpha)
+    results.collect(tmp_path / "runs", tmp_path / "results")
+    frame = results.load(tmp_path / "results")
+    name = "carratino2020/fig4_digits"
+    assert results.item_data(tmp_path / "results", frame, name, "short") is None
+
+
+def test_a_report_without_runs_says_what_to_type(tmp_path):
+    with pytest.raises(InputError, match="make reproduce"):
+        report.items(tmp_path)
+
+
+def test_the_committed_report_is_what_the_committed_runs_give(tmp_path):
+    """Figures aside (their bytes depend on the fonts at hand), the report regenerates exactly."""
+    found = report.items(CHECKOUT / "results")
+    report.write(found, tmp_path)
+    assert (tmp_path / "REPORT.md").read_text() == (CHECKOUT / "results/REPORT.md").read_text()
+
+
+def test_the_same_results_draw_the_same_bytes(item, tmp_path):
+    for folder in ("a", "b"):
+        report.draw([item], tmp_path / folder)
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
+    assert {p.suffix for p in files} == {".png", ".pdf", ".csv"}
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_every_experiment_has_a_module_with_claims():
+    for name in experiments.names():
+        module = report.module_of(name)
+        assert module.CLAIMS and module.TITLE and module.PAPER
+
+
+@pytest.mark.slow
+def test_the_notebooks_run():
+    script = [sys.executable, "scripts/notebooks.py"]
+    done = subprocess.run(script, cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,79 @@
+"""Intervals, paired differences and agreement, against scipy and by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from mixup_repro.papers.claims import (
+    AGREES,
+    CONTRADICTED,
+    DIFFERS,
+    INCONCLUSIVE,
+    SUPPORTED,
+    number,
+    signed,
+    zero,
+)
+from mixup_repro.stats import NoValues, agrees, interval, paired
+
+VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=20).filter(lambda v: np.std(v) > 1e-6)
+
+
+@given(VALUES)
+def test_the_interval_is_scipys_t_interval(values):
+    got = interval(values)
+    low, high = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (got.low, got.high) == pytest.approx((low, high), rel=1e-9, abs=1e-9)
+    assert got.n == len(values)
+
+
+def test_one_value_has_no_bounds_and_none_is_an_error():
+    assert interval([3.0]).low == -math.inf
+    with pytest.raises(NoValues):
+        interval([])
+
+
+@given(VALUES)
+def test_a_signed_verdict_agrees_with_the_t_test(values):
+    p = scipy_stats.ttest_1samp(values, 0).pvalue
+    if abs(p - 0.05) < 1e-6:
+        return
+    up, down = signed("", values, 1).verdict, signed("", values, -1).verdict
+    if p > 0.05:
+        assert up == down == INCONCLUSIVE
+    elif np.mean(values) > 0:
+        assert (up, down) == (SUPPORTED, CONTRADICTED)
+    else:
+        assert (up, down) == (CONTRADICTED, SUPPORTED)
+
+
+def test_pairs_are_matched_by_seed_and_half_pairs_are_left_out():
+    a = pd.Series({0: 1.0, 1: 2.0, 2: 5.0})
+    b = pd.Series({2: 1.0, 0: 0.5, 7: 9.0})
+    assert paired(a, b).to_dict() == {0: 0.5, 2: 4.0}
+
+
+def test_agreement_is_the_two_sample_t_test_of_equal_spread():
+    rng = np.random.default_rng(0)
+    ours = rng.normal(0, 1, 10)
+    half = scipy_stats.t.ppf(0.975, 9) * ours.std(ddof=1) * math.sqrt(2 / 10)
+    assert agrees(ours, ours.mean() + 0.99 * half, 10)
+    assert not agrees(ours, ours.mean() + 1.01 * half, 10)
+    assert not agrees([1.0], 1.0, 10)  # one run says nothing of the spread
+
+
+def test_rounding_of_the_published_number_is_allowed_for():
+    ours = [100 / 3] * 10
+    assert number("", ours, 33.33, 10, digits=2).verdict == AGREES
+    assert number("", ours, 33.30, 10, digits=2).verdict == DIFFERS
+
+
+def test_a_claim_of_zero_needs_every_value_to_be_zero():
+    assert zero("", [0.0, 0.0]).verdict == SUPPORTED
+    assert zero("", [0.0, 1.0]).verdict == INCONCLUSIVE
+    assert zero("", [0.9, 1.0, 1.1]).verdict == CONTRADICTED
