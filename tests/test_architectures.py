@@ -1,0 +1,182 @@
+"""Networks: sizes, shapes, initialisation, and stacks that equal their members."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mixup_repro.architectures import build
+from mixup_repro.architectures.lenet import LeNet
+from mixup_repro.config import ArchitectureConfig
+from mixup_repro.errors import InputError
+from mixup_repro.plan import stream
+
+LINEAR = ArchitectureConfig(name="linear")
+MLP = ArchitectureConfig(name="mlp", hidden=[5, 4])
+
+
+def named(name: str) -> ArchitectureConfig:
+    return ArchitectureConfig(name=name)
+
+
+@pytest.mark.parametrize(
+    "name, shape, classes, count",
+    [
+        ("lenet", (3, 32, 32), 10, 62_006),
+        ("lenet", (1, 28, 28), 10, 44_426),
+        ("resnet18", (3, 32, 32), 10, 11_173_962),
+        ("resnet34", (3, 32, 32), 10, 21_282_122),
+        ("linear", (1, 8, 8), 10, 650),
+    ],
+)
+def test_parameter_counts_are_the_published_ones(name, shape, classes, count):
+    network = build(named(name), shape, classes, [0])
+    assert sum(p.numel() for p in network.parameters()) == count
+
+
+@pytest.mark.parametrize(
+    "name, shape",
+    [
+        ("lenet", (1, 28, 28)),
+        ("lenet", (3, 32, 32)),
+        ("lenet", (3, 16, 20)),
+        ("resnet18", (3, 8, 8)),
+        ("resnet34", (1, 8, 8)),
+    ],
+)
+@torch.no_grad()
+def test_output_shapes(name, shape):
+    network = build(named(name), shape, 7, [0]).eval()
+    logits = network(torch.zeros(1, 2, *shape))
+    assert logits.shape == (1, 2, 7)
+    assert logits.isfinite().all()
+
+
+@torch.no_grad()
+def test_resnet_halves_the_picture_three_times_and_never_in_the_stem():
+    network = build(named("resnet18"), (3, 32, 32), 10, [0]).network.eval()
+    sizes = []
+    for module in (network.conv1, *network.blocks):
+        module.register_forward_hook(lambda m, i, out: sizes.append(tuple(out.shape[1:])))
+    network(torch.zeros(1, 3, 32, 32))
+    assert sizes[0] == (64, 32, 32)
+    stages = [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]
+    assert sizes[1:] == [s for s in stages for _ in range(2)]
+
+
+def member(seed: int, widths: list[int]) -> nn.Sequential:
+    """The network PyTorch itself makes for the seed of one member."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(stream(seed, "init").integers(2**62)))
+        layers: list[nn.Module] = [nn.Flatten()]
+        for a, b in pairwise(widths):
+            layers += [nn.Linear(a, b), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+@pytest.mark.parametrize("config, widths", [(LINEAR, [12, 3]), (MLP, [12, 5, 4, 3])])
+@torch.no_grad()
+def test_a_stack_equals_each_members_own_network(config, widths):
+    seeds = [3, 0, 8]
+    stack = build(config, (1, 3, 4), 3, seeds)
+    x = torch.randn(3, 6, 1, 3, 4, generator=torch.Generator().manual_seed(0))
+    logits = stack(x)
+    for replica, seed in enumerate(seeds):
+        torch.testing.assert_close(logits[replica], member(seed, widths)(x[replica]))
+
+
+def test_gradients_of_a_stack_equal_each_members_own():
+    seeds, x = [1, 2], torch.randn(2, 6, 12, generator=torch.Generator().manual_seed(0))
+    stack = build(MLP, (12,), 3, seeds)
+    stack(x).square().sum().backward()
+    for replica, seed in enumerate(seeds):
+        alone = member(seed, [12, 5, 4, 3])
+        alone(x[replica]).square().sum().backward()
+        for ours, theirs in zip(stack.parameters(), alone.parameters()):
+            torch.testing.assert_close(ours.grad[replica], theirs.grad, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("config", [LINEAR, MLP])
+def test_the_initialisation_of_a_seed_does_not_depend_on_its_company(config):
+    together = build(config, (12,), 3, [5, 1, 7])
+    for replica, seed in enumerate([5, 1, 7]):
+        alone = build(config, (12,), 3, [seed]).replica_tensors(0)
+        ours = together.replica_tensors(replica)
+        assert ours.keys() == alone.keys()
+        assert all(torch.equal(ours[name], alone[name]) for name in ours)
+
+
+def test_seeds_initialise_differently():
+    a, b = (build(named("lenet"), (1, 28, 28), 10, [seed]) for seed in (0, 1))
+    assert not torch.equal(a.network.conv1.weight, b.network.conv1.weight)
+
+
+@pytest.mark.parametrize("config", [MLP, named("lenet")])
+def test_building_neither_reads_nor_disturbs_torchs_generator(config):
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    first = build(config, (1, 28, 28), 10, [4]).replica_tensors(0)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(2)
+    second = build(config, (1, 28, 28), 10, [4]).replica_tensors(0)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@torch.no_grad()
+def test_lenet_equals_the_textbook_order_of_relu_and_pooling():
+    network = LeNet((3, 32, 32), 10)
+    x = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    textbook = nn.Sequential(
+        network.conv1,
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        network.conv2,
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        network.fc1,
+        nn.ReLU(),
+        network.fc2,
+        nn.ReLU(),
+        network.fc3,
+    )
+    torch.testing.assert_close(network(x), textbook(x))
+
+
+@torch.no_grad()
+def test_a_single_network_is_unchanged_by_its_channels_last_layout():
+    single = build(named("lenet"), (3, 32, 32), 10, [0])
+    plain = LeNet((3, 32, 32), 10)
+    plain.load_state_dict(single.replica_tensors(0))
+    x = torch.randn(1, 3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(single(x)[0], plain(x[0]))
+
+
+@torch.no_grad()
+def test_a_basic_block_adds_its_shortcut_before_the_last_relu():
+    block = build(named("resnet18"), (3, 8, 8), 10, [0]).network.blocks[2].eval()
+    x = torch.randn(2, 64, 8, 8, generator=torch.Generator().manual_seed(0))
+    scale = 1 / (1 + 1e-5) ** 0.5  # fresh batch norm in evaluation mode
+    inner = F.relu(F.conv2d(x, block.conv1.weight, stride=2, padding=1) * scale)
+    inner = F.conv2d(inner, block.conv2.weight, padding=1) * scale
+    short = F.conv2d(x, block.shortcut[0].weight, stride=2) * scale
+    torch.testing.assert_close(block(x), F.relu(inner + short), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "config, shape, message",
+    [
+        (named("lenet"), (1, 8, 8), "at least 16 x 16"),
+        (named("lenet"), (12,), "at least 16 x 16"),
+        (named("resnet18"), (12,), "needs pictures"),
+        (named("mlp"), (12,), "architecture.hidden"),
+        (named("transformer"), (12,), "choose one of linear, mlp, lenet, resnet18, resnet34"),
+    ],
+)
+def test_networks_that_do_not_fit_are_refused_with_a_remedy(config, shape, message):
+    with pytest.raises(InputError, match=message):
+        build(config, shape, 10, [0])
