@@ -1,0 +1,282 @@
+"""Compare this code's speed with the plain PyTorch loop it replaces, in one process on the CPU.
+
+    python scripts/bench.py            # about three minutes on two cores
+    python scripts/bench.py --quick    # seconds; its numbers mean little
+
+Prints one row for each of
+    LeNet    mixup on CIFAR-sized pictures, images per second of a training epoch;
+    X_3^2    one run of 5,000 steps on three points, where ours trains 40 runs as one stack;
+    memory   the peak resident set of a process that trains LeNet on as many pictures as CIFAR-10.
+The plain loops are the ones people write today, and are here in full. Plain and ours take turns,
+because a machine's speed drifts; a ratio is that of the medians, its range that of the turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from mixup_repro.config import Config, expand
+from mixup_repro.data import Dataset, load
+from mixup_repro.experiments import jobs
+from mixup_repro.training.loop import assemble, fit
+
+CPU = torch.device("cpu")
+
+
+# ---- ours -----------------------------------------------------------------------------------
+
+
+def our_seconds(job: Config, dataset: Dataset) -> float:
+    """Seconds to train all runs of `job` as one stack, with the evaluations its recipe asks for."""
+
+    def stop(replica: int, message: str) -> None:
+        raise RuntimeError(message)
+
+    learner, batches, plans = assemble(expand(job), dataset, CPU)
+    start = perf_counter()
+    fit(learner, dataset, batches, plans, 0, lambda done, rows: None, stop)
+    return perf_counter() - start
+
+
+def lenet_job(seed: int) -> Config:
+    # One lambda a batch, as in the plain loop; one lambda an example costs the same.
+    words = ["dataset=cifar10", "architecture=lenet", "recipe=carratino_lenet", "recipe.epochs=1"]
+    (job,) = jobs([*words, "method=mixup", "method.lam_per=batch", f"seeds=[{seed}]"])
+    return job
+
+
+def line_job(steps: int, seeds: int) -> Config:
+    words = ["experiment=chidambaram2022/fig1", "method=mixup", "method.alpha=[1,8,32,128]"]
+    (job,) = jobs([*words, f"seeds={seeds}", f"recipe.epochs={steps}"])
+    return job
+
+
+def random_pictures(train: int, test: int) -> Dataset:
+    """A data set like CIFAR-10 in all but content."""
+    cifar = lenet_job(0).dataset
+    generator = torch.Generator().manual_seed(0)
+
+    def pixels(n: int) -> torch.Tensor:
+        return torch.randint(256, (n, 32, 32, 3), dtype=torch.uint8, generator=generator)
+
+    y_train, y_test = torch.arange(train) % 10, torch.arange(test) % 10
+    return Dataset(
+        "random", pixels(train), y_train, pixels(test), y_test, 10, cifar.mean, cifar.std
+    )
+
+
+# ---- the plain loops ------------------------------------------------------------------------
+
+
+class Pictures(torch.utils.data.Dataset):
+    """As torchvision's CIFAR10: an array in memory, a PIL image for each item."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        # Here and not above: the memory row is of a process that does without.
+        import torchvision.transforms as T
+
+        self.data, self.targets = dataset.x_train.numpy(), dataset.y_train.tolist()
+        normalise = T.Normalize(dataset.mean, dataset.std)
+        augment = [T.RandomCrop(32, padding=4), T.RandomHorizontalFlip()]
+        self.transform = T.Compose([*augment, T.ToTensor(), normalise])
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        from PIL import Image
+
+        return self.transform(Image.fromarray(self.data[index])), self.targets[index]
+
+
+def textbook_lenet() -> nn.Sequential:
+    convolutions = [nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    convolutions += [nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
+    linear = [nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
+    return nn.Sequential(*convolutions, *linear)
+
+
+def plain_lenet_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader) -> float:
+    """Seconds of an epoch of mixup as in the code of Zhang et al. (2018)."""
+    start = perf_counter()
+    criterion = nn.CrossEntropyLoss()
+    train_loss = correct = total = 0.0
+    for x, y in loader:
+        lam = np.random.beta(1.0, 1.0)
+        index = torch.randperm(len(x))
+        y_a, y_b = y, y[index]
+        outputs = model(lam * x + (1 - lam) * x[index])
+        loss = lam * criterion(outputs, y_a) + (1 - lam) * criterion(outputs, y_b)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        train_loss += loss.item()
+        predicted = outputs.argmax(1)
+        correct += (lam * (predicted == y_a).sum() + (1 - lam) * (predicted == y_b).sum()).item()
+        total += len(y)
+    return perf_counter() - start
+
+
+def plain_line(dataset: Dataset, alpha: float, steps: int) -> float:
+    """Seconds of `steps` steps of one run on the points of a line."""
+    x, y = dataset.x_train, dataset.y_train
+    loader = DataLoader(TensorDataset(x, y), batch_size=len(x), shuffle=True)
+    model = nn.Sequential(nn.Linear(1, 512), nn.ReLU(), nn.Linear(512, 2))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    criterion = nn.CrossEntropyLoss()
+    errors = []
+    start = perf_counter()
+    for epoch in range(steps):
+        for x_a, y_a in loader:
+            lam = np.random.beta(alpha, alpha)
+            index = torch.randint(len(x), (len(x_a),))
+            outputs = model(lam * x_a + (1 - lam) * x[index])
+            loss = lam * criterion(outputs, y_a) + (1 - lam) * criterion(outputs, y[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        if (epoch + 1) % 50 == 0:
+            with torch.no_grad():
+                errors.append((model(x).argmax(1) != y).float().mean().item())
+    return perf_counter() - start
+
+
+# ---- the three comparisons ------------------------------------------------------------------
+
+
+def bench_lenet(pictures: int, repeats: int) -> list[str]:
+    dataset = random_pictures(pictures, test=100)
+    model = textbook_lenet()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+
+    def loader(workers: int) -> DataLoader:
+        keep = workers > 0
+        return DataLoader(
+            Pictures(dataset), 128, shuffle=True, num_workers=workers, persistent_workers=keep
+        )
+
+    speed = {}
+    for workers in (0, 1, 2):
+        loaded = loader(workers)
+        seconds = [plain_lenet_epoch(model, optimizer, loaded) for _ in range(2)]
+        speed[workers] = pictures / seconds[1]  # the first epoch starts the workers
+        del loaded
+    best = max(speed, key=speed.get)
+    print("LeNet, plain loop, images/s by workers:", {w: round(s) for w, s in speed.items()})
+    loaded = loader(best)
+    plain_lenet_epoch(model, optimizer, loaded)
+    our_seconds(lenet_job(seed=repeats), dataset)
+    plain, ours = [], []
+    for seed in range(repeats):
+        plain.append(plain_lenet_epoch(model, optimizer, loaded))
+        ours.append(our_seconds(lenet_job(seed), dataset))
+
+    _, batches, plans = assemble(expand(lenet_job(0)), dataset, CPU)
+    start = perf_counter()
+    for _ in batches(plans.epoch(0), 128):
+        pass
+    share = (perf_counter() - start) / median(ours)
+    print(f"LeNet, ours: plan and batches take {share:.0%} of an epoch, steps the rest")
+    what = f"LeNet, {pictures:,} pictures"
+    units = [f"{pictures / median(seconds):,.0f} images/s" for seconds in (plain, ours)]
+    return [what, *units, ratio(plain, ours), ">= 5"]
+
+
+def bench_line(steps: int, plain_steps: int, seeds: int, repeats: int) -> list[str]:
+    job = line_job(steps, seeds)
+    runs = len(expand(job))
+    dataset = load(job.dataset)
+    plain_line(dataset, 1.0, 50)
+    our_seconds(line_job(50, seeds), dataset)
+    plain, ours = [], []
+    for repeat in range(repeats):
+        alpha = job.method.alpha[repeat % len(job.method.alpha)]
+        plain.append(plain_line(dataset, alpha, plain_steps) * steps / plain_steps)
+        ours.append(our_seconds(job, dataset) / runs)
+    print(f"X_3^2: plain timed for {plain_steps} steps and scaled to {steps:,}; ours in full")
+    units = [f"{median(seconds):.3g} s/run" for seconds in (plain, ours)]
+    return [f"X_3^2, {steps:,} steps, {runs} runs", *units, ratio(plain, ours), ">= 60"]
+
+
+def ratio(plain: list[float], ours: list[float]) -> str:
+    turns = [p / o for p, o in zip(plain, ours)]
+    return f"{median(plain) / median(ours):.1f} ({min(turns):.1f} to {max(turns):.1f})"
+
+
+def bench_memory(train: int, test: int) -> list[str]:
+    words = [sys.executable, __file__, "--threads", str(torch.get_num_threads())]
+    child = subprocess.run(
+        [*words, "--memory-of", str(train), str(test)], stdout=subprocess.PIPE, check=True
+    )
+    seen = json.loads(child.stdout)
+    print(f"memory: {seen['imports'] / 1e9:.2f} GB of it are there before any data, after imports")
+    what = f"memory, {train:,} + {test:,} pictures"
+    return [what, "-", f"{seen['peak'] / 1e9:.2f} GB", "-", "< 1.2 GB"]
+
+
+def memory_child(train: int, test: int) -> None:
+    """Train LeNet for an epoch and print this process's memory, for `bench_memory`."""
+    imports = peak_bytes()
+    our_seconds(lenet_job(0), random_pictures(train, test))
+    print(json.dumps({"imports": imports, "peak": peak_bytes()}))
+
+
+def peak_bytes() -> int:
+    """The largest resident set of this process so far."""
+    status = Path("/proc/self/status")
+    if status.exists():  # on Linux ru_maxrss may still hold the peak of the parent process
+        lines = status.read_text().splitlines()
+        return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: PyTorch's choice)")
+    parser.add_argument("--memory-of", type=int, nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.memory_of:
+        return memory_child(*options.memory_of)
+    print(f"PyTorch {torch.__version__}, {processor()}, {torch.get_num_threads()} threads")
+    if options.quick:
+        rows = [bench_lenet(pictures=256, repeats=1)]
+        rows += [bench_line(steps=100, plain_steps=50, seeds=10, repeats=1)]
+        rows += [bench_memory(1000, 200)]
+    else:
+        rows = [bench_lenet(pictures=10_000, repeats=7)]
+        rows += [bench_line(steps=5000, plain_steps=500, seeds=10, repeats=7)]
+        rows += [bench_memory(50_000, 10_000)]
+    rows.insert(0, ["what", "plain loop", "ours", "ratio", "aim"])
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+if __name__ == "__main__":
+    main()

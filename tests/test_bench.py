@@ -1,0 +1,28 @@
+"""scripts/bench.py runs and prints its three rows. Its numbers are for people to judge."""
+
+import math
+import re
+import subprocess
+import sys
+
+from helpers import environment
+
+from mixup_repro.config import CHECKOUT
+
+
+def test_quick_bench_prints_every_row():
+    done = subprocess.run(
+        [sys.executable, CHECKOUT / "scripts" / "bench.py", "--quick", "--threads", "1"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [re.split(r"\s{2,}", line) for line in done.stdout.splitlines()]
+    rows = {cells[0].split(",")[0]: cells[1:] for cells in lines if len(cells) == 5}
+    assert list(rows) == ["what", "LeNet", "X_3^2", "memory"]
+    for what, cell in (("LeNet", 2), ("X_3^2", 2), ("memory", 1)):
+        value = float(rows[what][cell].split()[0])
+        assert math.isfinite(value) and value > 0
+    assert all(float(rows[what][2].split()[0]) > 0 for what in ("LeNet", "X_3^2"))
