@@ -1,0 +1,89 @@
+"""Shared by the tests: compose a job in this process, or train as a user does."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+from PIL import Image
+
+from mixup_repro.config import CHECKOUT, Config, register, resolve
+
+SCRIPT = CHECKOUT / "scripts" / "train.py"
+# One thread on the CPU: bit-for-bit comparisons hold, and parallel tests do not fight for cores.
+HARDWARE = ("hardware.device=cpu", "hardware.threads=1")
+
+
+@cache  # composing takes a tenth of a second, and nothing here changes a config
+def compose_config(*overrides: str, hydra_node: bool = False) -> DictConfig:
+    """The config that these words of a command line compose to."""
+    register()
+    with initialize_config_dir(str(CHECKOUT / "configs"), version_base="1.3"):
+        return compose("config", list(overrides), return_hydra_config=hydra_node)
+
+
+def job(*overrides: str) -> Config:
+    """The resolved and checked job that these words of a command line stand for."""
+    return resolve(compose_config(*overrides))
+
+
+def _words(overrides: tuple[str, ...], runs_dir: Path) -> list[str]:
+    options = [word for word in overrides if word.startswith("-")]
+    fields = [word for word in overrides if not word.startswith("-")]
+    return [*options, *HARDWARE, *fields, f"runs_dir={runs_dir}"]
+
+
+def environment() -> dict[str, str]:
+    """This environment without a wandb key, and with every download failing at once."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("WANDB_")}
+    blocked = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    return kept | blocked | {"OMP_NUM_THREADS": "1"}
+
+
+def train(*overrides: str, runs_dir: Path) -> subprocess.CompletedProcess:
+    """Run scripts/train.py in a process of its own, as a user does."""
+    return subprocess.run(
+        [sys.executable, SCRIPT, *_words(overrides, runs_dir)],
+        cwd=CHECKOUT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def train_here(*overrides: str, runs_dir: Path) -> int:
+    """Run scripts/train.py in this process, which saves its start; returns the exit code."""
+    argv = sys.argv
+    GlobalHydra.instance().clear()
+    try:
+        sys.argv = [str(SCRIPT), *_words(overrides, runs_dir)]
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    except SystemExit as stop:
+        return stop.code
+    finally:
+        sys.argv = argv
+        GlobalHydra.instance().clear()
+    raise AssertionError("train.py ended without an exit code")
+
+
+def make_image_folder(root: Path, classes: int = 2, per_class: int = 10, size: int = 32) -> Path:
+    """A folder of random pictures, {train,test}/<class>/<k>.png."""
+    rng = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for name in range(classes):
+            folder = root / part / f"class{name}"
+            folder.mkdir(parents=True)
+            for k in range(per_class):
+                pixels = rng.integers(256, size=(size, size, 3), dtype=np.uint8)
+                Image.fromarray(pixels // 2 + 60 * (name % 3)).save(folder / f"{k}.png")
+    return root

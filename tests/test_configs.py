@@ -1,0 +1,360 @@
+"""Every config composes and builds, holds its paper's settings, and keeps its run id."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields, replace
+from functools import cache
+from itertools import product
+
+import pytest
+import torch
+from helpers import compose_config, job
+
+from mixup_repro import architectures
+from mixup_repro.config import (
+    CHECKOUT,
+    MIXING,
+    NOT_SCIENCE,
+    SCALES,
+    SCIENCE,
+    ArchitectureConfig,
+    Config,
+    expand,
+    resolve,
+)
+from mixup_repro.data import load
+from mixup_repro.errors import InputError
+from mixup_repro.runs import dataset_label, run_id
+from mixup_repro.training.learner import learning_rate, optimiser
+
+EXPERIMENTS = sorted(
+    str(path.relative_to(CHECKOUT / "configs/experiment").with_suffix(""))
+    for path in (CHECKOUT / "configs/experiment").glob("*/*.yaml")
+)
+# Input shape and classes of the sets whose files a test machine may not have.
+SHAPES = {
+    "mnist": ((1, 28, 28), 10),
+    "cifar10": ((3, 32, 32), 10),
+    "cifar10-jpeg": ((3, 32, 32), 10),
+    "cifar100": ((3, 32, 32), 100),
+}
+FIG4_ALPHAS = [0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
+
+
+def experiment_jobs(name: str, scale: str) -> list[Config]:
+    """The jobs of `train.py -m experiment=<name> scale=<scale>`, the file's own sweep expanded."""
+    words = [f"experiment={name}", f"scale={scale}"]
+    params = compose_config(*words, hydra_node=True).hydra.sweeper.params or {}
+    sweep = [[f"{key}={value}" for value in str(params[key]).split(",")] for key in params]
+    return [job(*words, *cell) for cell in product(*sweep)]
+
+
+def only_run(*words: str) -> Config:
+    (run,) = expand(job(*words))
+    return run.config
+
+
+@cache
+def logits_shape(name: str, hidden: tuple[int, ...], shape: tuple[int, ...], classes: int):
+    config = ArchitectureConfig(name, list(hidden) or None)
+    network = architectures.build(config, shape, classes, [0]).eval()
+    with torch.inference_mode():
+        return tuple(network(torch.zeros(1, 2, *shape)).shape)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_expands_and_builds_at_every_scale(name, scale):
+    for config in experiment_jobs(name, scale):
+        assert f"{config.paper}/{config.item}" == name
+        assert config.scale == scale
+        label = dataset_label(config)
+        if label in SHAPES:
+            shape, classes = SHAPES[label]
+        else:
+            dataset = load(config.dataset)
+            shape, classes = dataset.input_shape, dataset.classes
+        hidden = tuple(config.architecture.hidden or ())
+        built = logits_shape(config.architecture.name, hidden, shape, classes)
+        assert built == (1, 2, classes)
+        runs = expand(config)
+        assert len({(run_id(run.config), run.seed) for run in runs}) == len(runs) > 0
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_trains_erm_and_mixup_on_the_same_seeds(name):
+    jobs = {config.method.name: config for config in experiment_jobs(name, "paper")}
+    assert {"erm", "mixup"} <= set(jobs)
+    assert jobs["erm"].seeds == jobs["mixup"].seeds
+    assert jobs["erm"].recipe == jobs["mixup"].recipe
+
+
+@pytest.mark.parametrize("group", ["dataset", "architecture", "method", "recipe", "hardware"])
+def test_every_option_of_a_group_composes(group):
+    for path in sorted((CHECKOUT / "configs" / group).glob("*.yaml")):
+        words = [f"{group}={path.stem}"]
+        if path.stem == "image_folder":
+            words.append("dataset.root=somewhere")
+        assert job(*words)
+
+
+def carratino(lr_at: list[tuple[int, float]], lr: float) -> tuple[dict, list[float]]:
+    """The settings of appendix B.1, and the learning rate of each of its 200 epochs."""
+    rates = []
+    for epoch in range(200):
+        lr = dict(lr_at).get(epoch, lr)
+        rates.append(lr)
+    settings = {
+        "optimizer": "sgd",
+        "momentum": 0.9,
+        "nesterov": None,
+        "weight_decay": 5e-4,
+        "batch_size": 128,
+        "epochs": 200,
+        "crop_padding": 4,
+        "flip": True,
+    }
+    return settings, rates
+
+
+RESNET34 = carratino([(60, 0.01), (120, 0.001), (160, 0.0001)], lr=0.1)
+LENET = carratino([(100, 0.001)], lr=0.01)
+ADAM = {"optimizer": "adam", "momentum": None, "weight_decay": None}
+ADAM |= {"crop_padding": None, "flip": None}
+PAPER = {
+    "carratino2020/fig4_cifar10": ("resnet34", *RESNET34),
+    "carratino2020/fig4_cifar100": ("resnet34", *RESNET34),
+    "carratino2020/fig4_cifar10_lenet": ("lenet", *LENET),
+    "carratino2020/fig4_cifar10_jpeg": ("lenet", *LENET),
+    "chidambaram2022/fig1": ("mlp", ADAM | {"batch_size": None, "epochs": 5000}, [1e-3] * 5000),
+    "chidambaram2022/fig8_x10_2": (
+        "mlp",
+        ADAM | {"batch_size": None, "epochs": 5000},
+        [1e-3] * 5000,
+    ),
+    "chidambaram2022/fig8_x10_10": (
+        "mlp",
+        ADAM | {"batch_size": None, "epochs": 5000},
+        [1e-3] * 5000,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_paper_scale_holds_the_papers_training_settings(name):
+    architecture, settings, rates = PAPER[name]
+    for config in experiment_jobs(name, "paper"):
+        assert config.architecture.name == architecture
+        recipe = asdict(config.recipe)
+        assert {key: recipe[key] for key in settings} == settings
+        got = [learning_rate(config.recipe, epoch) for epoch in range(config.recipe.epochs)]
+        assert got == pytest.approx(rates, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", [n for n in PAPER if n.startswith("carratino2020/fig4_cifar")])
+def test_figure_4_has_ten_seeds_and_seven_alphas_mixed_per_example(name):
+    config = job(f"experiment={name}", "scale=paper", "method=mixup")
+    assert config.seeds == 10
+    assert config.method.alpha == FIG4_ALPHAS
+    assert (config.method.lam_per, config.method.pairing) == ("example", "permutation")
+    assert config.evaluation.alphas == FIG4_ALPHAS
+
+
+@pytest.mark.parametrize(
+    ("item", "points", "classes", "alphas"),
+    [
+        ("fig1", 3, 2, [1, 32, 128]),
+        ("fig8_x10_2", 10, 2, [1, 32]),
+        ("fig8_x10_10", 10, 10, [1, 32]),
+    ],
+)
+def test_alternating_lines_follow_the_authors_code(item, points, classes, alphas):
+    config = job(f"experiment=chidambaram2022/{item}", "scale=paper", "method=mixup")
+    assert (config.dataset.points, config.dataset.classes) == (points, classes)
+    assert config.architecture.hidden == [512]
+    assert config.seeds == 10
+    assert config.method.alpha == alphas
+    assert (config.method.lam_per, config.method.pairing) == ("batch", "uniform")
+    assert config.recipe.evaluate_every == 50
+
+
+def test_chidambaram_image_recipe_and_normalisation():
+    recipe = asdict(job("recipe=chidambaram_images").recipe)
+    expected = ADAM | {"lr": 1e-3, "batch_size": 128, "epochs": 50, "decay_at": None}
+    assert {key: recipe[key] for key in expected} == expected
+    pixels = {
+        "mnist": ([0.1307], [0.3081]),
+        "cifar10": ([0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]),
+        "cifar100": ([0.5071, 0.4867, 0.4408], [0.2675, 0.2565, 0.2761]),
+    }
+    for name, (mean, std) in pixels.items():
+        dataset = job(f"dataset={name}").dataset
+        assert (dataset.mean, dataset.std) == (mean, std)
+
+
+@pytest.mark.parametrize("name", ["carratino_lenet", "chidambaram_images"])
+def test_the_optimiser_is_the_recipes(name):
+    config = only_run(f"recipe={name}")
+    network = architectures.build(config.architecture, (1, 8, 8), 10, [0])
+    (group,) = optimiser(config.recipe, network).param_groups
+    assert group["lr"] == config.recipe.lr
+    assert group["weight_decay"] == (config.recipe.weight_decay or 0)
+    assert group.get("momentum", 0) == (config.recipe.momentum or 0)
+    assert ("betas" in group) == (config.recipe.optimizer == "adam")
+
+
+def test_scale_picks_the_tier():
+    name = "experiment=carratino2020/fig4_cifar10_lenet"
+    by_scale = {scale: job(name, f"scale={scale}") for scale in SCALES}
+    assert {s: c.recipe.epochs for s, c in by_scale.items()} == {
+        "paper": 200,
+        "short": 40,
+        "smoke": 1,
+    }
+    assert {s: c.seeds for s, c in by_scale.items()} == {"paper": 10, "short": 5, "smoke": 1}
+    assert job(name) == by_scale["paper"]
+
+
+def test_the_command_line_beats_the_tier():
+    words = ["scale=smoke", "recipe.epochs=7", "seeds=[4]", "method.alpha=3"]
+    config = job("experiment=carratino2020/fig4_cifar10_lenet", *words)
+    assert (config.recipe.epochs, config.seeds, config.method.alpha) == (7, [4], 3)
+    assert config.evaluation.alphas == [3.0]
+
+
+def test_an_unknown_scale_is_refused_with_the_known_ones():
+    words = ["experiment=carratino2020/fig4_digits", "scale=huge"]
+    with pytest.raises(Exception, match="paper, short, smoke"):
+        job(*words)
+    with pytest.raises(InputError, match="paper, short, smoke"):
+        job("scale=huge")
+
+
+# A changed id orphans every finished run: change these only where the meaning of a run changed.
+GOLDEN = [
+    ("dataset=digits architecture=mlp method=mixup method.alpha=1", "digits-mlp-mixup-a1-4d91c41c"),
+    (
+        "dataset=digits architecture=linear method=erm recipe=chidambaram_images",
+        "digits-linear-erm-aa553797",
+    ),
+    (
+        "dataset=digits method=label_smoothing recipe=chidambaram_images",
+        "digits-mlp-label_smoothing-38e50705",
+    ),
+    (
+        "dataset=cifar100 architecture=resnet18 method=cutmix recipe=carratino_resnet34",
+        "cifar100-resnet18-cutmix-a1-e5411728",
+    ),
+    ("experiment=carratino2020/fig4_cifar10 method=erm", "cifar10-resnet34-erm-bcfd4cfb"),
+    (
+        "experiment=carratino2020/fig4_cifar10_jpeg scale=short method.alpha=0.5",
+        "cifar10-jpeg-lenet-mixup-a0.5-fc6f4c43",
+    ),
+    ("experiment=chidambaram2022/fig1 method.alpha=32", "x_3^2-mlp-mixup-a32-54361bcb"),
+]
+
+
+@pytest.mark.parametrize(("words", "known"), GOLDEN)
+def test_known_configs_keep_their_ids(words, known):
+    assert run_id(expand(job(*words.split()))[0].config) == known
+
+
+BASE = "dataset=cifar10", "architecture=lenet", "recipe=carratino_lenet", "method.alpha=0.5"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "dataset.root=/elsewhere",
+        "data_root=/elsewhere",
+        "hardware.device=cuda",
+        "hardware.threads=3",
+        "hardware.checkpoint_seconds=9",
+        "wandb.mode=offline",
+        "runs_dir=/elsewhere",
+        "recipe.evaluate_every=7",
+        "recipe.evaluate_train=true",
+        "evaluation.alphas=[1,2]",
+        "seeds=[5]",
+        "paper=carratino2020",
+        "item=fig9",
+    ],
+)
+def test_the_id_does_not_depend_on_where_and_how_a_run_is_made(word):
+    assert run_id(only_run(*BASE, word)) == run_id(only_run(*BASE))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("method.alpha=1", "method.alpha=1.0"),
+        ("method.alpha=1", "method.alpha=[1]"),
+        ("recipe.lr=1", "recipe.lr=1.0"),
+        ("recipe.decay_at=[0.5]", "recipe.decay_at=[5e-1]"),
+    ],
+)
+def test_two_spellings_of_a_number_are_one_run(one, other):
+    assert run_id(only_run(*BASE, one)) == run_id(only_run(*BASE, other))
+
+
+def test_every_field_of_the_science_changes_the_id():
+    base = only_run(*BASE)
+    ids = [run_id(base), run_id(replace(base, scale="short"))]
+    for group in SCIENCE:
+        values = getattr(base, group)
+        for field in fields(values):
+            if field.name not in NOT_SCIENCE.get(group, ()):
+                other = 7 if field.name == "alpha" else "other"
+                ids.append(run_id(replace(base, **{group: replace(values, **{field.name: other})})))
+    assert len(ids) > 20
+    assert len(set(ids)) == len(ids)
+
+
+def test_each_alpha_and_method_has_an_id_of_its_own():
+    runs = expand(job(*BASE, "method.alpha=[0.1,0.25,0.5]"))
+    runs += expand(job(*BASE, "method=cutmix"))
+    runs += expand(job(*BASE, "method=erm"))
+    assert len({run_id(run.config) for run in runs}) == 5
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_erm_is_one_run_whatever_the_grid_of_alphas(name):
+    words = [f"experiment={name}", "method=erm"]
+    plain = {run_id(run.config) for run in expand(job(*words))}
+    other = ["method.alpha=[0.3,3]", "method.lam_per=batch", "method.pairing=reversal"]
+    assert {run_id(run.config) for run in expand(job(*words, *other))} == plain
+    assert len(plain) == 1
+    assert all(run.alpha is None for run in expand(job(*words)))
+
+
+def test_seeds_may_be_a_number_or_a_list():
+    number, listed = (expand(job(word)) for word in ("seeds=3", "seeds=[0,1,2]"))
+    assert number == listed
+    assert [run.seed for run in number] == [0, 1, 2]
+
+
+def test_a_job_is_the_product_of_its_alphas_and_seeds():
+    runs = expand(job("method.alpha=[0.5,1]", "seeds=[3,8]"))
+    assert [(run.alpha, run.seed) for run in runs] == [(0.5, 3), (0.5, 8), (1.0, 3), (1.0, 8)]
+    assert all(run.config.seeds is None for run in runs)
+
+
+def test_image_folders_are_named_by_their_folder_unless_labelled():
+    words = ["dataset=image_folder", "dataset.root=/some/birds/"]
+    assert dataset_label(job(*words)) == "birds"
+    assert dataset_label(job(*words, "dataset.label=my birds")) == "my_birds"
+
+
+@pytest.mark.parametrize("method", MIXING)
+def test_a_pairing_group_must_divide_the_batch(method):
+    words = [f"method={method}", "recipe.batch_size=64"]
+    assert job(*words, "method.pairing_group=16").method.pairing_group == 16
+    with pytest.raises(InputError, match=r"method\.pairing_group=24"):
+        job(*words, "method.pairing_group=24")
+
+
+def test_resolving_leaves_the_composed_config_alone():
+    composed = compose_config("experiment=carratino2020/fig4_digits")
+    before = composed.copy()
+    resolve(composed)
+    assert composed == before

@@ -1,0 +1,474 @@
+"""Training: stacks, resuming, failures, schedules and records, on runs of a second or less."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers import HARDWARE, job, make_image_folder
+
+from mixup_repro.config import expand
+from mixup_repro.data import load
+from mixup_repro.errors import InputError
+from mixup_repro.progress import Progress
+from mixup_repro.runs import RunFolder
+from mixup_repro.training import checkpoint
+from mixup_repro.training import job as job_module
+from mixup_repro.training.checkpoint import resume_points
+from mixup_repro.training.job import Result, restore, run_job
+from mixup_repro.training.learner import Learner
+
+DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe=digits"
+
+
+class Quiet(Progress):
+    """Keeps what would be said, and the epoch each training started from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self.starts: list[int] = []
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+    @contextmanager
+    def task(self, name: str, epochs: int, start: int):
+        self.starts.append(start)
+        yield lambda done, rows: None
+
+
+def run(*words: str, runs_dir: Path, progress: Progress | None = None) -> list[Result]:
+    return run_job(job(*HARDWARE, *words, f"runs_dir={runs_dir}"), progress or Quiet())
+
+
+def weights(folder: RunFolder) -> dict[str, torch.Tensor]:
+    return torch.load(folder.weights_path, weights_only=True)
+
+
+def artefacts(folder: RunFolder) -> tuple:
+    """All that a run leaves, less the time and place it was made."""
+    record = folder.read_record()
+    del record["wall_s"], record["finished"], record["config"]["runs_dir"]
+    tensors = {name: tensor.tolist() for name, tensor in weights(folder).items()}
+    return json.dumps(record, sort_keys=True), tensors, np.load(folder.path / "logits.npy").tolist()
+
+
+class Interrupted(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """interrupt(epoch, writes): stop right after the given number of writes of that epoch.
+
+    Also makes every epoch leave a checkpoint, however long a write takes.
+    """
+    monkeypatch.setattr(job_module, "CHECKPOINT_SHARE", 0)
+    save = checkpoint.save
+
+    def after(epoch: int, writes: int = 1):
+        left = [writes]
+
+        def stopping(folder: Path, done: int, state: dict) -> None:
+            save(folder, done, state)
+            left[0] -= done == epoch
+            if done == epoch and not left[0]:
+                raise Interrupted
+
+        monkeypatch.setattr(checkpoint, "save", stopping)
+
+    return after
+
+
+OFTEN = "hardware.checkpoint_seconds=0"
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    return make_image_folder(tmp_path_factory.mktemp("data") / "pictures", per_class=20)
+
+
+def lenet(root: Path) -> list[str]:
+    """LeNet with crop, flip, momentum and a decaying rate, eight epochs of three steps."""
+    recipe = ["recipe=carratino_lenet", "recipe.epochs=8", "recipe.batch_size=16"]
+    data = ["dataset=image_folder", f"dataset.root={root}", "architecture=lenet"]
+    return [*data, *recipe, "method.alpha=0.5", "evaluation.alphas=[1]", OFTEN]
+
+
+ADAM_STACK = [
+    *DIGITS,
+    "recipe.optimizer=adam",
+    "recipe.lr=1e-3",
+    "recipe.momentum=null",
+    "recipe.epochs=8",
+    "seeds=2",
+    OFTEN,
+]
+
+
+# --- Stacks -----------------------------------------------------------------------------------
+
+
+LINE = ["experiment=chidambaram2022/fig1", "scale=smoke"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*DIGITS, "recipe.epochs=3", "method.alpha=[0.5,4]", "seeds=2"],
+        [*DIGITS, "recipe.epochs=3", "method=erm", "seeds=3", "evaluation.alphas=[1]"],
+        [*LINE, "method.alpha=[1,32]", "seeds=2"],
+    ],
+    ids=["digits mixup", "digits erm", "alternating line"],
+)
+def test_a_replica_equals_the_run_alone_up_to_rounding(words, tmp_path):
+    stacked = run(*words, runs_dir=tmp_path / "stacked")
+    assert len(stacked) > 1
+    for result in stacked:
+        run_alone = result.folder.run
+        alone = [f"seeds=[{run_alone.seed}]"]
+        if run_alone.alpha:
+            alone.append(f"method.alpha={run_alone.alpha}")
+        (single,) = run(*words, *alone, runs_dir=tmp_path / "alone")
+        assert str(single.folder) == str(result.folder)
+        assert (result.record["stack"], single.record["stack"]) == (len(stacked), 1)
+        ours, theirs = weights(result.folder), weights(single.folder)
+        for name, tensor in theirs.items():
+            torch.testing.assert_close(ours[name], tensor, rtol=1e-4, atol=1e-5)
+        n_test = single.record["data"]["n_test"]
+        for curve in ("curves", "evaluations"):
+            assert len(result.record[curve]) == len(single.record[curve])
+        for row, other in zip(result.record["evaluations"], single.record["evaluations"]):
+            assert row["eval_alpha"] == other["eval_alpha"]
+            assert row["cross_entropy"] == pytest.approx(other["cross_entropy"], rel=1e-4)
+            # Rounding may move an example across a decision boundary, but hardly two.
+            assert abs(row["accuracy"] - other["accuracy"]) <= 1.001 / n_test
+        for row, other in zip(result.record["curves"], single.record["curves"]):
+            assert row["mixed_loss"] == pytest.approx(other["mixed_loss"], rel=1e-4)
+
+
+def test_replicas_of_a_stack_differ_from_each_other(tmp_path):
+    results = run(*DIGITS, "recipe.epochs=1", "method.alpha=[0.5,4]", "seeds=2", runs_dir=tmp_path)
+    losses = {result.record["curves"][0]["mixed_loss"] for result in results}
+    assert len(losses) == 4
+
+
+def poison(monkeypatch, replica: int, at_step: int) -> None:
+    """Make the weights of one replica infinite before the given step, counted from 0."""
+    step, count = Learner.step, [0]
+
+    def poisoned(learner, batch):
+        if count[0] == at_step:
+            learner.network.replica_tensors(replica)["0.weight"].fill_(torch.inf)
+        count[0] += 1
+        return step(learner, batch)
+
+    monkeypatch.setattr(Learner, "step", poisoned)
+
+
+STEPS = 15  # 898 digits in batches of 64
+
+
+def test_a_diverging_replica_fails_alone_and_can_be_trained_again(tmp_path, monkeypatch):
+    words = [*DIGITS, "recipe.epochs=3", "seeds=3"]
+    undisturbed = run(*words, runs_dir=tmp_path / "a")
+    with monkeypatch.context() as patch:
+        poison(patch, replica=1, at_step=STEPS + 2)
+        results = run(*words, runs_dir=tmp_path / "b")
+
+    assert [result.outcome for result in results] == ["done", "failed", "done"]
+    for k in (0, 2):
+        assert artefacts(results[k].folder) == artefacts(undisturbed[k].folder)
+    failed = results[1].folder
+    assert failed.state() == "failed"
+    failure = json.loads(failed.failed_path.read_text())
+    assert "epoch 2, step 3" in failure["error"]
+    assert failure["config"]["recipe"]["epochs"] == 3
+    assert not failed.record_path.exists()
+
+    again = run(*words, runs_dir=tmp_path / "b")
+    assert sorted(result.outcome for result in again) == ["done", "present", "present"]
+    assert failed.state() == "done"
+    assert not failed.failed_path.exists()
+
+
+def test_a_failed_run_is_not_logged_after_its_end(tmp_path, monkeypatch):
+    class Mirror:
+        def __init__(self, folder):
+            self.finished = []
+
+        def log(self, row):
+            assert not self.finished, "logged after its end, which wandb refuses"
+
+        def finish(self, record=None, failed=False):
+            self.finished.append(failed)
+            mirrors[self] = self.finished
+
+    mirrors: dict = {}
+    monkeypatch.setattr(job_module, "Mirror", Mirror)
+    poison(monkeypatch, replica=0, at_step=1)
+    run(*DIGITS, "recipe.epochs=3", "seeds=2", runs_dir=tmp_path)
+    assert sorted(mirrors.values()) == [[False], [True]]
+
+
+def test_a_stack_ends_early_when_all_replicas_failed(tmp_path, monkeypatch):
+    step, count = Learner.step, [0]
+
+    def counted(learner, batch):
+        count[0] += 1
+        return step(learner, batch)
+
+    monkeypatch.setattr(Learner, "step", counted)
+    results = run(*DIGITS, "recipe.lr=1e30", "recipe.epochs=9", "seeds=2", runs_dir=tmp_path)
+    assert [result.outcome for result in results] == ["failed", "failed"]
+    assert count[0] == STEPS
+
+
+# --- Resuming ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["lenet", "adam stack"])
+def test_an_interrupted_run_ends_as_if_it_had_not_been(kind, pictures, tmp_path, interrupt):
+    words, members = (lenet(pictures), 1) if kind == "lenet" else (ADAM_STACK, 2)
+    whole = run(*words, runs_dir=tmp_path / "whole")
+    for epoch in (1, 2, 5, 7):
+        interrupt(epoch, members)
+        with pytest.raises(Interrupted):
+            run(*words, runs_dir=tmp_path / "parts")
+    progress = Quiet()
+    parts = run(*words, runs_dir=tmp_path / "parts", progress=progress)
+    assert progress.starts == [7]
+    assert [result.outcome for result in parts] == ["done"] * members
+    for one, other in zip(whole, parts):
+        assert artefacts(one.folder) == artefacts(other.folder)
+        assert [row["epoch"] for row in other.record["curves"]] == list(range(1, 9))
+        assert not list(other.folder.path.glob("epoch*.pt"))
+
+
+def test_a_stack_killed_between_two_members_files_goes_on_together(tmp_path, interrupt):
+    whole = run(*ADAM_STACK, runs_dir=tmp_path / "whole")
+    interrupt(4, writes=1)
+    with pytest.raises(Interrupted):
+        run(*ADAM_STACK, runs_dir=tmp_path / "parts")
+    progress = Quiet()
+    parts = run(*ADAM_STACK, runs_dir=tmp_path / "parts", progress=progress)
+    assert progress.starts == [3]
+    for one, other in zip(whole, parts):
+        assert artefacts(one.folder) == artefacts(other.folder)
+
+
+def interrupted_lenet(pictures: Path, tmp_path: Path, interrupt, epoch: int) -> RunFolder:
+    interrupt(epoch)
+    with pytest.raises(Interrupted):
+        run(*lenet(pictures), runs_dir=tmp_path)
+    (only,) = expand(job(*HARDWARE, *lenet(pictures), f"runs_dir={tmp_path}"))
+    folder = RunFolder(only)
+    assert folder.state() == "interrupted"
+    return folder
+
+
+def halve(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def test_a_truncated_checkpoint_leaves_the_one_before_it(pictures, tmp_path, interrupt):
+    folder = interrupted_lenet(pictures, tmp_path, interrupt, epoch=5)
+    newest = max(folder.path.glob("epoch*.pt"))
+    halve(newest)
+    progress = Quiet()
+    run(*lenet(pictures), runs_dir=tmp_path, progress=progress)
+    assert progress.starts == [4]
+    assert any(newest.name in line and "damaged" in line for line in progress.said)
+
+
+def test_damaged_checkpoints_do_not_crowd_out_new_ones(pictures, tmp_path, interrupt):
+    folder = interrupted_lenet(pictures, tmp_path, interrupt, epoch=6)
+    for path in folder.path.glob("epoch*.pt"):
+        halve(path)
+    interrupted_lenet(pictures, tmp_path, interrupt, epoch=2)
+    progress = Quiet()
+    run(*lenet(pictures), runs_dir=tmp_path, progress=progress)
+    assert progress.starts == [2]
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 5000, b"no checkpoint"])
+def test_any_damage_to_a_checkpoint_is_named_and_passed_over(tmp_path, content):
+    checkpoint.save(tmp_path, 1, {"weights": torch.ones(3)})
+    checkpoint.save(tmp_path, 2, {"weights": torch.ones(3)})
+    (tmp_path / "epoch000002.pt").write_bytes(content)
+    said: list[str] = []
+    assert list(checkpoint.load_all(tmp_path, said.append)) == [1]
+    assert len(said) == 1
+    assert "epoch000002.pt" in said[0]
+
+
+def test_a_checkpoint_damaged_inside_is_named_or_loads(tmp_path):
+    checkpoint.save(tmp_path, 1, {"curves": [{"name": 1.0}], "weights": torch.ones(3)})
+    path = tmp_path / "epoch000001.pt"
+    content = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for position in rng.choice(len(content), 150, replace=False):
+        damaged = bytearray(content)
+        damaged[position] ^= 0xC1
+        path.write_bytes(bytes(damaged))
+        said: list[str] = []
+        states = checkpoint.load_all(tmp_path, said.append)
+        assert len(states) + len(said) == 1
+
+
+def test_the_two_newest_checkpoints_are_kept_and_load_safely(pictures, tmp_path, interrupt):
+    folder = interrupted_lenet(pictures, tmp_path, interrupt, epoch=5)
+    names = sorted(path.name for path in folder.path.glob("epoch*.pt"))
+    assert names == ["epoch000004.pt", "epoch000005.pt"]
+    state = torch.load(folder.path / names[1], weights_only=True)
+    assert [row["epoch"] for row in state["curves"]] == [1, 2, 3, 4, 5]
+    assert set(state["learner"]) == {"network", "optimiser"}
+
+
+def test_resuming_on_other_data_is_refused(tmp_path, interrupt):
+    two = make_image_folder(tmp_path / "two", classes=2, per_class=15)
+    three = make_image_folder(tmp_path / "three", classes=3, per_class=10)
+    interrupt(3)
+    with pytest.raises(Interrupted):
+        run(*lenet(two), "dataset.label=pets", runs_dir=tmp_path / "runs")
+    with pytest.raises(InputError, match=r"classes=2.*classes=3"):
+        run(*lenet(three), "dataset.label=pets", runs_dir=tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("epochs_of_each_run", "expected"),
+    [
+        ([[], []], [(0, [0, 1])]),
+        ([[3, 4], [3, 4]], [(4, [0, 1])]),
+        ([[4, 5], [3, 4]], [(4, [0, 1])]),  # killed between the two files of epoch 5
+        ([[8, 9], [3, 4]], [(4, [1]), (9, [0])]),  # no epoch in common
+        ([[8, 9], [3, 4], [4]], [(4, [1, 2]), (9, [0])]),
+        ([[], [3, 4], []], [(0, [0, 2]), (4, [1])]),
+        ([[7], []], [(0, [1]), (7, [0])]),
+        ([], []),
+    ],
+)
+def test_resume_points(epochs_of_each_run, expected):
+    available = [{epoch: {} for epoch in epochs} for epochs in epochs_of_each_run]
+    assert resume_points(available) == expected
+
+
+# --- Schedule, evaluation, records ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_optimiser_follows_the_schedule(tmp_path, monkeypatch, optimizer):
+    step, rates = Learner.step, []
+
+    def noted(learner, batch):
+        rates.append(learner.optimiser.param_groups[0]["lr"])
+        return step(learner, batch)
+
+    monkeypatch.setattr(Learner, "step", noted)
+    words = ["recipe.epochs=8", "recipe.lr=0.04", "recipe.decay_at=[0.5,0.75]"]
+    words += ["recipe.decay_by=0.5", "recipe.batch_size=null", f"recipe.optimizer={optimizer}"]
+    run(*DIGITS, *words, runs_dir=tmp_path)
+    assert rates == pytest.approx([0.04] * 4 + [0.02] * 2 + [0.01] * 2)
+
+
+def test_a_learning_rate_of_nearly_zero_nearly_stops_training(tmp_path):
+    decayed = ["recipe.epochs=3", "recipe.decay_at=[0.3]", "recipe.decay_by=1e-12"]
+    (result,) = run(*DIGITS, *decayed, "recipe.weight_decay=null", runs_dir=tmp_path)
+    first, second, third = (row["test_cross_entropy"] for row in result.record["curves"])
+    assert first == pytest.approx(second, abs=1e-6) == pytest.approx(third, abs=1e-6)
+
+
+def evaluated(result: Result) -> list[tuple]:
+    return [(row["evaluation"], row["eval_alpha"]) for row in result.record["evaluations"]]
+
+
+def test_mixup_is_evaluated_plainly_at_its_own_alpha_and_at_the_asked_ones(tmp_path):
+    words = ["recipe.epochs=1", "method.alpha=[1,4]"]
+    one, four = run(*DIGITS, *words, "evaluation.alphas=[0.5,2]", runs_dir=tmp_path / "a")
+    grid = [("plain", None), ("rescaled", 0.5), ("rescaled", 1.0), ("rescaled", 2.0)]
+    assert evaluated(one) == grid
+    assert evaluated(four) == [*grid[:2], ("rescaled", 2.0), ("rescaled", 4.0)]
+    one, four = run(*DIGITS, *words, runs_dir=tmp_path / "b")
+    assert evaluated(one) == [("plain", None), ("rescaled", 1.0)]
+    assert evaluated(four) == [("plain", None), ("rescaled", 4.0)]
+    plain, rescaled = four.record["evaluations"]
+    assert plain["cross_entropy"] != rescaled["cross_entropy"]
+
+
+def test_erm_is_evaluated_at_the_asked_alphas_only(tmp_path):
+    words = [*DIGITS, "method=erm", "recipe.epochs=1"]
+    (result,) = run(*words, runs_dir=tmp_path / "a")
+    assert evaluated(result) == [("plain", None)]
+    (result,) = run(*words, "evaluation.alphas=2", runs_dir=tmp_path / "b")
+    assert evaluated(result) == [("plain", None), ("rescaled", 2.0)]
+
+
+def test_a_finished_run_is_not_touched_again(tmp_path, monkeypatch):
+    (first,) = run(*DIGITS, "recipe.epochs=1", runs_dir=tmp_path)
+
+    def files() -> dict:
+        return {
+            path: (path.stat().st_mtime_ns, path.read_bytes())
+            for path in first.folder.path.iterdir()
+            if path.name != "lock"
+        }
+
+    before = files()
+
+    def never(*_):
+        raise AssertionError("trained a finished run")
+
+    monkeypatch.setattr(Learner, "step", never)
+    (second,) = run(*DIGITS, "recipe.epochs=1", runs_dir=tmp_path)
+    assert second.outcome == "present"
+    assert second.record == first.record
+    assert files() == before
+
+
+def test_more_seeds_train_only_the_missing_ones(tmp_path):
+    run(*DIGITS, "recipe.epochs=1", "seeds=[1]", runs_dir=tmp_path)
+    progress = Quiet()
+    results = run(*DIGITS, "recipe.epochs=1", "seeds=3", runs_dir=tmp_path, progress=progress)
+    outcomes = {result.folder.run.seed: result.outcome for result in results}
+    assert outcomes == {0: "done", 1: "present", 2: "done"}
+
+
+def test_a_record_explains_itself(pictures, tmp_path):
+    (result,) = run(*lenet(pictures), "recipe.epochs=2", runs_dir=tmp_path)
+    record = result.folder.read_record()
+    assert record == json.loads(json.dumps(result.record))
+    assert (record["run_id"], record["seed"]) == (result.folder.id, 0)
+    assert record["config"]["recipe"]["epochs"] == 2
+    assert record["data"]["classes"] == 2
+    assert record["best"] in record["curves"]
+    assert record["wall_s"] > 0
+    assert {"torch", "numpy", "python", "mixup_repro"} <= set(record["versions"])
+    assert len(record["predictions"]) == record["data"]["n_test"] == 40
+
+
+def test_a_restored_network_predicts_what_the_run_recorded(pictures, tmp_path):
+    (result,) = run(*lenet(pictures), "recipe.epochs=2", runs_dir=tmp_path)
+    dataset = load(result.folder.run.config.dataset)
+    network = restore(result.folder, dataset, torch.device("cpu")).eval()
+    with torch.inference_mode():
+        logits = network(dataset.normalise(dataset.x_test).unsqueeze(0))
+    np.testing.assert_allclose(logits[0], np.load(result.folder.path / "logits.npy"), atol=1e-5)
+
+
+def test_restoring_an_unfinished_run_is_refused(tmp_path):
+    (only,) = expand(job(*DIGITS, f"runs_dir={tmp_path}"))
+    with pytest.raises(InputError, match="not finished"):
+        restore(RunFolder(only), load(only.config.dataset), torch.device("cpu"))
+
+
+def test_curves_hold_the_asked_epochs_and_always_the_last(tmp_path):
+    words = ["recipe.epochs=5", "recipe.evaluate_every=2", "recipe.evaluate_train=true"]
+    (result,) = run(*DIGITS, *words, runs_dir=tmp_path)
+    assert [row["epoch"] for row in result.record["curves"]] == [2, 4, 5]
+    assert all({"train_accuracy", "test_accuracy"} <= set(r) for r in result.record["curves"])
