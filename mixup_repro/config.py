@@ -1,4 +1,4 @@
-"""The schema of a job, its checks, and the runs a job stands for.
+"""The schema of a job, and the runs a job stands for.
 
 A job is one composed Hydra config. `seeds` and `method.alpha` may be lists; the job's runs are
 their product (`expand`), and each run has a config of its own with one seed and one alpha.
@@ -6,8 +6,6 @@ their product (`expand`), and each run has a config of its own with one seed and
 
 from __future__ import annotations
 
-import math
-import os
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,11 +14,10 @@ from typing import Any, Optional
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
+from mixup_repro.checks import MIXING, SCALES, check, number_list, seed_list
 from mixup_repro.errors import InputError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-SCALES = ("paper", "short", "smoke")
-MIXING = ("mixup", "cutmix")  # methods with partners and an alpha
 
 
 @dataclass
@@ -134,81 +131,6 @@ def resolve(cfg: DictConfig) -> Config:
         job.evaluation.alphas = number_list(job.evaluation.alphas, "evaluation.alphas")
     check(job)
     return job
-
-
-def number_list(value: Any, name: str) -> list[float]:
-    """`value` as a list of finite floats; a single number becomes a list of one."""
-    values = value if isinstance(value, (list, tuple)) else [value]
-    try:
-        numbers = [float(v) for v in values if not isinstance(v, bool)]
-    except (TypeError, ValueError):
-        numbers = []
-    if not numbers or len(numbers) != len(values) or not all(map(math.isfinite, numbers)):
-        raise InputError(f"{name}={value}: give a number or a list of numbers, such as [0.5, 1]")
-    return numbers
-
-
-def seed_list(seeds: Any) -> list[int]:
-    """The seeds of a job: n means 0..n-1, a list means itself."""
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
-        if seeds < 1:
-            raise InputError(f"seeds={seeds}: must be at least 1, or a list such as [0, 3]")
-        return list(range(seeds))
-    listed = isinstance(seeds, list) and seeds and all(type(s) is int and s >= 0 for s in seeds)
-    if listed and len(set(seeds)) == len(seeds):
-        return seeds
-    raise InputError(f"seeds={seeds}: give a number of seeds, or a list of distinct seeds >= 0")
-
-
-def _need(ok: bool, message: str) -> None:
-    if not ok:
-        raise InputError(message)
-
-
-def _choice(value: Any, choices: tuple[str, ...], name: str) -> None:
-    _need(value in choices, f"{name}={value}: choose one of {', '.join(choices)}")
-
-
-def check(job: Config) -> None:
-    """Raise InputError, saying what to do, where the job cannot run as asked."""
-    seed_list(job.seeds)
-    if job.scale is not None:
-        _choice(job.scale, SCALES, "scale")
-    method, recipe = job.method, job.recipe
-    if method.name in MIXING:
-        for alpha in number_list(method.alpha, "method.alpha"):
-            _need(alpha > 0, f"method.alpha={alpha:g}: must be > 0; without mixing use method=erm")
-        _choice(method.lam_per, ("example", "batch"), "method.lam_per")
-        _choice(method.pairing, ("permutation", "reversal", "uniform"), "method.pairing")
-        group = method.pairing_group
-        if group is not None:
-            batch = recipe.batch_size or 0
-            _need(
-                group >= 1 and batch % group == 0,
-                f"method.pairing_group={group}: must divide recipe.batch_size={batch}",
-            )
-    if method.name == "label_smoothing":
-        _need(
-            method.epsilon is not None and 0 < method.epsilon < 1,
-            f"method.epsilon={method.epsilon}: must lie in (0, 1)",
-        )
-    _choice(recipe.optimizer, ("sgd", "adam"), "recipe.optimizer")
-    _need(recipe.lr > 0, f"recipe.lr={recipe.lr}: must be > 0")
-    _need(recipe.epochs >= 1, f"recipe.epochs={recipe.epochs}: must be at least 1")
-    _need(
-        recipe.batch_size is None or recipe.batch_size >= 1,
-        f"recipe.batch_size={recipe.batch_size}: must be at least 1, or null for the full batch",
-    )
-    _need(recipe.evaluate_every >= 1, "recipe.evaluate_every: must be at least 1")
-    _need(
-        all(0 < f < 1 for f in recipe.decay_at or ()),
-        f"recipe.decay_at={recipe.decay_at}: fractions of the epochs, between 0 and 1",
-    )
-    for alpha in job.evaluation.alphas or ():
-        _need(alpha > 0, f"evaluation.alphas: {alpha:g} must be > 0")
-    _choice(job.wandb.mode, ("disabled", "offline", "online"), "wandb.mode")
-    if job.wandb.mode == "online" and not os.environ.get("WANDB_API_KEY"):
-        raise InputError("wandb.mode=online: set WANDB_API_KEY, or use wandb.mode=offline")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ def main() -> None:
     for path in sorted(folder.glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         here = {"metadata": {"path": folder}}
-        client = NotebookClient(notebook, kernel_name="python3", record_timing=False, resources=here)
+        client = NotebookClient(
+            notebook, kernel_name="python3", record_timing=False, resources=here
+        )
         try:
             client.execute()
         except CellExecutionError as error:

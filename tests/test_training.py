@@ -14,12 +14,13 @@ from helpers import HARDWARE, job, make_image_folder
 from mixup_repro.config import expand
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
+from mixup_repro.evaluation.finished import restore
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
 from mixup_repro.training import checkpoint
 from mixup_repro.training import job as job_module
 from mixup_repro.training.checkpoint import resume_points
-from mixup_repro.training.job import Result, restore, run_job
+from mixup_repro.training.job import Result, run_job
 from mixup_repro.training.learner import Learner
 
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe=digits"

@@ -44,6 +44,6 @@ def build(
 def _seeded(seed: int, make):
     """Run `make` with PyTorch's global generator seeded, and leave that generator as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(stream(seed, "init").integers(2**62)))
+        torch.default_generator.manual_seed(int(stream(seed, "init").integers(2**62)))
         network: nn.Module = make()
     return network

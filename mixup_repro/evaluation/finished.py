@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import torch
+
+from mixup_repro import architectures
+from mixup_repro.architectures import Single, Stack
 from mixup_repro.config import Config, expand
-from mixup_repro.data import load
+from mixup_repro.data import Dataset, load
+from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import evaluate
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
-from mixup_repro.training.job import Result, device_of, restore
+from mixup_repro.training.job import Result, device_of
+from mixup_repro.training.learner import load_weights
+from mixup_repro.training.record import check_data
 
 
 def evaluate_job(job: Config, progress: Progress) -> list[Result]:
@@ -33,3 +40,21 @@ def evaluate_job(job: Config, progress: Progress) -> list[Result]:
             folder.write_record(record)
         results.append(Result(folder, "evaluated" if asked - has else "present", record=record))
     return results
+
+
+def restore(folder: RunFolder, dataset: Dataset, device: torch.device) -> Single | Stack:
+    """The trained network of a finished run.
+
+    Raises:
+        InputError: the run is not finished, or was trained on other data.
+    """
+    if not folder.record_path.exists():
+        raise InputError(f"{folder} is not finished ({folder.state()}); train it first")
+    check_data(folder, folder.read_record()["data"], dataset)
+    run = folder.run
+    network = architectures.build(
+        run.config.architecture, dataset.input_shape, dataset.classes, [run.seed]
+    )
+    weights = torch.load(folder.weights_path, map_location="cpu", weights_only=True)
+    load_weights(network, [weights])
+    return network.to(device)

@@ -26,9 +26,13 @@ class Outcome(NamedTuple):
 
 
 def cross_entropy(targets: Tensor, logits: Tensor) -> Tensor:
-    """l^CE(y, u) = log sum_i exp(u_i) - y.u for targets that sum to 1 (Carratino et al., eq. 3)."""
-    logits = logits.float()
-    return logits.logsumexp(-1) - (targets * logits).sum(-1)
+    """l^CE(y, u) = log sum_i exp(u_i) - y.u for targets that sum to 1 (Carratino et al., eq. 3).
+
+    In float32 at least; as -y . log softmax(u), which keeps its precision for logits far from 0.
+    """
+    if logits.dtype in (torch.bfloat16, torch.float16):
+        logits = logits.float()
+    return -(targets * logits.log_softmax(-1)).sum(-1)
 
 
 def _outcome(network: Network, inputs: Tensor, targets: Tensor) -> Outcome:

@@ -8,7 +8,6 @@ files still has an epoch that all members share.
 from __future__ import annotations
 
 import os
-import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +23,10 @@ def save(folder: Path, epoch: int, state: dict) -> None:
     partial = folder / f".{path.name}.{os.getpid()}"
     torch.save(state, partial)
     os.replace(partial, path)
-    for old in sorted(folder.glob("epoch*.pt"))[:-GENERATIONS]:
-        old.unlink()
+    # Anything newer was damaged: training went on from before it.
+    older = [p for p in sorted(folder.glob("epoch*.pt")) if p.name <= path.name]
+    for other in set(folder.glob("epoch*.pt")) - set(older[-GENERATIONS:]):
+        other.unlink()
 
 
 def load_all(folder: Path, warn: Callable[[str], None]) -> dict[int, dict]:
@@ -35,7 +36,7 @@ def load_all(folder: Path, warn: Callable[[str], None]) -> dict[int, dict]:
         epoch = int(re.findall(r"\d+", path.name)[0])
         try:
             states[epoch] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError):
+        except Exception:  # torch.load fails in many ways on a damaged file
             warn(f"{path} is damaged; going on without it")
     return states
 

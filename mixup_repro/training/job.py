@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import platform
-import subprocess
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from traceback import format_exc
 from typing import Optional
 
 import numpy as np
 import torch
 from filelock import Timeout
 
-import mixup_repro
 from mixup_repro import architectures
-from mixup_repro.config import CHECKOUT, Config, expand
+from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset, load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import evaluate, predict
@@ -24,8 +21,8 @@ from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
 from mixup_repro.tracking import Mirror
 from mixup_repro.training import checkpoint
-from mixup_repro.training.learner import load_weights
 from mixup_repro.training.loop import assemble, fit
+from mixup_repro.training.record import check_data, describe, device_name
 
 LOGITS_CLASSES = 100  # test logits are kept up to this many classes
 PREDICTION_EXAMPLES = 100  # probabilities go into the record up to this many test examples
@@ -75,6 +72,9 @@ def run_job(job: Config, progress: Progress) -> list[Result]:
     if job.hardware.threads:
         torch.set_num_threads(job.hardware.threads)
     dataset = load(job.dataset)
+    if not dataset.is_image:
+        for name in _for_pictures(job):
+            raise InputError(f"{name} is for pictures, and {dataset.label} has none")
     folders = [RunFolder(run) for run in expand(job)]
     for folder in folders:
         folder.create()
@@ -88,6 +88,16 @@ def run_job(job: Config, progress: Progress) -> list[Result]:
     for group in groups:
         results += _run_group(group, dataset, device, progress)
     return results
+
+
+def _for_pictures(job: Config) -> list[str]:
+    """What the job asks for that only pictures can have."""
+    asked = {
+        "recipe.crop_padding": job.recipe.crop_padding,
+        "recipe.flip": job.recipe.flip,
+        "method=cutmix": job.method.name == "cutmix",
+    }
+    return [name for name, value in asked.items() if value]
 
 
 def _run_group(
@@ -104,7 +114,7 @@ def _run_group(
                 continue
             if folder.record_path.exists():
                 record = folder.read_record()
-                _check_data(folder, record["data"], dataset)
+                check_data(folder, record["data"], dataset)
                 results.append(Result(folder, "present", record=record))
             else:
                 missing.append(folder)
@@ -113,20 +123,9 @@ def _run_group(
             folders = [missing[i] for i in members]
             states = [available[i][epoch] for i in members] if epoch else []
             for folder, state in zip(folders, states):
-                _check_data(folder, state["data"], dataset)
-            training = Training(folders, dataset, device, progress)
-            results += training.run(epoch, states)
+                check_data(folder, state["data"], dataset)
+            results += Training(folders, dataset, device, progress).run(epoch, states)
     return results
-
-
-def _check_data(folder: RunFolder, stored: dict, dataset: Dataset) -> None:
-    for name, value in dataset.fingerprint().items():
-        if stored[name] != value:
-            raise InputError(
-                f"{folder} was trained with {name}={stored[name]}, but the data set "
-                f"{dataset.label} here has {name}={value}; check dataset.root, or give the other "
-                f"data its own dataset.label"
-            )
 
 
 class Training:
@@ -144,6 +143,7 @@ class Training:
         self.config = runs[0].config
         self.learner, self.batches, self.plans = assemble(runs, dataset, device)
         self.curves: list[list[dict]] = [[] for _ in folders]
+        self.mirrors: list[Mirror] = []
         self.failed: dict[int, Result] = {}
         self.spent, self.write_s = 0.0, 0.0
 
@@ -152,8 +152,17 @@ class Training:
         if states:
             self.learner.load_states([s["learner"] for s in states])
             self.curves = [s["curves"] for s in states]
-            self.spent = states[0]["wall_s"]
+            self.spent = sum(s["wall_s"] for s in states)
         self.started = self.saved = time.perf_counter()
+        try:
+            self._fit(epoch)
+        except Exception as error:  # such as out of memory: the runs after these go on
+            for replica in range(len(self.folders)):
+                if replica not in self.failed:
+                    self._fail(replica, f"{type(error).__name__}: {error}", format_exc())
+        return self._finish()
+
+    def _fit(self, epoch: int) -> None:
         name = str(self.folders[0]) if len(self.folders) == 1 else self._stack_name()
         self.mirrors = [Mirror(folder) for folder in self.folders]
         with self.progress.task(name, self.config.recipe.epochs, epoch) as self.update:
@@ -166,7 +175,6 @@ class Training:
                 self._after_epoch,
                 self._fail,
             )
-        return self._finish()
 
     def _stack_name(self) -> str:
         alphas = {f.run.alpha for f in self.folders}
@@ -177,16 +185,18 @@ class Training:
         return self.spent + time.perf_counter() - self.started
 
     def _after_epoch(self, done: int, rows: list[dict]) -> None:
-        for curve, row, mirror in zip(self.curves, rows, self.mirrors):
-            curve.append(row)
-            mirror.log(row)
+        alive = [r for r in range(len(self.folders)) if r not in self.failed]
+        if rows:
+            rows = [rows[r] for r in alive]
+            for replica, row in zip(alive, rows):
+                self.curves[replica].append(row)
+                self.mirrors[replica].log(row)
         self.update(done, rows)
         now = time.perf_counter()
         wait = max(self.config.hardware.checkpoint_seconds, CHECKPOINT_SHARE * self.write_s)
         if now - self.saved >= wait and done < self.config.recipe.epochs:
-            for replica, folder in enumerate(self.folders):
-                if replica not in self.failed:
-                    checkpoint.save(folder.path, done, self._state(replica))
+            for replica in alive:
+                checkpoint.save(self.folders[replica].path, done, self._state(replica))
             self.saved = time.perf_counter()
             self.write_s = self.saved - now
 
@@ -195,18 +205,22 @@ class Training:
             "learner": self.learner.replica_state(replica),
             "curves": self.curves[replica],
             "data": self.dataset.fingerprint(),
-            "wall_s": self._wall(),
+            "wall_s": self._wall() / len(self.folders),
         }
 
-    def _fail(self, replica: int, message: str) -> None:
+    def _fail(self, replica: int, message: str, trace: str = "") -> None:
         folder = self.folders[replica]
-        folder.write_failure({"error": message, "config": asdict(folder.run.config)})
+        config = asdict(folder.run.config)
+        folder.write_failure({"error": message, "traceback": trace, "config": config})
         self.failed[replica] = Result(folder, "failed", message)
-        self.mirrors[replica].finish(failed=True)
+        for mirror in self.mirrors[replica : replica + 1]:  # none yet, where wandb itself failed
+            mirror.finish(failed=True)
         self.progress.say(f"{folder} failed: {message}")
 
     def _finish(self) -> list[Result]:
         """Evaluate, keep weights and logits, and write the records of the runs that finished."""
+        if len(self.failed) == len(self.folders):
+            return list(self.failed.values())
         runs = [folder.run for folder in self.folders]
         own = {run.alpha for run in runs if run.alpha}
         alphas = sorted(own | set(self.config.evaluation.alphas or ()))
@@ -227,7 +241,7 @@ class Training:
             record |= {
                 "wall_s": wall / len(runs),
                 "stack": len(runs),
-                "device": _device_name(logits=next(network.parameters())),
+                "device": device_name(next(network.parameters())),
                 "curves": self.curves[r],
                 "best": max(self.curves[r], key=lambda row: row["test_accuracy"]),
                 "evaluations": [e for e in evaluations[r] if e["eval_alpha"] in keep],
@@ -238,63 +252,3 @@ class Training:
             self.mirrors[r].finish(record)
             results.append(Result(folder, "done", record=record))
         return results
-
-
-def describe(folder: RunFolder, dataset: Dataset) -> dict:
-    """The part of a record that says what the run is and what it ran on."""
-    config = folder.run.config
-    return {
-        "run_id": folder.id,
-        "seed": folder.run.seed,
-        "config": asdict(config),
-        "data": dataset.fingerprint() | {"label": dataset.label},
-        "commit": commit(),
-        "versions": {
-            "mixup_repro": mixup_repro.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-
-
-def _device_name(logits: torch.Tensor) -> str:
-    if logits.is_cuda:
-        return torch.cuda.get_device_name(logits.device)
-    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
-
-
-@lru_cache(maxsize=1)
-def commit() -> str:
-    """The short commit of the code that runs, with a `+` where it has uncommitted changes."""
-    try:
-
-        def git(*words: str) -> str:
-            out = subprocess.run(
-                ["git", "-C", str(CHECKOUT), *words], capture_output=True, text=True, check=True
-            )
-            return out.stdout.strip()
-
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", "mixup_repro")
-        return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def restore(folder: RunFolder, dataset: Dataset, device: torch.device):
-    """The trained network of a finished run.
-
-    Raises:
-        InputError: the run is not finished, or was trained on other data.
-    """
-    if not folder.record_path.exists():
-        raise InputError(f"{folder} is not finished ({folder.state()}); train it first")
-    _check_data(folder, folder.read_record()["data"], dataset)
-    run = folder.run
-    network = architectures.build(
-        run.config.architecture, dataset.input_shape, dataset.classes, [run.seed]
-    )
-    weights = torch.load(folder.weights_path, map_location="cpu", weights_only=True)
-    load_weights(network, [weights])
-    return network.to(device)

@@ -53,7 +53,7 @@ class Session:
 def _one_line(error: Exception) -> str:
     cause = error
     while cause is not None and not isinstance(cause, InputError):
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__
     return str(cause or error).strip().splitlines()[0]
 
 

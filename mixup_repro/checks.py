@@ -1,0 +1,119 @@
+"""Checks of a composed job: each failure is one line that says what to do."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from mixup_repro.errors import InputError
+
+if TYPE_CHECKING:
+    from mixup_repro.config import Config, MethodConfig, RecipeConfig
+
+SCALES = ("paper", "short", "smoke")
+MIXING = ("mixup", "cutmix")  # methods with partners and an alpha
+METHODS = ("erm", *MIXING, "label_smoothing")
+
+
+def number_list(value: Any, name: str) -> list[float]:
+    """`value` as a list of finite floats; a single number becomes a list of one."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    try:
+        numbers = [float(v) for v in values if not isinstance(v, bool)]
+    except (TypeError, ValueError):
+        numbers = []
+    if not numbers or len(numbers) != len(values) or not all(map(math.isfinite, numbers)):
+        raise InputError(f"{name}={value}: give a number or a list of numbers, such as [0.5, 1]")
+    return numbers
+
+
+def seed_list(seeds: Any) -> list[int]:
+    """The seeds of a job: n means 0..n-1, a list means itself."""
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        _need(seeds >= 1, f"seeds={seeds}: must be at least 1, or a list such as [0, 3]")
+        return list(range(seeds))
+    listed = isinstance(seeds, list) and seeds and all(type(s) is int and s >= 0 for s in seeds)
+    if listed and len(set(seeds)) == len(seeds):
+        return seeds
+    raise InputError(f"seeds={seeds}: give a number of seeds, or a list of distinct seeds >= 0")
+
+
+def _need(ok: bool, message: str) -> None:
+    if not ok:
+        raise InputError(message)
+
+
+def _choice(value: Any, choices: tuple[str, ...], name: str) -> None:
+    _need(value in choices, f"{name}={value}: choose one of {', '.join(choices)}")
+
+
+def check(job: Config) -> None:
+    """Raise InputError, saying what to do, where the job cannot run as asked."""
+    seed_list(job.seeds)
+    if job.scale is not None:
+        _choice(job.scale, SCALES, "scale")
+    hidden = job.architecture.hidden
+    _need(
+        all(width >= 1 for width in hidden or ()),
+        f"architecture.hidden={hidden}: widths must be at least 1",
+    )
+    _check_method(job.method, job.recipe)
+    _check_recipe(job.recipe)
+    for alpha in job.evaluation.alphas or ():
+        _need(alpha > 0, f"evaluation.alphas: {alpha:g} must be > 0")
+    threads = job.hardware.threads
+    _need(threads is None or threads >= 1, f"hardware.threads={threads}: must be at least 1")
+    _choice(job.wandb.mode, ("disabled", "offline", "online"), "wandb.mode")
+    if job.wandb.mode == "online" and not os.environ.get("WANDB_API_KEY"):
+        raise InputError("wandb.mode=online: set WANDB_API_KEY, or use wandb.mode=offline")
+
+
+def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
+    _choice(method.name, METHODS, "method.name")
+    if method.name == "label_smoothing":
+        epsilon = method.epsilon
+        _need(
+            epsilon is not None and 0 < epsilon < 1,
+            f"method.epsilon={epsilon}: must lie in (0, 1)",
+        )
+    if method.name not in MIXING:
+        return
+    for alpha in number_list(method.alpha, "method.alpha"):
+        _need(alpha > 0, f"method.alpha={alpha:g}: must be > 0; without mixing use method=erm")
+    _choice(method.lam_per, ("example", "batch"), "method.lam_per")
+    _choice(method.pairing, ("permutation", "reversal", "uniform"), "method.pairing")
+    if method.pairing_group is not None:
+        group, batch = method.pairing_group, recipe.batch_size or 0
+        _need(
+            group >= 1 and batch % group == 0,
+            f"method.pairing_group={group}: must divide recipe.batch_size={batch}",
+        )
+
+
+def _check_recipe(recipe: RecipeConfig) -> None:
+    _choice(recipe.optimizer, ("sgd", "adam"), "recipe.optimizer")
+    momentum, decay = recipe.momentum or 0.0, recipe.weight_decay or 0.0
+    _need(0 < recipe.lr < math.inf, f"recipe.lr={recipe.lr}: must be > 0")
+    _need(0 <= momentum < 1, f"recipe.momentum={momentum:g}: must lie in [0, 1)")
+    _need(not recipe.nesterov or momentum > 0, "recipe.nesterov=true: needs recipe.momentum > 0")
+    _need(0 <= decay < math.inf, f"recipe.weight_decay={decay:g}: must be at least 0")
+    _need(recipe.epochs >= 1, f"recipe.epochs={recipe.epochs}: must be at least 1")
+    batch = recipe.batch_size
+    _need(
+        batch is None or batch >= 1,
+        f"recipe.batch_size={batch}: must be at least 1, or null for the full batch",
+    )
+    points, factor = recipe.decay_at or (), recipe.decay_by
+    _need(
+        all(0 < point < 1 for point in points),
+        f"recipe.decay_at={points}: fractions of the epochs, between 0 and 1",
+    )
+    _need(
+        not points or (factor is not None and factor > 0),
+        f"recipe.decay_by={factor}: must be > 0 where recipe.decay_at is given",
+    )
+    padding = recipe.crop_padding or 0
+    _need(padding >= 0, f"recipe.crop_padding={padding}: must be at least 0")
+    every = recipe.evaluate_every
+    _need(every >= 1, f"recipe.evaluate_every={every}: must be at least 1")
