@@ -25,7 +25,8 @@ def main(overrides: list[str]) -> None:
     progress = Progress()
     rows, hours, disk = [], 0.0, 0
     for job in experiments.jobs(overrides):
-        device, dataset = device_of(job), load(job.dataset)
+        device = device_of(job)
+        dataset = load(job.dataset).to(device)
         hours += seconds_left(job, dataset, device) / 3600
         disk += bytes_needed(job, dataset)
         states: dict[str, Counter] = {}

@@ -98,20 +98,20 @@ def test_a_given_mean_and_spread_replace_those_of_the_pixels():
 def test_x_bar_is_the_mean_normalised_training_picture():
     dataset = pictures(4100, 2, 3)
     expected = dataset.normalise(dataset.x_train).double().mean(0)
-    torch.testing.assert_close(dataset.x_bar().double(), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(dataset.x_bar.double(), expected, atol=1e-5, rtol=1e-5)
     by_hand = normalisation(dataset)
     mean = torch.stack([by_hand(p.numpy()) for p in dataset.x_train]).double().mean(0)
-    torch.testing.assert_close(dataset.x_bar().double(), mean, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(dataset.x_bar.double(), mean, atol=1e-5, rtol=1e-5)
 
 
 def test_x_bar_of_features_is_their_mean():
     dataset = load(DatasetConfig("alternating_line", points=10, classes=2))
-    assert dataset.x_bar().tolist() == [4.5]
+    assert dataset.x_bar.tolist() == [4.5]
 
 
 def test_y_bar_is_the_class_frequencies_an_absent_class_included():
     x, y = torch.zeros(4, 1), torch.tensor([0, 2, 2, 2])
-    assert Dataset("toy", x, y, x, y, classes=4).y_bar().tolist() == [0.25, 0, 0.75, 0]
+    assert Dataset("toy", x, y, x, y, classes=4).y_bar.tolist() == [0.25, 0, 0.75, 0]
 
 
 # Batches
@@ -122,7 +122,7 @@ def test_y_bar_is_the_class_frequencies_an_absent_class_included():
 def test_crop_and_flip_equal_torchvisions_for_the_plans_offsets(padding, flip):
     dataset = pictures(11)
     plan = plan_tensors(PlanSpec(11, 4, crop_padding=padding, flip=flip), [0, 1])
-    batches = list(Batches(dataset, CPU, padding, within_batch=True)(plan, 4))
+    batches = list(Batches(dataset, padding, within_batch=True)(plan, 4))
     for replica in (0, 1):
         x = torch.cat([batch.x[replica] for batch in batches])
         for position in range(11):
@@ -133,7 +133,7 @@ def test_crop_and_flip_equal_torchvisions_for_the_plans_offsets(padding, flip):
 def test_the_last_and_smaller_batch_is_yielded_and_every_example_comes_once():
     dataset = pictures(11)
     plan = plan_tensors(PlanSpec(11, 4), [0])
-    batches = list(Batches(dataset, CPU, 0, within_batch=True)(plan, 4))
+    batches = list(Batches(dataset, 0, within_batch=True)(plan, 4))
     assert [batch.x.shape[1] for batch in batches] == [4, 4, 3]
     seen = torch.cat([batch.y[0] for batch in batches]).argmax(-1)
     assert seen.tolist() == dataset.y_train[plan.order[0]].tolist()
@@ -146,7 +146,7 @@ def test_partners_are_the_augmented_examples_the_plan_names(pairing, padding):
     dataset = pictures(10)
     spec = PlanSpec(10, 4, pairing, alpha=1.0, crop_padding=padding, flip=True, box=True)
     plan = plan_tensors(spec, [3, 4])
-    batches = Batches(dataset, CPU, padding, within_batch=pairing != "uniform")
+    batches = Batches(dataset, padding, within_batch=pairing != "uniform")
     start = 0
     for batch in batches(plan, 4):
         for replica in (0, 1):
@@ -167,7 +167,7 @@ def test_within_batch_and_uniform_gathers_agree_on_partners_of_the_batch():
     dataset = pictures(10)
     spec = PlanSpec(10, 4, "permutation", alpha=1.0, crop_padding=1, flip=True)
     plan = plan_tensors(spec, [0, 1])
-    inside, anywhere = (Batches(dataset, CPU, 1, within_batch=w)(plan, 4) for w in (True, False))
+    inside, anywhere = (Batches(dataset, 1, within_batch=w)(plan, 4) for w in (True, False))
     for a, b in zip(inside, anywhere):
         assert torch.equal(a.x_partner, b.x_partner)
         assert torch.equal(a.y_partner, b.y_partner)
@@ -176,7 +176,7 @@ def test_within_batch_and_uniform_gathers_agree_on_partners_of_the_batch():
 def test_features_are_gathered_as_they_are():
     dataset = load(DatasetConfig("alternating_line", points=6, classes=3))
     plan = plan_tensors(PlanSpec(6, 6, "uniform", alpha=1.0), [0, 1])
-    (batch,) = Batches(dataset, CPU, 0, within_batch=False)(plan, 6)
+    (batch,) = Batches(dataset, 0, within_batch=False)(plan, 6)
     for replica in (0, 1):
         assert torch.equal(batch.x[replica, :, 0], plan.order[replica].float())
         partner = plan.order[replica][plan.partner[replica]]

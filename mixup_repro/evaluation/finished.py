@@ -23,7 +23,8 @@ def evaluate_job(job: Config, progress: Progress) -> list[Result]:
     Raises:
         InputError: the data set is not the one a run was trained on.
     """
-    device, dataset = device_of(job), load(job.dataset)
+    device = device_of(job)
+    dataset = load(job.dataset).to(device)
     results = []
     for run in expand(job):
         folder = RunFolder(run)

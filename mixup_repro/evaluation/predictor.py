@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Optional
 
 import torch
@@ -20,30 +20,21 @@ CHUNK = 1000  # examples in one forward pass; a stack of R replicas takes CHUNK 
 def predict(
     network: Single | Stack, dataset: Dataset, x: Tensor, alpha: Optional[float] = None
 ) -> Tensor:
-    """Logits (R, n, classes) for raw examples x (n, ...), in evaluation mode.
+    """Logits (R, n, classes) for raw examples x (n, ...) of the data set, in evaluation mode.
 
     alpha: rescale the prediction for mixup with this alpha (eq. 22); None predicts plainly.
     """
     was_training = network.training
     network.eval()
-    device = next(network.parameters()).device
-    f = _prediction(network, dataset, device, alpha)
-    chunk = max(50, CHUNK // network.replicas)
+    f = network
+    if alpha is not None:
+        f = partial(rescaled, network, alpha=alpha, x_bar=dataset.x_bar, y_bar=dataset.y_bar)
     logits = []
-    for part in x.split(chunk):
-        inputs = dataset.normalise(part.to(device))
+    for part in x.split(max(50, CHUNK // network.replicas)):
+        inputs = dataset.normalise(part)
         logits.append(f(inputs.expand(network.replicas, *inputs.shape)).float())
     network.train(was_training)
     return torch.cat(logits, dim=1)
-
-
-def _prediction(
-    network: Single | Stack, dataset: Dataset, device: torch.device, alpha: Optional[float]
-) -> Callable[[Tensor], Tensor]:
-    if alpha is None:
-        return network
-    x_bar, y_bar = dataset.x_bar().to(device), dataset.y_bar().to(device)
-    return lambda x: rescaled(network, x, alpha, x_bar, y_bar)
 
 
 def evaluate(network: Single | Stack, dataset: Dataset, alphas: list[float]) -> list[list[dict]]:
@@ -52,6 +43,6 @@ def evaluate(network: Single | Stack, dataset: Dataset, alphas: list[float]) -> 
     for alpha in (None, *alphas):
         logits = predict(network, dataset, dataset.x_test, alpha)
         name = {"evaluation": "plain" if alpha is None else "rescaled", "eval_alpha": alpha}
-        for r, row in enumerate(metrics(sums(logits, dataset.y_test.to(logits.device)))):
+        for r, row in enumerate(metrics(sums(logits, dataset.y_test))):
             rows[r].append(name | row)
     return rows

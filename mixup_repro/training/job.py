@@ -71,7 +71,7 @@ def run_job(job: Config, progress: Progress) -> list[Result]:
     device = device_of(job)
     if job.hardware.threads:
         torch.set_num_threads(job.hardware.threads)
-    dataset = load(job.dataset)
+    dataset = load(job.dataset).to(device)
     if not dataset.is_image:
         for name in _for_pictures(job):
             raise InputError(f"{name} is for pictures, and {dataset.label} has none")

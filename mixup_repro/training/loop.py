@@ -61,13 +61,14 @@ def assemble(
     """What `fit` needs to train these runs as one stack (or one run), from their seeds.
 
     The runs differ in seed and alpha only; networks that cannot be stacked come one at a time.
+    The data set must be on the device.
     """
     config = runs[0].config
     network = architectures.build(
         config.architecture, dataset.input_shape, dataset.classes, [run.seed for run in runs]
     )
     within_batch = config.method.pairing != "uniform"
-    batches = Batches(dataset, device, config.recipe.crop_padding or 0, within_batch)
+    batches = Batches(dataset, config.recipe.crop_padding or 0, within_batch)
     return Learner(network, config, device), batches, Plans(runs, len(dataset.y_train), device)
 
 
@@ -118,7 +119,7 @@ def measure(learner: Learner, dataset: Dataset) -> list[dict]:
     rows: list[dict] = [{} for _ in range(learner.replicas)]
     for part, (x, y) in parts.items():
         logits = predict(learner.network, dataset, x)
-        for row, values in zip(rows, metrics(sums(logits, y.to(logits.device)))):
+        for row, values in zip(rows, metrics(sums(logits, y))):
             for name in ("accuracy", "cross_entropy"):
                 row[f"{part}_{name}"] = values[name]
     return rows
