@@ -13,6 +13,7 @@ from typing import Any, Optional
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from mixup_repro.checks import MIXING, SCALES, check, number_list, seed_list
 from mixup_repro.errors import InputError
@@ -124,7 +125,13 @@ def resolve(cfg: DictConfig) -> Config:
     Raises:
         InputError: a field is out of range or two fields contradict each other.
     """
-    job: Config = OmegaConf.to_object(cfg)
+    try:
+        job: Config = OmegaConf.to_object(cfg)
+    except OmegaConfBaseException as error:
+        cause: BaseException | None = error
+        while cause and not isinstance(cause, InputError):  # raised by a resolver of ours
+            cause = cause.__cause__ or cause.__context__
+        raise InputError(str(cause or error).splitlines()[0]) from error
     if job.dataset.name == "image_folder" and not job.dataset.label and job.dataset.root:
         job.dataset.label = Path(job.dataset.root).name
     if job.evaluation.alphas is not None:

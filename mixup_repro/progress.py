@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -19,9 +20,16 @@ class Progress:
     """Live lines on a terminal; plain lines, now and then, where there is none."""
 
     def __init__(self) -> None:
+        self.place = ""  # put before the name of every task, such as "[3/25] "
         self.console = Console(stderr=True, highlight=False)
         if not self.console.is_terminal:
             self.console.width = LOG_WIDTH
+
+    def within(self, place: str) -> Progress:
+        """The same, for tasks at this place among others."""
+        inner = copy(self)
+        inner.place = place
+        return inner
 
     def say(self, message: str) -> None:
         self.console.print(message, markup=False, soft_wrap=True)
@@ -29,8 +37,9 @@ class Progress:
     @contextmanager
     def task(self, name: str, epochs: int, start: int) -> Iterator[Callable]:
         """A line for one run or stack; yields update(epochs_done, rows)."""
+        name = self.place + name
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),

@@ -17,6 +17,7 @@ import pandas as pd
 
 from mixup_repro import experiments
 from mixup_repro.config import expand
+from mixup_repro.errors import InputError
 from mixup_repro.runs import finished_records, run_id
 
 COLUMNS = (
@@ -31,7 +32,19 @@ CURVES = (
 
 
 def collect(runs_dir: Path, results: Path) -> int:
-    """Merge every finished run below `runs_dir` into `results`; returns how many there were."""
+    """Merge every finished run below `runs_dir` into `results`; returns how many there were.
+
+    Raises:
+        InputError: `results` cannot be written.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        (results / ".writable").touch()
+        (results / ".writable").unlink()
+    except OSError as error:
+        raise InputError(
+            f"{results}: cannot be written ({error.strerror}); choose another --results-dir"
+        ) from error
     records = list(finished_records(runs_dir))
     rows = [row for record in records for row in _rows(record)]
     frame = pd.DataFrame(rows, columns=COLUMNS).astype({"alpha": float, "eval_alpha": float})

@@ -26,7 +26,7 @@ def main() -> None:
         found = report.items(args.results_dir)
         report.draw(found, args.results_dir)
         report.write(found, args.results_dir)
-    except (InputError, OSError) as error:
+    except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     for item in found:

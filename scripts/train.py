@@ -10,6 +10,8 @@ Exit codes: 0 all runs finished; 1 a run failed; 2 bad input.
 import sys
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from mixup_repro.config import register
@@ -24,6 +26,8 @@ session = Session(Progress(), run_job)
 @hydra.main(version_base="1.3", config_path="../configs", config_name="config")
 def main(cfg: DictConfig) -> None:
     session.add(cfg)
+    if cfg.item and HydraConfig.get().mode == RunMode.RUN and not session.bad_input:
+        session.progress.say("note: this was one job of the experiment; -m runs all of them")
 
 
 if __name__ == "__main__":

@@ -85,8 +85,9 @@ def run_job(job: Config, progress: Progress) -> list[Result]:
     stackable = job.architecture.name in architectures.STACKABLE
     groups = [folders] if stackable else [[folder] for folder in folders]
     results: list[Result] = []
-    for group in groups:
-        results += _run_group(group, dataset, device, progress)
+    for number, group in enumerate(groups, start=1):
+        place = f"[{number}/{len(groups)}] " if len(groups) > 1 else ""
+        results += _run_group(group, dataset, device, progress.within(place))
     return results
 
 

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from mixup_repro.config import Config, resolve
 from mixup_repro.errors import InputError
@@ -28,8 +27,8 @@ class Session:
         """Run one composed job."""
         try:
             self.results += self.work(resolve(cfg), self.progress)
-        except (InputError, OmegaConfBaseException) as error:
-            self.bad_input.append(_one_line(error))
+        except InputError as error:
+            self.bad_input.append(str(error))
             self.progress.say(f"error: {self.bad_input[-1]}")
 
     def close(self) -> int:
@@ -48,13 +47,6 @@ class Session:
             for line in self.bad_input:
                 self.progress.say(f"not run: {line}")
         return 2 if self.bad_input else int(bool(failed))
-
-
-def _one_line(error: Exception) -> str:
-    cause = error
-    while cause is not None and not isinstance(cause, InputError):
-        cause = cause.__cause__ or cause.__context__
-    return str(cause or error).strip().splitlines()[0]
 
 
 def _summary(run_id: str, results: list[Result]) -> list[str]:
