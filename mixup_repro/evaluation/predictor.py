@@ -11,7 +11,7 @@ from torch import Tensor
 from mixup_repro.architectures import Single, Stack
 from mixup_repro.data import Dataset
 from mixup_repro.evaluation.metrics import metrics, sums
-from mixup_repro.theory.shrinkage import rescaled
+from mixup_repro.theory.rescaling import rescaled
 
 CHUNK = 1000  # examples in one forward pass; a stack of R replicas takes CHUNK / R, at least 50
 

@@ -15,7 +15,7 @@ from mixup_repro.papers import style
 from mixup_repro.papers.claims import Claim, Finding, signed
 from mixup_repro.results import ItemData
 from mixup_repro.stats import NoValues, interval, paired
-from mixup_repro.theory.shrinkage import theta_bar
+from mixup_repro.theory.beta import theta_bar
 
 TITLE = "Figure 4: rescaled prediction against alpha"
 PAPER = (

@@ -1,0 +1,77 @@
+"""Mixup as a perturbed ERM on modified data (Carratino et al., section 3 and Lemma 1).
+
+Data are tensors x (n, d) and y (n, c), in float64 for the checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from mixup_repro.theory.beta import gamma2, lambda_quadrature, sigma2, theta_bar, theta_quadrature
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # l(y, u) for targets and outputs (..., c) -> (...)
+Function = Callable[[Tensor], Tensor]  # f for inputs (..., d) -> (..., c)
+
+
+def centred(x: Tensor) -> Tensor:
+    """x_i - x_bar.
+
+    Raises:
+        ValueError: fewer than two examples, of which nothing can be mixed.
+    """
+    if len(x) < 2:
+        raise ValueError(f"mixing needs at least two examples, not {len(x)}")
+    return x - x.mean(0)
+
+
+def modified(x: Tensor, alpha: float) -> Tensor:
+    """x_bar + theta_bar (x_i - x_bar): inputs or labels shrunk to their mean (eq. 5)."""
+    return x.mean(0) + theta_bar(alpha) * centred(x)
+
+
+def perturbation(x: Tensor, theta: Tensor | float, i: int, j: int, alpha: float) -> Tensor:
+    """delta_i (or epsilon_i) for one draw of theta and partner j (eq. 6)."""
+    mean = theta_bar(alpha)
+    return (theta - mean) * x[i] + (1 - theta) * x[j] - (1 - mean) * x.mean(0)
+
+
+def covariance(a: Tensor, b: Tensor, alpha: float) -> Tensor:
+    """E delta_i epsilon_i^T for every i, (n, d_a, d_b): sigma^2 a_i b_i^T + gamma^2 Sigma_ab.
+
+    Lemma 1, eq. (8), with a_i and b_i centred. Give (x, x), (x, y) or (y, y) for the three of them.
+    """
+    a, b = centred(a), centred(b)
+    own = a.unsqueeze(2) * b.unsqueeze(1)
+    return sigma2(alpha) * own + gamma2(alpha) * (a.T @ b / len(a))
+
+
+def mixup_risk(
+    loss: Loss, f: Function, x: Tensor, y: Tensor, alpha: float, nodes: int = 40
+) -> Tensor:
+    """The Mixup risk (eq. 4): all n^2 pairs, Gauss-Jacobi quadrature over lambda."""
+    risk = torch.zeros((), dtype=x.dtype)
+    for lam, weight in zip(*lambda_quadrature(alpha, nodes)):
+        inputs = lam * x.unsqueeze(1) + (1 - lam) * x
+        targets = lam * y.unsqueeze(1) + (1 - lam) * y
+        risk = risk + weight * loss(targets, f(inputs)).mean()
+    return risk
+
+
+def perturbed_risk(
+    loss: Loss, f: Function, x: Tensor, y: Tensor, alpha: float, nodes: int = 40
+) -> Tensor:
+    """The same risk as ERM on modified data under random perturbations (Theorem 1, eq. 7)."""
+    mean = theta_bar(alpha)
+    x_tilde, y_tilde = modified(x, alpha).unsqueeze(1), modified(y, alpha).unsqueeze(1)
+
+    def noise(z: Tensor, theta: float) -> Tensor:
+        return (theta - mean) * z.unsqueeze(1) + (1 - theta) * z - (1 - mean) * z.mean(0)
+
+    risk = torch.zeros((), dtype=x.dtype)
+    for theta, weight in zip(*theta_quadrature(alpha, nodes)):
+        inputs, targets = x_tilde + noise(x, theta), y_tilde + noise(y, theta)
+        risk = risk + weight * loss(targets, f(inputs)).mean()
+    return risk

@@ -1,0 +1,383 @@
+"""Every numbered statement of `On Mixup Regularization`, in float64 against brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, stats
+from scipy.special import betainc
+from sklearn.datasets import load_digits, make_blobs
+from torch import nn
+
+from mixup_repro.theory import beta
+from mixup_repro.theory.entropy import entropy, proposition_1, softmax_regression
+from mixup_repro.theory.perturbation import (
+    covariance,
+    mixup_risk,
+    modified,
+    perturbation,
+    perturbed_risk,
+)
+from mixup_repro.theory.taylor import (
+    cross_entropy,
+    logistic,
+    quadratic_risk,
+    regularisation,
+    squared_error,
+)
+
+ALPHAS = [1e-3, 0.1, 0.5, 1.0, 2.0, 32.0, 1e4]
+F64 = torch.float64
+
+
+def data(n: int = 5, d: int = 3, c: int = 3, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs and one-hot labels, unbalanced and not centred."""
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, d, generator=g, dtype=F64) + torch.arange(d)
+    y = nn.functional.one_hot(torch.arange(n) ** 2 % c, c).to(F64)
+    return x, y
+
+
+def network(d: int = 3, c: int = 3, seed: int = 1) -> nn.Module:
+    """A smooth network: quadrature and second derivatives are exact for it."""
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(d, 7), nn.Tanh(), nn.Linear(7, c)).to(F64)
+
+
+def draws(alpha: float, n: int) -> list[tuple[float, float, int]]:
+    """(theta, probability, j): the whole distribution of the perturbations."""
+    nodes = zip(*beta.theta_quadrature(alpha, 30))
+    return [(theta, weight / n, j) for theta, weight in nodes for j in range(n)]
+
+
+# --- theta --------------------------------------------------------------------------------------
+
+
+def moment(alpha: float, power: int, centre: float) -> float:
+    """E (theta - centre)^power by adaptive quadrature in the logarithm of 1 - theta."""
+    # 1 - theta = exp(-s) / 2 removes the singularity at theta = 1 for alpha < 1.
+    scale = max(1.0, 1 / alpha)
+    log_norm = np.log(2) - _log_beta(alpha)
+
+    def integrand(s: float) -> float:
+        rest = np.exp(-s) / 2
+        log = -alpha * (s + np.log(2)) + (alpha - 1) * np.log1p(-rest) + log_norm
+        return np.exp(log) * (1 - rest - centre) ** power
+
+    points = [0.0, *(10.0 ** np.arange(-6, 0) * scale), scale, 10 * scale, 60 * scale]
+    pairs = zip(points, points[1:])
+    return sum(
+        integrate.quad(integrand, a, b, epsabs=0, epsrel=1e-12, limit=200)[0] for a, b in pairs
+    )
+
+
+def _log_beta(alpha: float) -> float:
+    from mpmath import beta as mp_beta
+    from mpmath import log, mp
+
+    mp.dps = 40
+    return float(log(mp_beta(alpha, alpha)))
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_moments_of_theta_equal_quadrature(alpha):
+    mean = moment(alpha, 1, 0.0)
+    assert moment(alpha, 0, 0.0) == pytest.approx(1, rel=1e-9)
+    assert beta.theta_bar(alpha) == pytest.approx(mean, rel=1e-10)
+    assert beta.sigma2(alpha) == pytest.approx(moment(alpha, 2, beta.theta_bar(alpha)), rel=1e-8)
+    assert beta.gamma2(alpha) == pytest.approx(moment(alpha, 2, 1.0), rel=1e-8)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_theta_bar_is_that_of_algorithm_1(alpha):
+    assert beta.theta_bar(alpha) == pytest.approx(1 - betainc(alpha + 1, alpha, 0.5), rel=1e-10)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 1.0, 32.0])
+def test_density_and_sample_are_of_the_folded_beta(alpha):
+    grid = np.linspace(0.51, 0.99, 9)
+    reference = 2 * stats.beta(alpha, alpha).pdf(grid)
+    assert beta.density(grid, alpha) == pytest.approx(reference)
+    assert (beta.density(np.array([0.2, 1.2]), alpha) == 0).all()
+    drawn = beta.sample(alpha, 4000, np.random.default_rng(0))
+
+    def cdf(theta):
+        return 2 * stats.beta(alpha, alpha).cdf(theta) - 1
+
+    # Draws of exactly 1 (rounding, at small alpha) have no place in a continuous law.
+    assert stats.kstest(drawn[drawn < 0.999], lambda t: cdf(t) / cdf(0.999)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("bad", [0, -1, float("nan")])
+def test_alpha_must_be_positive(bad):
+    for function in (beta.theta_bar, beta.sigma2, beta.gamma2):
+        with pytest.raises(ValueError, match="must be > 0"):
+            function(bad)
+
+
+# --- Theorem 1 and Lemma 1 ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
+@pytest.mark.parametrize("loss", [cross_entropy, squared_error])
+def test_theorem_1_both_risks_are_equal(alpha, loss):
+    x, y = data()
+    f = network()
+    mixup = mixup_risk(loss, f, x, y, alpha, nodes=60)
+    assert perturbed_risk(loss, f, x, y, alpha, nodes=60).item() == pytest.approx(
+        mixup.item(), rel=1e-10
+    )
+    assert mixup.item() != pytest.approx(loss(y, f(x)).mean().item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
+def test_theorem_1_perturbations_have_mean_zero_and_add_up_to_the_mixture(alpha):
+    x, _ = data()
+    for i in range(len(x)):
+        mean = sum(w * perturbation(x, t, i, j, alpha) for t, w, j in draws(alpha, len(x)))
+        assert mean.abs().max() < 1e-12
+        mixed = modified(x, alpha)[i] + perturbation(x, 0.7, i, 2, alpha)
+        torch.testing.assert_close(mixed, 0.7 * x[i] + 0.3 * x[2])
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
+def test_lemma_1_covariances_of_the_perturbations(alpha):
+    x, y = data()
+    for a, b in ((x, x), (x, y), (y, y)):
+        expected = torch.zeros(len(x), a.shape[1], b.shape[1], dtype=F64)
+        for i in range(len(x)):
+            for theta, weight, j in draws(alpha, len(x)):
+                delta, epsilon = (perturbation(z, theta, i, j, alpha) for z in (a, b))
+                expected[i] += weight * torch.outer(delta, epsilon)
+        torch.testing.assert_close(covariance(a, b, alpha), expected, atol=1e-12, rtol=1e-10)
+
+
+# --- Theorem 2 and its corollaries --------------------------------------------------------------
+
+
+def second_order_expectation(loss, f, x, y, alpha) -> float:
+    """The mean of eq. (11) over all draws, with G(x, y) = l(y, f(x)) differentiated as one."""
+    n, d = x.shape
+
+    def g(z):
+        return loss(z[d:], f(z[:d]))
+
+    z_tilde = torch.cat([modified(x, alpha), modified(y, alpha)], 1)
+    total = 0.0
+    for i in range(n):
+        gradient = torch.func.grad(g)(z_tilde[i])
+        hessian = torch.func.hessian(g)(z_tilde[i])
+        total += g(z_tilde[i]) / n
+        for theta, weight, j in draws(alpha, n):
+            e = torch.cat([perturbation(v, theta, i, j, alpha) for v in (x, y)])
+            total += weight / n * (gradient @ e + e @ hessian @ e / 2)
+    return float(total)
+
+
+@pytest.mark.parametrize("alpha", [0.3, 2.0])
+@pytest.mark.parametrize("d", [3, 6])  # n = 5: Sigma_xx has full rank, and has not
+@pytest.mark.parametrize("loss", [cross_entropy, squared_error])
+def test_theorem_2_terms_add_up_to_the_second_order_expectation(alpha, d, loss):
+    x, y = data(d=d)
+    f = network(d=d)
+    terms = quadratic_risk(loss, f, x, y, alpha)
+    assert terms.total.item() == pytest.approx(
+        second_order_expectation(loss, f, x, y, alpha), rel=1e-10
+    )
+    assert terms.r1 > 0 and terms.r3 < 0
+
+
+def test_corollary_1_closed_form_of_the_cross_entropy():
+    x, y = data()
+    f, alpha = network(), 1.0
+    x_tilde, y_tilde = modified(x, alpha), modified(y, alpha)
+    r1 = r2 = r3 = 0.0
+    for i in range(len(x)):
+        p = f(x_tilde[i]).softmax(-1)
+        h = torch.diag(p) - torch.outer(p, p)
+        s_xx, s_yx = covariance(x, x, alpha)[i], covariance(y, x, alpha)[i]
+        j = torch.linalg.pinv(h) @ s_yx @ torch.linalg.inv(s_xx)
+        difference = torch.func.jacrev(f)(x_tilde[i]) - j
+        r1 += torch.trace(s_xx @ difference.T @ h @ difference) / (2 * len(x))
+        curve = torch.einsum("c,cij->ij", p - y_tilde[i], torch.func.hessian(f)(x_tilde[i]))
+        r2 += (s_xx * curve).sum() / (2 * len(x))
+        half = s_yx.T @ torch.linalg.pinv(h) @ s_yx
+        r3 -= torch.trace(torch.linalg.inv(s_xx) @ half) / (2 * len(x))
+    terms = quadratic_risk(cross_entropy, f, x, y, alpha)
+    assert [terms.r1.item(), terms.r2.item(), terms.r3.item()] == pytest.approx(
+        [r1.item(), r2.item(), r3.item()], rel=1e-9
+    )
+    assert terms.r4 == 0
+
+
+def test_corollary_2_logistic_equals_cross_entropy_of_two_classes():
+    x, _ = data()
+    y = torch.tensor([0, 1, 1, 0, 1], dtype=F64)
+    g = network(c=1)
+    two = quadratic_risk(
+        cross_entropy,
+        lambda z: torch.cat([-g(z) / 2, g(z) / 2], -1),
+        x,
+        torch.stack([1 - y, y], 1),
+        1.0,
+    )
+    one = quadratic_risk(logistic, g, x, y.unsqueeze(1), 1.0)
+    for name in ("modified_loss", "r1", "r2", "r3", "r4"):
+        assert getattr(one, name).item() == pytest.approx(getattr(two, name).item(), rel=1e-9)
+
+
+def linear(w: torch.Tensor, b: torch.Tensor):
+    return lambda z: z @ w.T + b
+
+
+def linear_risks(alpha: float):
+    """For random W, b: Mixup risk, mean error with the best intercept, and |b - b_bar|^2."""
+    x, y = data(n=6)
+    g = torch.Generator().manual_seed(2)
+    rows = []
+    for _ in range(6):
+        w, b = torch.randn(3, 3, generator=g, dtype=F64), torch.randn(3, generator=g, dtype=F64)
+        b_bar = y.mean(0) - w @ x.mean(0)
+        fitted = squared_error(y, linear(w, b_bar)(x)).mean()
+        risk = mixup_risk(squared_error, linear(w, b), x, y, alpha)
+        rows.append([risk, fitted, (b - b_bar).square().sum()])
+    return np.array(rows, dtype=float)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
+def test_corollary_3_exact_risk_of_linear_least_squares(alpha):
+    """The risk is 2 E[lambda^2] times the fit, plus |b - b_bar|^2 / 2, and C = 0."""
+    risk, fitted, intercept = linear_risks(alpha).T
+    mean, variance = beta.theta_bar(alpha), beta.sigma2(alpha)
+    coefficient = 2 * variance + mean**2 + (1 - mean) ** 2
+    assert risk == pytest.approx(coefficient * fitted + intercept / 2, rel=1e-10)
+
+
+def test_corollary_3_equation_19_as_printed_has_other_coefficients():
+    """Its proof drops the 1/2 of l^SE in eq. (37); the conclusion about least squares stands."""
+    alpha = 1.0
+    risk, fitted, intercept = linear_risks(alpha).T
+    mean, variance = beta.theta_bar(alpha), beta.sigma2(alpha)
+    printed = (2 * variance + 2 * mean**2 + (1 - mean) ** 2) / 2 * fitted + intercept
+    left_over = risk - printed  # eq. (19) calls this a constant C
+    assert np.ptp(left_over) > 0.1 * np.ptp(risk)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 8.0])
+def test_corollary_3_mixup_has_no_effect_on_linear_least_squares(alpha):
+    x, y = data(n=8)
+    design = torch.cat([x, torch.ones(len(x), 1, dtype=F64)], 1)
+    solution = torch.linalg.lstsq(design, y).solution.T
+    w, b = solution[:, :3].clone().requires_grad_(), solution[:, 3].clone().requires_grad_()
+    risk = mixup_risk(squared_error, linear(w, b), x, y, alpha)
+    gradients = torch.autograd.grad(risk, (w, b))
+    assert max(float(g.abs().max()) for g in gradients) < 1e-10
+
+
+def test_corollary_3_quadratic_risk_is_exact_for_linear_models():
+    x, y = data()
+    f = linear(torch.randn(3, 3, dtype=F64), torch.randn(3, dtype=F64))
+    exact = mixup_risk(squared_error, f, x, y, 1.0)
+    assert quadratic_risk(squared_error, f, x, y, 1.0).total.item() == pytest.approx(
+        exact.item(), rel=1e-10
+    )
+
+
+@pytest.mark.parametrize("n, d", [(5, 3), (5, 12)])
+def test_regularisation_without_inverses_is_r1_plus_r3(n, d):
+    x, y = data(n=n, d=d)
+    f = network(d=d)
+    terms = quadratic_risk(cross_entropy, f, x, y, 0.7)
+    assert regularisation(f, x, y, 0.7, chunk=2).item() == pytest.approx(
+        (terms.r1 + terms.r3).item(), rel=1e-9
+    )
+
+
+def test_regularisation_takes_pictures():
+    x, y = data(n=4, d=3 * 8 * 8)
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(-3), nn.Linear(192, 5), nn.Tanh(), nn.Linear(5, 3)).to(F64)
+    flat = regularisation(net[1:], x, y, 1.0)
+    assert regularisation(net, x.view(4, 3, 8, 8), y, 1.0).item() == pytest.approx(flat.item())
+
+
+# --- Proposition 1 ------------------------------------------------------------------------------
+
+
+def blobs(weights: list[int], spread: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    x, label = make_blobs(
+        weights, n_features=2, cluster_std=spread, center_box=(-2, 2), random_state=seed
+    )
+    return np.c_[x, np.ones(len(x))], np.eye(len(weights))[label]
+
+
+def noisy_digits() -> tuple[np.ndarray, np.ndarray]:
+    x, label = load_digits(return_X_y=True)
+    x = x[:600, ::7] / 16
+    rng = np.random.default_rng(0)  # noise, or the classes would be separable
+    label = np.where(rng.random(600) < 0.4, rng.integers(10, size=600), label[:600])
+    return np.c_[x, np.ones(600)], np.eye(10)[label]
+
+
+DATA = {
+    "balanced": blobs([60, 60, 60], 2.0, 0),
+    "one class in ten": blobs([180, 20], 2.5, 1),
+    "four unbalanced": blobs([100, 50, 20, 10], 2.0, 2),
+    "without intercept": tuple(a[:, :2] if a.shape[1] == 3 else a for a in blobs([90, 30], 3.0, 3)),
+    "noisy digits": noisy_digits(),
+}
+
+
+@pytest.mark.parametrize("alpha", [0.1, 1.0, 8.0])
+@pytest.mark.parametrize("name", DATA)
+def test_proposition_1_label_smoothing_raises_the_mean_entropy(name, alpha):
+    found = proposition_1(*DATA[name], alpha)
+    assert found.bound <= found.smoothed + 1e-9
+    if found.plain <= found.prior:
+        assert found.plain <= found.smoothed + 1e-9
+    assert abs(found.smoothed - found.plain) > 1e-6  # smoothing did something
+
+
+def test_softmax_regression_equals_scikit_learn():
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = DATA["four unbalanced"]
+    model = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=10_000)
+    expected = model.fit(x, y.argmax(1)).predict_proba(x)
+    logits = x @ softmax_regression(x, y).T
+    ours = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert ours == pytest.approx(expected, abs=1e-4)
+
+
+def test_entropy_is_scipys():
+    p = np.random.default_rng(0).dirichlet(np.ones(4), size=5)
+    assert entropy(p) == pytest.approx(stats.entropy(p, axis=1))
+    assert entropy(np.array([1.0, 0.0])) == 0
+
+
+# --- Bad input ----------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_computed_is_said():
+    x, y = data()
+    with pytest.raises(ValueError, match="at least two examples"):
+        modified(x[:1], 1.0)
+    with pytest.raises(ValueError, match="second derivative"):
+        quadratic_risk(lambda t, u: (t * u).sum(), network(), x, y, 1.0)
+    with pytest.raises(ValueError, match="at least two classes"):
+        softmax_regression(x.numpy(), y.numpy()[:, :1])
+    with pytest.raises(ValueError, match="separable"):
+        softmax_regression(np.array([[1.0], [-1.0]]), np.eye(2))
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(3), nn.Dropout()])
+def test_batchnorm_and_dropout_have_no_derivative_per_example(layer):
+    x, y = data()
+    net = nn.Sequential(layer, network()).to(F64).train()
+    for function in (
+        lambda: quadratic_risk(cross_entropy, net, x, y, 1.0),
+        lambda: regularisation(net, x, y, 1.0),
+    ):
+        with pytest.raises(ValueError, match=r"call \.eval\(\) first"):
+            function()
