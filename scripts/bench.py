@@ -137,7 +137,7 @@ def plain_line(dataset: Dataset, alpha: float, steps: int) -> float:
     model = nn.Sequential(nn.Linear(1, 512), nn.ReLU(), nn.Linear(512, 2))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     criterion = nn.CrossEntropyLoss()
-    errors = []
+    errors, train_loss = [], 0.0
     start = perf_counter()
     for epoch in range(steps):
         for x_a, y_a in loader:
@@ -148,6 +148,7 @@ def plain_line(dataset: Dataset, alpha: float, steps: int) -> float:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            train_loss += loss.item()
         if (epoch + 1) % 50 == 0:
             with torch.no_grad():
                 errors.append((model(x).argmax(1) != y).float().mean().item())
