@@ -1,0 +1,30 @@
+"""Data sets: everything in memory, pixels as uint8 until a batch is formed."""
+
+from mixup_repro.config import DatasetConfig
+from mixup_repro.data.dataset import Dataset
+from mixup_repro.data.image_folder import image_folder
+from mixup_repro.data.images import digits, torchvision_set
+from mixup_repro.data.toy import alternating_line
+from mixup_repro.errors import InputError
+
+__all__ = ["Dataset", "load"]
+
+LOADERS = {
+    "alternating_line": alternating_line,
+    "digits": digits,
+    "mnist": torchvision_set,
+    "cifar10": torchvision_set,
+    "cifar100": torchvision_set,
+    "image_folder": image_folder,
+}
+
+
+def load(config: DatasetConfig) -> Dataset:
+    """Load a data set by the name in its config.
+
+    Raises:
+        InputError: unknown name, or files missing, partial or unreadable (says what to do).
+    """
+    if config.name not in LOADERS:
+        raise InputError(f"dataset.name={config.name}: choose one of {', '.join(LOADERS)}")
+    return LOADERS[config.name](config)

@@ -1,0 +1,117 @@
+"""What every data set is to the rest of the project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Optional, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mixup_repro.errors import InputError
+
+
+@dataclass
+class Dataset:
+    """A classification data set in memory.
+
+    x_train, x_test: uint8 pixels (n, H, W, C), or float32 features (n, d) that are used as is.
+    y_train, y_test: int64 classes (n,).
+    mean, std: per channel, with pixels scaled to [0, 1]; null takes those of the training pixels.
+    """
+
+    label: str
+    x_train: Tensor
+    y_train: Tensor
+    x_test: Tensor
+    y_test: Tensor
+    classes: int
+    mean: Optional[Sequence[float]] = None
+    std: Optional[Sequence[float]] = None
+    pixel_max: float = 255.0
+    _affine: tuple[Tensor, Tensor] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.is_image:
+            return
+        channels = self.x_train.shape[-1]
+        for name, given in (("mean", self.mean), ("std", self.std)):
+            if given and len(given) != channels:
+                raise InputError(
+                    f"dataset.{name}={list(given)}: {self.label} needs {channels} numbers, one a "
+                    f"channel, or null for those of the training pixels"
+                )
+        if not (self.mean and self.std):
+            mean, std = pixel_statistics(self.x_train)
+            self.mean = self.mean or (mean / self.pixel_max).tolist()
+            self.std = self.std or (std / self.pixel_max).tolist()
+        if min(self.std) <= 0:
+            raise InputError(f"dataset.std: must be > 0 in every channel of {self.label}")
+        mean, std = (torch.tensor(v, dtype=torch.float64) for v in (self.mean, self.std))
+        affine = (1 / (self.pixel_max * std), -mean / std)
+        self._affine = tuple(t.float().view(-1, 1, 1).to(self.x_train.device) for t in affine)
+
+    def to(self, device: torch.device) -> Dataset:
+        """The data set with its tensors on `device`."""
+        names = ("x_train", "y_train", "x_test", "y_test")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+    @property
+    def is_image(self) -> bool:
+        return self.x_train.dtype == torch.uint8
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one network input: (C, H, W) or (d,)."""
+        shape = tuple(self.x_train.shape[1:])
+        return (shape[2], shape[0], shape[1]) if self.is_image else shape
+
+    def fingerprint(self) -> dict:
+        """What must agree when a stored run is used with this data set again."""
+        return {
+            "n_train": len(self.y_train),
+            "n_test": len(self.y_test),
+            "classes": self.classes,
+            "input_shape": list(self.input_shape),
+        }
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(..., H, W, C) uint8 to (..., C, H, W) float32; features pass unchanged."""
+        if not self.is_image:
+            return pixels
+        width, channels = pixels.shape[-2:]
+        # One row of pixels at a time: a broadcast over three channels does not vectorise.
+        scale, shift = (t.flatten().repeat(width) for t in self._affine)
+        rows = pixels.flatten(-2).float().mul_(scale).add_(shift)
+        return rows.unflatten(-1, (width, channels)).movedim(-1, -3)
+
+    @cached_property
+    def x_bar(self) -> Tensor:
+        """The mean training input after normalisation, without augmentation (paper: x-bar)."""
+        if not self.is_image:
+            return self.x_train.double().mean(0).float()
+        total = sum(chunk.sum(0, dtype=torch.float64) for chunk in self.x_train.split(4096))
+        scale, shift = self._affine
+        return (total / len(self.x_train)).movedim(-1, -3).float() * scale + shift
+
+    @cached_property
+    def y_bar(self) -> Tensor:
+        """(classes,) the class frequencies of the training set (paper: y-bar)."""
+        return torch.bincount(self.y_train, minlength=self.classes) / len(self.y_train)
+
+
+def pixel_statistics(pixels: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Exact mean and standard deviation per channel of uint8 pixels (n, H, W, C)."""
+    values = np.arange(256)
+    mean, std = [], []
+    for channel in range(pixels.shape[-1]):
+        counts = sum(
+            torch.bincount(chunk[..., channel].flatten(), minlength=256)
+            for chunk in pixels.split(4096)
+        ).numpy()
+        m = (counts * values).sum() / counts.sum()
+        mean.append(m)
+        std.append(np.sqrt((counts * (values - m) ** 2).sum() / counts.sum()))
+    return np.array(mean), np.array(std)
