@@ -100,7 +100,7 @@ class Config:
     runs_dir: str = "runs"
 
 
-# What a run computes: these groups, and nothing else, make its identity.
+# What a run computes: these groups and the scale make its identity, and nothing else does.
 SCIENCE = ("dataset", "architecture", "method", "recipe")
 NOT_SCIENCE = {"dataset": ("root",), "recipe": ("evaluate_every", "evaluate_train")}
 
@@ -142,7 +142,7 @@ def resolve(cfg: DictConfig) -> Config:
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: a config whose `seeds` is one number and whose alpha is one number."""
+    """One training run: a config with one alpha (or none), and one seed."""
 
     config: Config
     seed: int

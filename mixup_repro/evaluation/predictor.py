@@ -16,7 +16,7 @@ from mixup_repro.theory.rescaling import rescaled
 CHUNK = 1000  # examples in one forward pass; a stack of R replicas takes CHUNK / R, at least 50
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode: the data set keeps x_bar, which training may use
 def predict(
     network: Single | Stack, dataset: Dataset, x: Tensor, alpha: Optional[float] = None
 ) -> Tensor:
