@@ -172,7 +172,7 @@ def second_order_expectation(loss, f, x, y, alpha) -> float:
         for theta, weight, j in draws(alpha, n):
             e = torch.cat([perturbation(v, theta, i, j, alpha) for v in (x, y)])
             total += weight / n * (gradient @ e + e @ hessian @ e / 2)
-    return float(total)
+    return float(total.detach())
 
 
 @pytest.mark.parametrize("alpha", [0.3, 2.0])
