@@ -157,6 +157,21 @@ def test_the_same_results_draw_the_same_bytes(item, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_committed_items_draw_the_papers_panels_and_curves_end_at_the_final_errors():
+    panels = {"fig1": 3, "fig8_x10_2": 2, "fig8_x10_10": 2}
+    for item in report.items(CHECKOUT / "results"):
+        figure = item.module.draw(item.data)
+        assert len(figure.axes) == panels.get(item.experiment, 3)
+        if item.experiment not in panels:
+            continue
+        for axis, alpha in zip(figure.axes, item.data.alphas()):
+            lines = {line.get_label(): line.get_ydata() for line in axis.lines}
+            # The curves come from curves/, the final errors from runs.csv.
+            for name, method, own in (("Mixup", "mixup", alpha), ("ERM", "erm", None)):
+                final = 100 * (1 - item.data.metric("accuracy", method, own)).mean()
+                assert lines[name][-1] == pytest.approx(final)
+
+
 def test_every_experiment_has_a_module_with_claims():
     for name in experiments.names():
         module = report.module_of(name)
