@@ -3,7 +3,3 @@
 
 class InputError(ValueError):
     """Bad input, found before any work started. Commands exit with code 2."""
-
-
-class RunFailed(RuntimeError):
-    """A run that started and could not finish; its message is kept in the run's folder."""
