@@ -12,8 +12,19 @@ if TYPE_CHECKING:
     from mixup_repro.config import Config, MethodConfig, RecipeConfig
 
 SCALES = ("paper", "short", "smoke")
-MIXING = ("mixup", "cutmix")  # methods with partners and an alpha
-METHODS = ("erm", *MIXING, "label_smoothing")
+MIXED = ("alpha", "lam_per", "pairing", "pairing_group")
+# The fields of `method` that each method reads; what it does not read is not part of its runs.
+METHOD_FIELDS = {
+    "erm": (),
+    "mixup": MIXED,
+    "mixup_inputs": MIXED,
+    "mixup_independent": MIXED,
+    "approx_mixup": MIXED,
+    "approx_mixup_exact": ("alpha",),
+    "erm_modified": ("alpha",),
+    "cutmix": MIXED,
+    "label_smoothing": ("epsilon",),
+}
 
 
 def number_list(value: Any, name: str) -> list[float]:
@@ -70,17 +81,19 @@ def check(job: Config) -> None:
 
 
 def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
-    _choice(method.name, METHODS, "method.name")
-    if method.name == "label_smoothing":
+    _choice(method.name, tuple(METHOD_FIELDS), "method.name")
+    reads = METHOD_FIELDS[method.name]
+    if "epsilon" in reads:
         epsilon = method.epsilon
         _need(
             epsilon is not None and 0 < epsilon < 1,
             f"method.epsilon={epsilon}: must lie in (0, 1)",
         )
-    if method.name not in MIXING:
+    if "alpha" in reads:
+        for alpha in number_list(method.alpha, "method.alpha"):
+            _need(alpha > 0, f"method.alpha={alpha:g}: must be > 0; without mixing use method=erm")
+    if "pairing" not in reads:
         return
-    for alpha in number_list(method.alpha, "method.alpha"):
-        _need(alpha > 0, f"method.alpha={alpha:g}: must be > 0; without mixing use method=erm")
     _choice(method.lam_per, ("example", "batch"), "method.lam_per")
     _choice(method.pairing, ("permutation", "reversal", "uniform"), "method.pairing")
     if method.pairing_group is not None:

@@ -15,7 +15,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mixup_repro.checks import MIXING, SCALES, check, number_list, seed_list
+from mixup_repro.checks import METHOD_FIELDS, SCALES, check, number_list, seed_list
 from mixup_repro.errors import InputError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -68,6 +68,7 @@ class RecipeConfig:
 @dataclass
 class EvaluationConfig:
     alphas: Any = None  # rescaled prediction at these (number or list), besides the run's own
+    terms: Optional[float] = None  # regularisation and modified-data loss of Mixup at this alpha
 
 
 @dataclass
@@ -155,14 +156,13 @@ class Run:
 def expand(job: Config) -> list[Run]:
     """The runs of a job, alpha by alpha.
 
-    A method that does not mix has neither alpha nor pairing: its cells of a grid are one run.
+    Fields that a method does not read are left out: ERM's cells of a grid over alpha are one run.
     """
-    method = job.method
-    if method.name in MIXING:
-        alphas = number_list(method.alpha, "method.alpha")
-        methods = [replace(method, alpha=alpha) for alpha in alphas]
-    else:
-        methods = [MethodConfig(name=method.name, epsilon=method.epsilon)]
+    reads = METHOD_FIELDS[job.method.name]
+    method = MethodConfig(job.method.name, **{k: getattr(job.method, k) for k in reads})
+    methods = [method]
+    if "alpha" in reads:
+        methods = [replace(method, alpha=a) for a in number_list(method.alpha, "method.alpha")]
     seeds = seed_list(job.seeds)
     return [
         Run(replace(deepcopy(job), method=method, seeds=None), seed)

@@ -30,11 +30,13 @@ def jobs(overrides: Sequence[str]) -> list[Config]:
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        hydra = compose("config", list(overrides), return_hydra_config=True).hydra
+        parser = OverridesParser.create()
+        given = {o.key_or_group: _choices(o) for o in parser.parse_overrides(list(overrides))}
+        first = [words[0] for words in given.values()]
+        hydra = compose("config", first, return_hydra_config=True).hydra
         sweep = [f"{key}={value}" for key, value in (hydra.sweeper.params or {}).items()]
-        parsed = OverridesParser.create().parse_overrides([*sweep, *overrides])
         # A choice on the command line replaces the experiment's sweep over the same key.
-        choices = {o.key_or_group: _choices(o) for o in parsed}
+        choices = {o.key_or_group: _choices(o) for o in parser.parse_overrides(sweep)} | given
         cells = product(*choices.values())
         return [resolve(compose("config", list(cell))) for cell in cells]
 

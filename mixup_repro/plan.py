@@ -18,7 +18,10 @@ from typing import Any, Optional
 
 import numpy as np
 
-STREAMS = ("init", "order", "partner", "lam", "crop", "flip", "box")  # append only
+STREAMS = (  # append only
+    *("init", "order", "partner", "lam", "crop", "flip", "box"),
+    *("label_partner", "label_lam", "data", "features"),
+)
 
 
 def stream(seed: int, purpose: str, block: int = 0) -> np.random.Generator:
@@ -40,6 +43,7 @@ class PlanSpec:
     crop_padding: int = 0
     flip: bool = False
     box: bool = False  # CutMix: a box centre for each example
+    own_labels: bool = False  # labels have partners and lambdas of their own
 
     @property
     def block(self) -> int:
@@ -57,6 +61,7 @@ class EpochPlan:
     offset   (..., n, 2)  top-left corner of the crop in the padded image
     flip     (..., n)     mirrored left to right
     box      (..., n, 2)  CutMix box centre, as fractions of height and width
+    label_partner, label_lam (..., n)  like partner and lam, where labels are mixed on their own
     """
 
     order: Any
@@ -65,6 +70,8 @@ class EpochPlan:
     offset: Any = None
     flip: Any = None
     box: Any = None
+    label_partner: Any = None
+    label_lam: Any = None
 
     def map(self, function: Callable[[Any], Any]) -> EpochPlan:
         """The plan with `function` applied to every array it has."""
@@ -90,7 +97,7 @@ def draw_block(spec: PlanSpec, seed: int, block: int) -> EpochPlan:
     """The plans of epochs block * spec.block, ...: arrays with a leading axis of spec.block."""
     shape = (spec.block, spec.n)
     order = stream(seed, "order", block).permuted(np.broadcast_to(np.arange(spec.n), shape), axis=1)
-    offset = flip = partner = lam = box = None
+    offset = flip = partner = lam = box = label_partner = label_lam = None
     if spec.crop_padding:
         crop = stream(seed, "crop", block)
         offset = crop.integers(2 * spec.crop_padding + 1, size=(*shape, 2))
@@ -99,9 +106,12 @@ def draw_block(spec: PlanSpec, seed: int, block: int) -> EpochPlan:
     if spec.pairing:
         partner = _partners(spec, stream(seed, "partner", block))
         lam = _lambdas(spec, stream(seed, "lam", block))
+    if spec.own_labels:
+        label_partner = _partners(spec, stream(seed, "label_partner", block))
+        label_lam = _lambdas(spec, stream(seed, "label_lam", block))
     if spec.box:
         box = stream(seed, "box", block).random((*shape, 2), dtype=np.float32)
-    return EpochPlan(order, partner, lam, offset, flip, box)
+    return EpochPlan(order, partner, lam, offset, flip, box, label_partner, label_lam)
 
 
 @lru_cache(maxsize=8)

@@ -86,6 +86,15 @@ class RunFolder:
     def weights_path(self) -> Path:
         return self.path / "weights.pt"
 
+    def snapshot_path(self, epoch: int) -> Path:
+        return self.path / f"weights-epoch{epoch:06d}.pt"
+
+    def kept_weights(self) -> dict[int, Path]:
+        """The weights that a finished run has kept, by epoch."""
+        paths = self.path.glob("weights-epoch*.pt")
+        kept = {int(re.findall(r"\d+", path.name)[0]): path for path in sorted(paths)}
+        return kept | {self.run.config.recipe.epochs: self.weights_path}
+
     @property
     def failed_path(self) -> Path:
         return self.path / "failed.json"

@@ -7,13 +7,13 @@ from torch import nn
 
 from mixup_repro.architectures.lenet import LeNet
 from mixup_repro.architectures.mlp import mlp_layers
-from mixup_repro.architectures.replicas import Single, Stack
+from mixup_repro.architectures.replicas import Single, Stack, bytes_of
 from mixup_repro.architectures.resnet import resnet18, resnet34
 from mixup_repro.config import ArchitectureConfig
 from mixup_repro.errors import InputError
 from mixup_repro.plan import stream
 
-__all__ = ["STACKABLE", "Single", "Stack", "build"]
+__all__ = ["STACKABLE", "Single", "Stack", "build", "bytes_of"]
 
 STACKABLE = ("linear", "mlp")
 NETWORKS = {"lenet": LeNet, "resnet18": resnet18, "resnet34": resnet34}

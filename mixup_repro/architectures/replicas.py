@@ -58,3 +58,8 @@ class Single(nn.Module):
     def replica_tensors(self, replica: int) -> dict[str, Tensor]:
         """The parameters and buffers by name."""
         return self.network.state_dict()
+
+
+def bytes_of(network: Single | Stack) -> int:
+    """The size of one replica's weights."""
+    return sum(t.numel() * t.element_size() for t in network.replica_tensors(0).values())

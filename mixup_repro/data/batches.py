@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -12,13 +12,15 @@ from torch import Tensor
 
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.plan import EpochPlan
+from mixup_repro.theory.beta import gamma2, sigma2, theta_bar
 
 
 @dataclass(frozen=True)
 class Batch:
     """One step's examples for R replicas. Inputs are (R, b, C, H, W) or (R, b, d).
 
-    y and y_partner are one-hot (R, b, classes); lam is (R, b); box is (R, b, 2).
+    y and y_partner are one-hot (R, b, classes); lam is (R, b); box is (R, b, 2). label_lam (R, b)
+    is there where labels are mixed on their own, and y_partner is then of their own partner.
     """
 
     x: Tensor
@@ -27,6 +29,43 @@ class Batch:
     y_partner: Optional[Tensor] = None
     lam: Optional[Tensor] = None
     box: Optional[Tensor] = None
+    label_lam: Optional[Tensor] = None
+    modification: Optional[Modification] = None
+
+
+@dataclass(frozen=True)
+class Modification:
+    """What modified data (Carratino et al., eq. 5) and their covariances (eq. 8) are made of.
+
+    x_bar and y_bar broadcast over inputs (R, b, ...) and targets (R, b, c); the moments of theta,
+    one alpha a replica, are (R, 1).
+    """
+
+    x_bar: Tensor
+    y_bar: Tensor
+    theta_bar: Tensor
+    sigma2: Tensor
+    gamma2: Tensor
+
+    @staticmethod
+    def of(dataset: Dataset, alphas: Sequence[float], crop_padding: int, flip: bool):
+        """For training inputs cropped and flipped at random."""
+        device = dataset.y_train.device
+        moments = (
+            torch.tensor([[moment(a)] for a in alphas], device=device)
+            for moment in (theta_bar, sigma2, gamma2)
+        )
+        return Modification(mean_input(dataset, crop_padding, flip), dataset.y_bar, *moments)
+
+
+def mean_input(dataset: Dataset, crop_padding: int, flip: bool) -> Tensor:
+    """The mean of the augmented training inputs: of every window of x_bar, and of its mirror."""
+    mean = dataset.x_bar
+    if crop_padding:
+        black = dataset.normalise(mean.new_zeros((1, 1, len(mean)), dtype=torch.uint8))
+        padded = F.pad(mean - black, [crop_padding] * 4)
+        mean = F.avg_pool2d(padded, 2 * crop_padding + 1, stride=1) + black
+    return (mean + mean.flip(-1)) / 2 if flip else mean
 
 
 class Batches:
@@ -37,11 +76,17 @@ class Batches:
     `Normalize` does; padding a batch and not the set keeps a second copy of the set out of memory.
     """
 
-    def __init__(self, dataset: Dataset, crop_padding: int, within_batch: bool) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        crop_padding: int,
+        within_batch: bool,
+        modification: Optional[Modification] = None,
+    ) -> None:
         self.dataset = dataset
         self.crop_padding = crop_padding
         self.within_batch = within_batch
-        self.one_hot = F.one_hot(dataset.y_train, dataset.classes).float()
+        self.modification = modification
 
     def __call__(self, plan: EpochPlan, batch_size: int) -> Iterator[Batch]:
         """All batches of an epoch, the last and smaller one included. Plan arrays: (R, n)."""
@@ -53,26 +98,33 @@ class Batches:
         """The examples at positions `part` of every replica's epoch."""
         x, y = self._examples(plan, (slice(None), part))
         if plan.partner is None:
-            return Batch(x, y)
-        partner = plan.partner[:, part]
-        replica = torch.arange(len(partner), device=partner.device).unsqueeze(1)
-        if self.within_batch:  # the partner's augmented picture is already here
-            local = (replica, partner - part.start)
-            x_partner, y_partner = x[local], y[local]
-        else:
-            x_partner, y_partner = self._examples(plan, (replica, partner))
-        box = None if plan.box is None else plan.box[:, part]
-        return Batch(x, y, x_partner, y_partner, plan.lam[:, part], box)
+            return Batch(x, y, modification=self.modification)
+        replica = torch.arange(len(x), device=x.device).unsqueeze(1)
+
+        def partners(position: Tensor) -> tuple[Tensor, Tensor]:
+            if self.within_batch:  # the partner's augmented picture is already here
+                local = (replica, position[:, part] - part.start)
+                return x[local], y[local]
+            return self._examples(plan, (replica, position[:, part]))
+
+        x_partner, y_partner = partners(plan.partner)
+        label_lam = box = None
+        if plan.label_partner is not None:
+            _, y_partner = partners(plan.label_partner)
+            label_lam = plan.label_lam[:, part]
+        if plan.box is not None:
+            box = plan.box[:, part]
+        lam = plan.lam[:, part]
+        return Batch(x, y, x_partner, y_partner, lam, box, label_lam, self.modification)
 
     def _examples(self, plan: EpochPlan, at: tuple) -> tuple[Tensor, Tensor]:
         """Inputs and one-hot labels of the examples at positions `at`, augmented as planned."""
-        index = plan.order[at]
-        pixels = self.dataset.x_train[index]
+        pixels, y = self.dataset.take(plan.order[at])
         if self.crop_padding:
             pixels = crop(pixels, plan.offset[at], self.crop_padding)
         if plan.flip is not None:
             pixels = torch.where(plan.flip[at][..., None, None, None], pixels.flip(-2), pixels)
-        return self.dataset.normalise(pixels), self.one_hot[index]
+        return self.dataset.normalise(pixels), y
 
 
 def crop(pixels: Tensor, offset: Tensor, padding: int) -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Optional
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mixup_repro.errors import InputError
@@ -21,6 +22,9 @@ class Dataset:
     x_train, x_test: uint8 pixels (n, H, W, C), or float32 features (n, d) that are used as is.
     y_train, y_test: int64 classes (n,).
     mean, std: per channel, with pixels scaled to [0, 1]; null takes those of the training pixels.
+    draw: the data set of a seed, where every seed has its own; this one is then that of seed 0.
+    grid: (m, d) points at which a run's final predictions are kept.
+    per_replica: tensors have a leading replica axis (`for_seeds`).
     """
 
     label: str
@@ -32,6 +36,9 @@ class Dataset:
     mean: Optional[Sequence[float]] = None
     std: Optional[Sequence[float]] = None
     pixel_max: float = 255.0
+    draw: Optional[Callable[[int], Dataset]] = None
+    grid: Optional[Tensor] = None
+    per_replica: bool = False
     _affine: tuple[Tensor, Tensor] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -59,6 +66,35 @@ class Dataset:
         names = ("x_train", "y_train", "x_test", "y_test")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
+    def for_seeds(self, seeds: Sequence[int]) -> Dataset:
+        """What a stack of runs with these seeds trains on: itself, or a data set for each."""
+        if self.draw is None:
+            return self
+        sets = [self.draw(seed) for seed in seeds]
+        names = ("x_train", "y_train", "x_test", "y_test")
+        stacked = {name: torch.stack([getattr(s, name) for s in sets]) for name in names}
+        return replace(self, **stacked, per_replica=True).to(self.y_train.device)
+
+    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw training inputs (R, b, ...) and one-hot labels (R, b, c) at `index` (R, b)."""
+        at: tuple[Tensor, ...] = (index,)
+        if self.per_replica:
+            at = (torch.arange(len(index), device=index.device).unsqueeze(1), index)
+        return self.x_train[at], self.one_hot[at]
+
+    @cached_property
+    def one_hot(self) -> Tensor:
+        """(n, classes) the training labels."""
+        return F.one_hot(self.y_train, self.classes).float()
+
+    @property
+    def n_train(self) -> int:
+        return self.y_train.shape[-1]
+
+    @property
+    def n_test(self) -> int:
+        return self.y_test.shape[-1]
+
     @property
     def is_image(self) -> bool:
         return self.x_train.dtype == torch.uint8
@@ -66,14 +102,14 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one network input: (C, H, W) or (d,)."""
-        shape = tuple(self.x_train.shape[1:])
+        shape = tuple(self.x_train.shape[self.y_train.ndim :])
         return (shape[2], shape[0], shape[1]) if self.is_image else shape
 
     def fingerprint(self) -> dict:
         """What must agree when a stored run is used with this data set again."""
         return {
-            "n_train": len(self.y_train),
-            "n_test": len(self.y_test),
+            "n_train": self.n_train,
+            "n_test": self.n_test,
             "classes": self.classes,
             "input_shape": list(self.input_shape),
         }
@@ -90,17 +126,20 @@ class Dataset:
 
     @cached_property
     def x_bar(self) -> Tensor:
-        """The mean training input after normalisation, without augmentation (paper: x-bar)."""
+        """The mean training input after normalisation, without augmentation (paper: x-bar).
+
+        (*input) for one data set; (R, 1, d) for one a replica, which broadcasts over examples.
+        """
         if not self.is_image:
-            return self.x_train.double().mean(0).float()
+            return self.x_train.double().mean(-2, keepdim=self.per_replica).float()
         total = sum(chunk.sum(0, dtype=torch.float64) for chunk in self.x_train.split(4096))
         scale, shift = self._affine
         return (total / len(self.x_train)).movedim(-1, -3).float() * scale + shift
 
     @cached_property
     def y_bar(self) -> Tensor:
-        """(classes,) the class frequencies of the training set (paper: y-bar)."""
-        return torch.bincount(self.y_train, minlength=self.classes) / len(self.y_train)
+        """(classes,) or (R, 1, classes), the training set's class frequencies (paper: y-bar)."""
+        return self.one_hot.double().mean(-2, keepdim=self.per_replica).float()
 
 
 def pixel_statistics(pixels: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -34,7 +34,7 @@ class Sums:
 
 
 def sums(logits: Tensor, y: Tensor) -> Sums:
-    """The sums of logits (R, n, c) against classes y (n,).
+    """The sums of logits (R, n, c) against classes y (n,) or (R, n).
 
     A confidence in (k/15, (k+1)/15] as float arithmetic has it falls in bin k; exactly 1 falls in
     the last bin and exactly 0 in the first.
@@ -54,7 +54,7 @@ def sums(logits: Tensor, y: Tensor) -> Sums:
     # |p - onehot|^2 = |p|^2 - 2 p_y + 1
     brier = p.double().square().sum(-1) - 2 * p.gather(-1, own).squeeze(-1).double() + 1
     return Sums(
-        n=len(y),
+        n=y.shape[-1],
         correct=hit.sum(-1),
         cross_entropy=-log_p.gather(-1, own).squeeze(-1).double().sum(-1),
         brier=brier.sum(-1),

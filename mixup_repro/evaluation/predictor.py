@@ -20,8 +20,9 @@ CHUNK = 1000  # examples in one forward pass; a stack of R replicas takes CHUNK 
 def predict(
     network: Single | Stack, dataset: Dataset, x: Tensor, alpha: Optional[float] = None
 ) -> Tensor:
-    """Logits (R, n, classes) for raw examples x (n, ...) of the data set, in evaluation mode.
+    """Logits (R, n, classes) for raw examples x of the data set, in evaluation mode.
 
+    x: (n, ...), or (R, n, ...) where the data set is one a replica.
     alpha: rescale the prediction for mixup with this alpha (eq. 22); None predicts plainly.
     """
     was_training = network.training
@@ -29,10 +30,10 @@ def predict(
     f = network
     if alpha is not None:
         f = partial(rescaled, network, alpha=alpha, x_bar=dataset.x_bar, y_bar=dataset.y_bar)
-    logits = []
-    for part in x.split(max(50, CHUNK // network.replicas)):
-        inputs = dataset.normalise(part)
-        logits.append(f(inputs.expand(network.replicas, *inputs.shape)).float())
+    if not dataset.per_replica:
+        x = x.expand(network.replicas, *x.shape)
+    parts = x.split(max(50, CHUNK // network.replicas), dim=1)
+    logits = [f(dataset.normalise(part)).float() for part in parts]
     network.train(was_training)
     return torch.cat(logits, dim=1)
 

@@ -1,21 +1,31 @@
 """Training methods: each a pure function from a network and a batch to losses."""
 
+from mixup_repro.methods.approximate import approx_mixup, approx_mixup_exact, erm_modified
 from mixup_repro.methods.losses import (
-    METHODS,
     Outcome,
     cross_entropy,
     cutmix,
     erm,
     label_smoothing,
     mixup,
+    mixup_independent,
+    mixup_inputs,
 )
 
-__all__ = [
-    "METHODS",
-    "Outcome",
-    "cross_entropy",
-    "cutmix",
-    "erm",
-    "label_smoothing",
-    "mixup",
-]
+__all__ = ["METHODS", "ON_MODIFIED_DATA", "Outcome", "cross_entropy"]
+
+METHODS = {
+    method.__name__: method
+    for method in (
+        erm,
+        mixup,
+        mixup_inputs,
+        mixup_independent,
+        approx_mixup,
+        approx_mixup_exact,
+        erm_modified,
+        cutmix,
+        label_smoothing,
+    )
+}
+ON_MODIFIED_DATA = ("approx_mixup", "approx_mixup_exact", "erm_modified")

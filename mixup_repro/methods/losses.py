@@ -1,4 +1,4 @@
-"""ERM, mixup, CutMix and label smoothing.
+"""ERM, mixup and its ablations, CutMix and label smoothing: one forward pass each.
 
 Shapes: R replicas, b examples, c classes; inputs (R, b, ...), targets (R, b, c), lam (R, b).
 """
@@ -61,6 +61,18 @@ def mixup(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     return _outcome(network, inputs, convex(batch.y, batch.y_partner, batch.lam))
 
 
+def mixup_inputs(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
+    """Mixup of inputs only: the label is that of the example with the larger weight."""
+    inputs = convex(batch.x, batch.x_partner, batch.lam)
+    return _outcome(network, inputs, convex(batch.y, batch.y_partner, (batch.lam >= 0.5).float()))
+
+
+def mixup_independent(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
+    """Inputs and labels mixed independently: each with a partner and a lambda of its own."""
+    inputs = convex(batch.x, batch.x_partner, batch.lam)
+    return _outcome(network, inputs, convex(batch.y, batch.y_partner, batch.label_lam))
+
+
 def cutmix(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     """CutMix (Yun et al., 2019): a box of the partner's pixels, labels mixed by its true area."""
     height, width = batch.x.shape[-2:]
@@ -91,6 +103,3 @@ def label_smoothing(network: Network, batch: Batch, config: MethodConfig) -> Out
     classes = batch.y.shape[-1]
     targets = (1 - config.epsilon) * batch.y + config.epsilon / classes
     return _outcome(network, batch.x, targets)
-
-
-METHODS = {"erm": erm, "mixup": mixup, "cutmix": cutmix, "label_smoothing": label_smoothing}

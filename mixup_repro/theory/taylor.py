@@ -9,7 +9,6 @@ Sigma_xx^(i) is singular where n <= d, and the rows of Sigma_yx^(i) lie in its r
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -116,35 +115,71 @@ def _inner(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum((-2, -1)).mean()
 
 
-def regularisation(
-    f: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, alpha: float, chunk: int = 64
+def second_order(p: Tensor, du: Tensor, epsilon: Tensor) -> Tensor:
+    """1/2 du^T H du - epsilon.du with H = diag(p) - p p^T, over the last axis (eq. 11, Cor. 1).
+
+    What a perturbation that moves logits by du = J delta and targets by epsilon adds to the
+    cross-entropy in second order, without the Hessian of f; p (..., c) is the logits' softmax.
+    """
+    mean = (p * du).sum(-1)
+    return ((p * du.square()).sum(-1) - mean.square()) / 2 - (epsilon * du).sum(-1)
+
+
+def logits_and_jacobian(f: Function, x: Tensor) -> tuple[Tensor, Tensor]:
+    """f(x) (..., c) and the Jacobian (..., c, d) of each example, by one backward pass a class.
+
+    x is (..., *input) and f maps a batch; an example's outputs may depend on its own input only.
+    The result can be differentiated again wherever gradients are enabled.
+    """
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        u = f(x)
+        rows = [
+            torch.autograd.grad(u[..., k].sum(), x, create_graph=again, retain_graph=True)[0]
+            for k in range(u.shape[-1])
+        ]
+    jacobian = torch.stack([row.flatten(u.ndim - 1) for row in rows], -2)
+    return (u, jacobian) if again else (u.detach(), jacobian)
+
+
+def expected_second_order(
+    p: Tensor,
+    jacobian: Tensor,
+    own: tuple[Tensor, Tensor],
+    partners: tuple[Tensor, Tensor],
+    s2: Tensor | float,
+    g2: Tensor | float,
 ) -> Tensor:
+    """The mean of `second_order` over theta and partners j, for each example (..., b).
+
+    By Lemma 1 the covariances are sigma^2 a_i b_i^T + gamma^2 sum_j a_j b_j^T / n, so J enters
+    through J a_i and J a_j alone. `own` holds the centred inputs a (..., b, d) and labels
+    b (..., b, c) of the examples, `partners` those of all partners, (..., n, d) and (..., n, c).
+    """
+    own_du = (jacobian @ own[0].unsqueeze(-1)).squeeze(-1)
+    partner_du = (jacobian @ partners[0].mT.unsqueeze(-3)).mT  # (..., b, n, c)
+    spread = second_order(p.unsqueeze(-2), partner_du, partners[1].unsqueeze(-3)).mean(-1)
+    return s2 * second_order(p, own_du, own[1]) + g2 * spread
+
+
+def regularisation(f: Function, x: Tensor, y: Tensor, alpha: float, chunk: int = 64) -> Tensor:
     """R1 + R3 for the cross-entropy without any inverse, nor a d x d matrix; for pictures.
 
-    The mean of 1/2 <Sigma_xx^(i), J^T H J> - <Sigma_yx^(i), J> (eq. 33 with Corollary 1), where
-    Sigma^(i) = sigma^2 a_i a_i^T + gamma^2 A^T A / n enters through J a_i and J A^T alone.
-    x (n, *input) are training inputs, y (n, c) one-hot; f maps one input to (c,) logits.
+    The mean of 1/2 <Sigma_xx^(i), J^T H J> - <Sigma_yx^(i), J> (eq. 33 with Corollary 1).
+    x (n, *input) are training inputs, y (n, c) one-hot; f maps a batch of inputs to logits.
     """
     check_per_example(f)
-    n = len(x)
     a, b = centred(x).flatten(1), centred(y)
     x_tilde = modified(x, alpha)
-    s2, g2 = sigma2(alpha), gamma2(alpha)
     total = torch.zeros((), dtype=x.dtype, device=x.device)
-    for rows in torch.arange(n, device=x.device).split(chunk):
-        jacobian, p = vmap(jacrev(lambda z: (f(z), f(z).softmax(-1)), has_aux=True))(x_tilde[rows])
-        jacobian = jacobian.flatten(2)
-        own = torch.einsum("ncd,nd->nc", jacobian, a[rows])  # J a_i
-        spread = jacobian @ a.T  # (rows, c, n): J A^T
-        for scale, ja, weight in (
-            (s2, own.unsqueeze(2), b[rows].unsqueeze(2)),
-            (g2 / n, spread, b.T),
-        ):
-            mean = torch.einsum("nc,nck->nk", p, ja)
-            quadratic = torch.einsum("nc,nck->nk", p, ja.square()) - mean.square()
-            linear = (ja * weight).sum(1)
-            total = total + scale * (quadratic / 2 - linear).sum()
-    return total / n
+    for rows in torch.arange(len(x), device=x.device).split(chunk):
+        u, jacobian = logits_and_jacobian(f, x_tilde[rows])
+        own = (a[rows], b[rows])
+        p = u.softmax(-1)
+        terms = expected_second_order(p, jacobian, own, (a, b), sigma2(alpha), gamma2(alpha))
+        total = total + terms.sum()
+    return total / len(x)
 
 
 def cross_entropy(y: Tensor, u: Tensor) -> Tensor:

@@ -20,13 +20,18 @@ GENERATIONS = 2
 def save(folder: Path, epoch: int, state: dict) -> None:
     """Write the state after `epoch` epochs: tensors, numbers, strings, lists and dicts only."""
     path = folder / f"epoch{epoch:06d}.pt"
-    partial = folder / f".{path.name}.{os.getpid()}"
-    torch.save(state, partial)
-    os.replace(partial, path)
+    write(path, state)
     # Anything newer was damaged: training went on from before it.
     older = [p for p in sorted(folder.glob("epoch*.pt")) if p.name <= path.name]
     for other in set(folder.glob("epoch*.pt")) - set(older[-GENERATIONS:]):
         other.unlink()
+
+
+def write(path: Path, state: dict) -> None:
+    """Save atomically: the file is either the old one or the whole new one."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    torch.save(state, partial)
+    os.replace(partial, path)
 
 
 def load_all(folder: Path, warn: Callable[[str], None]) -> dict[int, dict]:

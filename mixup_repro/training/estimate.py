@@ -11,6 +11,7 @@ from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset
 from mixup_repro.evaluation.predictor import predict
 from mixup_repro.runs import RunFolder
+from mixup_repro.training.job import snapshot_epochs
 from mixup_repro.training.loop import assemble
 
 WARM_UP, STEPS, SECONDS = 2, 20, 3.0  # a probe takes at most STEPS steps or SECONDS
@@ -29,10 +30,11 @@ def seconds_left(job: Config, dataset: Dataset, device: torch.device) -> float:
         return 0.0
     stackable = job.architecture.name in architectures.STACKABLE
     stack = runs if stackable else runs[:1]
+    dataset = dataset.for_seeds([run.seed for run in stack])
     learner, batches, plans = assemble(stack, dataset, device)
     recipe = job.recipe
     batch_size = plans.specs[0][0].batch_size
-    n = len(dataset.y_train)
+    n = dataset.n_train
 
     def synchronise() -> None:
         if device.type == "cuda":
@@ -49,10 +51,10 @@ def seconds_left(job: Config, dataset: Dataset, device: torch.device) -> float:
             break
     synchronise()
     step_s = (time.perf_counter() - started) / timed
-    sample = dataset.x_test[:1000]
+    sample = dataset.x_test if dataset.per_replica else dataset.x_test[:1000]
     started = time.perf_counter()
-    predict(learner.network, dataset, sample).cpu()
-    evaluate_s = (time.perf_counter() - started) * len(dataset.x_test) / len(sample)
+    logits = predict(learner.network, dataset, sample).cpu()
+    evaluate_s = (time.perf_counter() - started) * dataset.n_test / logits.shape[1]
     epoch_s = step_s * -(-n // batch_size) + evaluate_s / recipe.evaluate_every
     return epoch_s * recipe.epochs * (len(runs) / len(stack))
 
@@ -60,5 +62,6 @@ def seconds_left(job: Config, dataset: Dataset, device: torch.device) -> float:
 def bytes_needed(job: Config, dataset: Dataset) -> int:
     """Disk that the finished runs missing from a job will take: weights and test logits."""
     network = architectures.build(job.architecture, dataset.input_shape, dataset.classes, [0])
-    weights = sum(t.numel() * t.element_size() for t in network.replica_tensors(0).values())
-    return len(missing(job)) * (weights + len(dataset.y_test) * dataset.classes * 4)
+    kept = 1 + len(snapshot_epochs(network, job.recipe.epochs))
+    logits = dataset.n_test * dataset.classes * 4
+    return len(missing(job)) * (kept * architectures.bytes_of(network) + logits)

@@ -13,6 +13,7 @@ import torch
 from filelock import Timeout
 
 from mixup_repro import architectures
+from mixup_repro.architectures import Single, Stack, bytes_of
 from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset, load
 from mixup_repro.errors import InputError
@@ -26,6 +27,8 @@ from mixup_repro.training.record import check_data, describe, device_name
 
 LOGITS_CLASSES = 100  # test logits are kept up to this many classes
 PREDICTION_EXAMPLES = 100  # probabilities go into the record up to this many test examples
+SNAPSHOTS = 10  # weights are kept at this many epochs, the last one included ...
+SNAPSHOT_BYTES = 2**19  # ... where they take at most this much
 CHECKPOINT_SHARE = 20  # training between two checkpoints takes at least this many times a write
 
 
@@ -139,10 +142,12 @@ class Training:
         device: torch.device,
         progress: Progress,
     ) -> None:
-        self.folders, self.dataset, self.progress = folders, dataset, progress
+        self.folders, self.progress = folders, progress
         runs = [folder.run for folder in folders]
+        self.dataset = dataset.for_seeds([run.seed for run in runs])
         self.config = runs[0].config
-        self.learner, self.batches, self.plans = assemble(runs, dataset, device)
+        self.learner, self.batches, self.plans = assemble(runs, self.dataset, device)
+        self.snapshots = snapshot_epochs(self.learner.network, self.config.recipe.epochs)
         self.curves: list[list[dict]] = [[] for _ in folders]
         self.mirrors: list[Mirror] = []
         self.failed: dict[int, Result] = {}
@@ -192,6 +197,10 @@ class Training:
             for replica, row in zip(alive, rows):
                 self.curves[replica].append(row)
                 self.mirrors[replica].log(row)
+        if done in self.snapshots:
+            for replica in alive:
+                weights = self.learner.replica_state(replica)["network"]
+                checkpoint.write(self.folders[replica].snapshot_path(done), weights)
         self.update(done, rows)
         now = time.perf_counter()
         wait = max(self.config.hardware.checkpoint_seconds, CHECKPOINT_SHARE * self.write_s)
@@ -235,7 +244,7 @@ class Training:
                 results.append(self.failed[r])
                 continue
             keep = {None, runs[r].alpha, *(self.config.evaluation.alphas or ())}
-            torch.save(self.learner.replica_state(r)["network"], folder.weights_path)
+            checkpoint.write(folder.weights_path, self.learner.replica_state(r)["network"])
             if dataset.classes <= LOGITS_CLASSES:
                 np.save(folder.path / "logits.npy", logits[r].numpy())
             record = describe(folder, dataset)
@@ -247,9 +256,16 @@ class Training:
                 "best": max(self.curves[r], key=lambda row: row["test_accuracy"]),
                 "evaluations": [e for e in evaluations[r] if e["eval_alpha"] in keep],
             }
-            if len(dataset.y_test) <= PREDICTION_EXAMPLES:
+            if dataset.n_test <= PREDICTION_EXAMPLES:
                 record["predictions"] = logits[r].double().softmax(-1).tolist()
             folder.write_record(record)
             self.mirrors[r].finish(record)
             results.append(Result(folder, "done", record=record))
         return results
+
+
+def snapshot_epochs(network: Single | Stack, epochs: int) -> set[int]:
+    """The epochs at which weights are kept, besides the last: few, and of small networks only."""
+    if bytes_of(network) > SNAPSHOT_BYTES:
+        return set()
+    return {round(epochs * k / SNAPSHOTS) for k in range(1, SNAPSHOTS)} - {0, epochs}

@@ -8,11 +8,13 @@ import numpy as np
 import torch
 
 from mixup_repro import architectures
-from mixup_repro.config import MIXING, Config, Run
+from mixup_repro.checks import METHOD_FIELDS
+from mixup_repro.config import Config, Run
 from mixup_repro.data import Dataset
-from mixup_repro.data.batches import Batches
+from mixup_repro.data.batches import Batches, Modification
 from mixup_repro.evaluation.metrics import metrics, sums
 from mixup_repro.evaluation.predictor import predict
+from mixup_repro.methods import ON_MODIFIED_DATA
 from mixup_repro.plan import EpochPlan, PlanSpec, draw_block
 from mixup_repro.training.learner import Learner, learning_rate
 
@@ -23,7 +25,7 @@ Failure = Callable[[int, str], None]
 def plan_spec(config: Config, n: int) -> PlanSpec:
     """What the plans of a run on n training examples depend on."""
     method, recipe = config.method, config.recipe
-    mixes = method.name in MIXING
+    mixes = "pairing" in METHOD_FIELDS[method.name]
     return PlanSpec(
         n=n,
         batch_size=min(recipe.batch_size or n, n),
@@ -34,6 +36,7 @@ def plan_spec(config: Config, n: int) -> PlanSpec:
         crop_padding=recipe.crop_padding or 0,
         flip=bool(recipe.flip),
         box=method.name == "cutmix",
+        own_labels=method.name == "mixup_independent",
     )
 
 
@@ -67,9 +70,12 @@ def assemble(
     network = architectures.build(
         config.architecture, dataset.input_shape, dataset.classes, [run.seed for run in runs]
     )
-    within_batch = config.method.pairing != "uniform"
-    batches = Batches(dataset, config.recipe.crop_padding or 0, within_batch)
-    return Learner(network, config, device), batches, Plans(runs, len(dataset.y_train), device)
+    padding, flip = config.recipe.crop_padding or 0, bool(config.recipe.flip)
+    modification = None
+    if config.method.name in ON_MODIFIED_DATA:
+        modification = Modification.of(dataset, [run.alpha for run in runs], padding, flip)
+    batches = Batches(dataset, padding, config.method.pairing != "uniform", modification)
+    return Learner(network, config, device), batches, Plans(runs, dataset.n_train, device)
 
 
 def fit(
