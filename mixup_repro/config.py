@@ -26,8 +26,11 @@ class DatasetConfig:
     name: str = "???"
     root: Optional[str] = None  # where the files lie; not part of a run's identity
     label: Optional[str] = None  # image_folder: its name in results (default: the folder's name)
-    points: Optional[int] = None  # alternating_line: m of X_m^k
+    points: Optional[int] = None  # alternating_line: m of X_m^k; the plane's sets: training + test
     classes: Optional[int] = None  # alternating_line: k of X_m^k
+    noise: Optional[float] = None  # two_moons: standard deviation of the coordinates' noise
+    flipped: Optional[float] = None  # two_moons: share of training labels that are flipped
+    layout: Optional[str] = None  # gaussians: where the classes lie
     mean: Optional[list[float]] = None  # per channel, pixels in [0, 1]; null: of the training set
     std: Optional[list[float]] = None
 
@@ -36,6 +39,8 @@ class DatasetConfig:
 class ArchitectureConfig:
     name: str = "???"
     hidden: Optional[list[int]] = None  # mlp: widths of the hidden layers
+    features: Optional[int] = None  # random_features: how many
+    sigma: Optional[float] = None  # random_features: standard deviation of the frequencies
 
 
 @dataclass
@@ -63,11 +68,13 @@ class RecipeConfig:
     flip: Optional[bool] = None  # random horizontal flip
     evaluate_every: int = 1  # epochs between two points of the test curves
     evaluate_train: bool = False  # also measure loss and accuracy on the clean training set
+    evaluate_rescaled: bool = False  # also measure the rescaled prediction, at the run's own alpha
 
 
 @dataclass
 class EvaluationConfig:
     alphas: Any = None  # rescaled prediction at these (number or list), besides the run's own
+    temperature: bool = False  # also scale by a temperature fitted on held-out examples
     terms: Optional[float] = None  # regularisation and modified-data loss of Mixup at this alpha
 
 
@@ -103,7 +110,10 @@ class Config:
 
 # What a run computes: these groups and the scale make its identity, and nothing else does.
 SCIENCE = ("dataset", "architecture", "method", "recipe")
-NOT_SCIENCE = {"dataset": ("root",), "recipe": ("evaluate_every", "evaluate_train")}
+NOT_SCIENCE = {
+    "dataset": ("root",),
+    "recipe": ("evaluate_every", "evaluate_train", "evaluate_rescaled"),
+}
 
 
 def register() -> None:

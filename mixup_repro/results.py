@@ -1,8 +1,11 @@
-"""The committed results: a table of runs, their curves, and the predictions of tiny test sets.
+"""The committed results: a table of runs, and what belongs to each run.
 
     results/runs.csv                   one row for each finished run and evaluation
     results/curves/<run_id>.csv        one row for each seed and evaluated epoch
-    results/predictions/<run_id>.csv   class probabilities, for test sets of up to 100 examples
+    results/bins/<run_id>.csv          one row for each seed, evaluation and confidence bin: number
+                                       of test examples, of correct ones, sum of their confidences
+    results/predictions/<run_id>.csv   class probabilities on a grid, or of up to 100 test examples
+    results/terms/<run_id>.csv         the terms of the approximate Mixup risk along training
 
 A row is replaced only by a finished run of the same id, seed and evaluation; none is dropped. So
 `git diff results/` shows what another machine got.
@@ -18,16 +21,18 @@ import pandas as pd
 from mixup_repro import experiments
 from mixup_repro.config import expand
 from mixup_repro.errors import InputError
+from mixup_repro.evaluation.metrics import BINS
 from mixup_repro.runs import finished_records, run_id
 
 COLUMNS = (
     "run_id paper item dataset architecture method alpha seed scale evaluation eval_alpha "
-    "accuracy cross_entropy ece brier n_test epochs wall_s commit device"
+    "accuracy cross_entropy ece brier temperature n_test epochs wall_s commit device"
 ).split()
 KEY = ["run_id", "seed", "evaluation", "eval_alpha"]
 CURVES = (
-    "seed epoch mixed_loss weighted_accuracy test_accuracy test_cross_entropy "
-    "train_accuracy train_cross_entropy"
+    "epoch mixed_loss weighted_accuracy test_accuracy test_cross_entropy "
+    "train_accuracy train_cross_entropy test_accuracy_rescaled test_cross_entropy_rescaled "
+    "train_accuracy_rescaled train_cross_entropy_rescaled"
 ).split()
 
 
@@ -53,18 +58,43 @@ def collect(runs_dir: Path, results: Path) -> int:
     for record in records:
         by_id.setdefault(record["run_id"], []).append(record)
     for name, same in by_id.items():
-        curves = [{"seed": r["seed"]} | point for r in same for point in r["curves"]]
-        frame = pd.DataFrame(curves).reindex(columns=CURVES).dropna(axis=1, how="all")
-        _merge(results / "curves" / f"{name}.csv", frame, ["seed", "epoch"])
-        predictions = [
-            {"seed": r["seed"], "example": i} | {f"p{k}": v for k, v in enumerate(p)}
-            for r in same
-            for i, p in enumerate(r.get("predictions", ()))
-        ]
-        if predictions:
-            frame = pd.DataFrame(predictions)
-            _merge(results / "predictions" / f"{name}.csv", frame, ["seed", "example"])
+        for kind, (rows_of, key) in PARTS.items():
+            parts = [{"seed": r["seed"]} | row for r in same for row in rows_of(r)]
+            if parts:
+                frame, key = pd.DataFrame(parts), ["seed", *key]
+                empty = [c for c in frame if c not in key and frame[c].isna().all()]
+                _merge(results / kind / f"{name}.csv", frame.drop(columns=empty), key)
     return len(records)
+
+
+def _curves(record: dict) -> list[dict]:
+    return [{name: row.get(name) for name in CURVES} for row in record["curves"]]
+
+
+def _predictions(record: dict) -> list[dict]:
+    kept = record.get("predictions", ())
+    return [
+        {"example": i} | {f"p{k}": round(v, 4) for k, v in enumerate(p)} for i, p in enumerate(kept)
+    ]
+
+
+def _bins(record: dict) -> list[dict]:
+    return [
+        {"evaluation": e["evaluation"], "eval_alpha": e["eval_alpha"], "bin": k}
+        | {name: values[k] for name, values in e["bins"].items()}
+        for e in record["evaluations"]
+        if e["evaluation"] != "rescaled" or e["eval_alpha"] == record["config"]["method"]["alpha"]
+        for k in range(BINS)
+    ]
+
+
+# What results/<part>/<run_id>.csv holds, and the columns besides the seed that name a row.
+PARTS = {
+    "curves": (_curves, ["epoch"]),
+    "predictions": (_predictions, ["example"]),
+    "bins": (_bins, ["evaluation", "eval_alpha", "bin"]),
+    "terms": (lambda record: record.get("terms", []), ["terms_alpha", "epoch"]),
+}
 
 
 def _rows(record: dict) -> list[dict]:
@@ -93,13 +123,15 @@ def _merge(path: Path, new: pd.DataFrame, key: list[str]) -> None:
 
 @dataclass(frozen=True)
 class ItemData:
-    """What a paper item is drawn from: its runs at one scale, with their curves and predictions."""
+    """What a paper item is drawn from: its runs at one scale, with what belongs to them."""
 
     name: str  # <paper>/<item>
     scale: str
     runs: pd.DataFrame
     curves: pd.DataFrame
     predictions: pd.DataFrame
+    bins: pd.DataFrame
+    terms: pd.DataFrame
 
     def metric(self, metric: str, method: str, alpha=None, eval_alpha=None) -> pd.Series:
         """A metric by seed, for runs of a method (and alpha), plain or rescaled at eval_alpha."""
@@ -112,6 +144,12 @@ class ItemData:
     def alphas(self) -> list[float]:
         """The alphas of the item's mixing runs, in order."""
         return sorted(self.runs["alpha"].dropna().unique())
+
+    def mean_confidence(self, method: str) -> pd.Series:
+        """Mean confidence of the plain prediction by seed."""
+        rows = self.bins[(self.bins["method"] == method) & (self.bins["evaluation"] == "plain")]
+        total = rows.groupby("seed")[["confidence", "count"]].sum()
+        return total["confidence"] / total["count"]
 
     def seeds(self) -> int:
         """The smallest number of seeds that a method and alpha of the item has."""
@@ -133,15 +171,17 @@ def item_data(results: Path, frame: pd.DataFrame, name: str, scale: str) -> Item
         return None
     found = [i for i in ids if i in set(runs["run_id"])]
     about = runs.drop_duplicates("run_id").set_index("run_id")[["method", "alpha"]]
-    curves = _read(results / "curves", found, about)
-    return ItemData(name, scale, runs, curves, _read(results / "predictions", found, about))
+    parts = {kind: _read(results / kind, key, found, about) for kind, (_, key) in PARTS.items()}
+    return ItemData(name, scale, runs, **parts)
 
 
-def _read(folder: Path, ids: list[str], about: pd.DataFrame) -> pd.DataFrame:
+def _read(folder: Path, key: list[str], ids: list[str], about: pd.DataFrame) -> pd.DataFrame:
     """The files of these runs as one frame, with columns that say which run a row is of."""
     parts = [
         pd.read_csv(folder / f"{i}.csv").assign(run_id=i, **about.loc[i].to_dict())
         for i in ids
         if (folder / f"{i}.csv").exists()
     ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if not parts:
+        return pd.DataFrame(columns=["run_id", "method", "alpha", "seed", *key])
+    return pd.concat(parts, ignore_index=True)

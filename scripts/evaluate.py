@@ -1,22 +1,24 @@
-"""Evaluate finished runs again, without training: rescaled predictions at any list of alphas.
+"""Evaluate finished runs again, without training, as `evaluation` asks.
 
     python scripts/evaluate.py -m experiment=carratino2020/fig4_digits 'evaluation.alphas=[0.5,16]'
+    python scripts/evaluate.py dataset=digits method.alpha=1 evaluation.temperature=true
 
 Exit codes: 0 fine; 2 bad input.
 """
 
 import sys
+from functools import partial
 
 import hydra
 from omegaconf import DictConfig
 
 from mixup_repro.config import register
-from mixup_repro.evaluation.finished import evaluate_job
 from mixup_repro.progress import Progress
+from mixup_repro.training.job import run_job
 from mixup_repro.training.session import Session
 
 register()
-session = Session(Progress(), evaluate_job)
+session = Session(Progress(), partial(run_job, train=False))
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="config")

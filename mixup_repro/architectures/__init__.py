@@ -7,6 +7,7 @@ from torch import nn
 
 from mixup_repro.architectures.lenet import LeNet
 from mixup_repro.architectures.mlp import mlp_layers
+from mixup_repro.architectures.random_features import RandomFeatures
 from mixup_repro.architectures.replicas import Single, Stack, bytes_of
 from mixup_repro.architectures.resnet import resnet18, resnet34
 from mixup_repro.config import ArchitectureConfig
@@ -15,7 +16,7 @@ from mixup_repro.plan import stream
 
 __all__ = ["STACKABLE", "Single", "Stack", "build", "bytes_of"]
 
-STACKABLE = ("linear", "mlp")
+STACKABLE = ("linear", "mlp", "random_features")
 NETWORKS = {"lenet": LeNet, "resnet18": resnet18, "resnet34": resnet34}
 
 
@@ -33,6 +34,10 @@ def build(
     if config.name in NETWORKS:
         (seed,) = seeds
         return Single(_seeded(seed, lambda: NETWORKS[config.name](input_shape, classes)))
+    if config.name == "random_features":
+        if not config.features or not config.sigma:
+            raise InputError("architecture: random_features needs features and sigma")
+        return RandomFeatures(input_shape, classes, config.features, config.sigma, seeds)
     hidden = config.hidden or [] if config.name == "mlp" else []
     if config.name == "mlp" and not hidden:
         raise InputError("architecture.hidden: an mlp needs the widths of its hidden layers")

@@ -4,13 +4,15 @@ from mixup_repro.config import DatasetConfig
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.data.image_folder import image_folder
 from mixup_repro.data.images import digits, torchvision_set
-from mixup_repro.data.toy import alternating_line
+from mixup_repro.data.toy import alternating_line, gaussians, two_moons
 from mixup_repro.errors import InputError
 
 __all__ = ["Dataset", "load"]
 
 LOADERS = {
     "alternating_line": alternating_line,
+    "two_moons": two_moons,
+    "gaussians": gaussians,
     "digits": digits,
     "mnist": torchvision_set,
     "cifar10": torchvision_set,

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from mixup_repro.errors import InputError
 
+TENSORS = ("x_train", "y_train", "x_test", "y_test")
+
 
 @dataclass
 class Dataset:
@@ -42,6 +44,10 @@ class Dataset:
     _affine: tuple[Tensor, Tensor] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.classes < 2:
+            raise InputError(f"{self.label} has {self.classes} class: classification needs two")
+        if self.n_train < 2:
+            raise InputError(f"{self.label} has {self.n_train} training example: mixing needs two")
         if not self.is_image:
             return
         channels = self.x_train.shape[-1]
@@ -63,16 +69,15 @@ class Dataset:
 
     def to(self, device: torch.device) -> Dataset:
         """The data set with its tensors on `device`."""
-        names = ("x_train", "y_train", "x_test", "y_test")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        grid = None if self.grid is None else self.grid.to(device)
+        return replace(self, grid=grid, **{n: getattr(self, n).to(device) for n in TENSORS})
 
     def for_seeds(self, seeds: Sequence[int]) -> Dataset:
         """What a stack of runs with these seeds trains on: itself, or a data set for each."""
         if self.draw is None:
             return self
         sets = [self.draw(seed) for seed in seeds]
-        names = ("x_train", "y_train", "x_test", "y_test")
-        stacked = {name: torch.stack([getattr(s, name) for s in sets]) for name in names}
+        stacked = {name: torch.stack([getattr(s, name) for s in sets]) for name in TENSORS}
         return replace(self, **stacked, per_replica=True).to(self.y_train.device)
 
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:

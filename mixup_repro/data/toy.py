@@ -1,10 +1,22 @@
 """Toy data sets of the papers."""
 
+import numpy as np
 import torch
+from sklearn.datasets import make_moons
 
 from mixup_repro.config import DatasetConfig
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.errors import InputError
+from mixup_repro.plan import stream
+
+# Centres of the Gaussians that each class is an equal mixture of, and their standard deviation.
+_ANGLES = np.arange(8) * np.pi / 4
+LAYOUTS = {
+    "ring": ([(0.0, 0.0)], [(1.2 * np.cos(t), 1.2 * np.sin(t)) for t in _ANGLES], 0.3),
+    "arch": ([(0.0, 1.2)], [(-1.5, -0.4), (0.0, -0.4), (1.5, -0.4)], 0.35),
+}
+GRID = 40  # points a side at which decisions in the plane are kept
+REACH = 2.2  # the grid covers [-REACH, REACH] in both coordinates
 
 
 def alternating_line(config: DatasetConfig) -> Dataset:
@@ -24,3 +36,86 @@ def alternating_line(config: DatasetConfig) -> Dataset:
     x = torch.arange(m, dtype=torch.float32).unsqueeze(1)
     y = torch.arange(m) % k
     return Dataset(f"x_{m}^{k}", x, y, x, y, classes=k)
+
+
+def two_moons(config: DatasetConfig) -> Dataset:
+    """Noisy two moons, drawn anew for each seed (Carratino et al., appendix B.3).
+
+    scikit-learn's `make_moons`; half of the points for training, and a share of the training labels
+    flipped. Test labels stay as they are.
+
+    Raises:
+        InputError: a field is missing or out of range.
+    """
+    points, noise, flipped = config.points or 0, config.noise, config.flipped
+    if points < 8 or noise is None or noise < 0 or flipped is None or not 0 <= flipped < 1:
+        raise InputError(
+            f"dataset.points={points}, noise={noise}, flipped={flipped}: two_moons needs at least "
+            f"8 points, noise >= 0 and 0 <= flipped < 1"
+        )
+
+    def draw(seed: int) -> Dataset:
+        rng = stream(seed, "data")
+        x, y = make_moons(points, noise=noise, random_state=int(rng.integers(2**31)))
+        train = points // 2
+        wrong = rng.choice(train, round(flipped * train), replace=False)
+        y[wrong] = 1 - y[wrong]
+        return _halves("two_moons", x, y, train, draw)
+
+    return draw(0)
+
+
+def gaussians(config: DatasetConfig) -> Dataset:
+    """Two classes in the plane with a known Bayes classifier, drawn anew for each seed.
+
+    `layout` names the classes' mixtures in LAYOUTS; both are equally likely. Half of the points are
+    for training, and predictions are kept on a grid.
+
+    Raises:
+        InputError: unknown layout, or fewer than 8 points.
+    """
+    points, layout = config.points or 0, config.layout
+    if layout not in LAYOUTS or points < 8:
+        raise InputError(
+            f"dataset.points={points}, dataset.layout={layout}: needs at least 8 points and one "
+            f"of {', '.join(LAYOUTS)}"
+        )
+
+    def draw(seed: int) -> Dataset:
+        x, y = sample_gaussians(layout, points, stream(seed, "data"))
+        return _halves(f"gaussians-{layout}", x, y, points // 2, draw, grid())
+
+    return draw(0)
+
+
+def sample_gaussians(
+    layout: str, n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """n points (n, 2) and their classes (n,)."""
+    *classes, sd = LAYOUTS[layout]
+    y = rng.integers(2, size=n)
+    centres = [np.array(c)[rng.integers(len(c), size=n)] for c in classes]
+    return np.where(y[:, None] == 0, *centres) + rng.normal(0, sd, (n, 2)), y
+
+
+def gaussians_bayes(layout: str, x: np.ndarray) -> np.ndarray:
+    """log P(class 1 | x) - log P(class 0 | x) at points (..., 2): the Bayes classifier's score."""
+    *classes, sd = LAYOUTS[layout]
+    zero, one = (
+        np.logaddexp.reduce(-np.square(x[..., None, :] - np.array(c)).sum(-1) / 2 / sd**2, axis=-1)
+        - np.log(len(c))
+        for c in classes
+    )
+    return one - zero
+
+
+def grid() -> torch.Tensor:
+    """(GRID^2, 2) points of the plane, row by row of the second coordinate."""
+    axis = torch.linspace(-REACH, REACH, GRID)
+    return torch.cartesian_prod(axis, axis).flip(1)
+
+
+def _halves(label, x, y, train, draw, points=None) -> Dataset:
+    x, y = torch.from_numpy(x).float(), torch.from_numpy(y).long()
+    parts = (x[:train], y[:train], x[train:], y[train:])
+    return Dataset(label, *parts, classes=2, draw=draw, grid=points)

@@ -1,46 +1,59 @@
-"""Evaluate finished runs again, without training: rescaled predictions at further alphas."""
+"""Questions to finished runs, answered from their weights: nothing here trains."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 
 from mixup_repro import architectures
 from mixup_repro.architectures import Single, Stack
-from mixup_repro.config import Config, expand
-from mixup_repro.data import Dataset, load
+from mixup_repro.data import Dataset
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import evaluate
-from mixup_repro.progress import Progress
+from mixup_repro.evaluation.terms import terms
 from mixup_repro.runs import RunFolder
-from mixup_repro.training.job import Result, device_of
 from mixup_repro.training.learner import load_weights
 from mixup_repro.training.record import check_data
 
 
-def evaluate_job(job: Config, progress: Progress) -> list[Result]:
-    """Add the evaluations a job asks for to the records of its runs that are finished.
+def complete(folder: RunFolder, dataset: Dataset, device: torch.device) -> tuple[dict, bool]:
+    """The record of a finished run with every evaluation its config asks for, and whether it grew.
 
-    Raises:
-        InputError: the data set is not the one a run was trained on.
+    The data set must be the one the run was trained on.
     """
-    device = device_of(job)
-    dataset = load(job.dataset).to(device)
-    results = []
-    for run in expand(job):
-        folder = RunFolder(run)
-        if not folder.record_path.exists():
-            results.append(Result(folder, "not trained"))
-            continue
-        record = folder.read_record()
-        has = {row["eval_alpha"] for row in record["evaluations"]}
-        asked = {run.alpha, *(job.evaluation.alphas or ())} - {None}
-        if asked - has:
-            network = restore(folder, dataset, device)
-            (rows,) = evaluate(network, dataset, sorted(asked - has))
-            record["evaluations"] += [row for row in rows if row["eval_alpha"] not in has]
-            folder.write_record(record)
-        results.append(Result(folder, "evaluated" if asked - has else "present", record=record))
-    return results
+    record, asked, alpha = folder.read_record(), folder.run.config.evaluation, folder.run.alpha
+    has = {(row["evaluation"], row["eval_alpha"]) for row in record["evaluations"]}
+    alphas = {alpha, *(asked.alphas or ())} - {None}
+    wanted = {("rescaled", a) for a in alphas}
+    if asked.temperature:
+        wanted |= {("temperature", None), ("temperature", alpha)}
+    grown = False
+    if wanted - has:
+        network = restore(folder, dataset, device)
+        seen = dataset.for_seeds([folder.run.seed])
+        (rows,) = evaluate(network, seen, sorted(alphas), [alpha] if asked.temperature else None)
+        record["evaluations"] += [r for r in rows if (r["evaluation"], r["eval_alpha"]) not in has]
+        grown = True
+    known = record.setdefault("terms", [])
+    if asked.terms and asked.terms not in {row["terms_alpha"] for row in known}:
+        known += along_training(folder, dataset, device, asked.terms)
+        grown = True
+    if grown:
+        folder.write_record(record)
+    return record, grown
+
+
+def along_training(
+    folder: RunFolder, dataset: Dataset, device: torch.device, alpha: float
+) -> list[dict]:
+    """`terms` at every epoch whose weights the run has kept."""
+    seen = dataset.for_seeds([folder.run.seed])
+    return [
+        {"terms_alpha": alpha, "epoch": epoch}
+        | terms(_load(folder, path, dataset, device), seen, alpha)
+        for epoch, path in folder.kept_weights().items()
+    ]
 
 
 def restore(folder: RunFolder, dataset: Dataset, device: torch.device) -> Single | Stack:
@@ -52,10 +65,14 @@ def restore(folder: RunFolder, dataset: Dataset, device: torch.device) -> Single
     if not folder.record_path.exists():
         raise InputError(f"{folder} is not finished ({folder.state()}); train it first")
     check_data(folder, folder.read_record()["data"], dataset)
+    return _load(folder, folder.weights_path, dataset, device)
+
+
+def _load(folder: RunFolder, path: Path, dataset: Dataset, device: torch.device) -> Single | Stack:
     run = folder.run
     network = architectures.build(
         run.config.architecture, dataset.input_shape, dataset.classes, [run.seed]
     )
-    weights = torch.load(folder.weights_path, map_location="cpu", weights_only=True)
+    weights = torch.load(path, map_location="cpu", weights_only=True)
     load_weights(network, [weights])
     return network.to(device)

@@ -12,7 +12,7 @@ from mixup_repro.methods.losses import (
     mixup_inputs,
 )
 
-__all__ = ["METHODS", "ON_MODIFIED_DATA", "Outcome", "cross_entropy"]
+__all__ = ["DIFFERENTIATED", "METHODS", "ON_MODIFIED_DATA", "Outcome", "cross_entropy"]
 
 METHODS = {
     method.__name__: method
@@ -28,4 +28,5 @@ METHODS = {
         label_smoothing,
     )
 }
-ON_MODIFIED_DATA = ("approx_mixup", "approx_mixup_exact", "erm_modified")
+DIFFERENTIATED = ("approx_mixup", "approx_mixup_exact")  # these need derivatives of each example
+ON_MODIFIED_DATA = (*DIFFERENTIATED, "erm_modified")

@@ -44,6 +44,33 @@ class Claim:
             return [Finding("", None, "", NOT_RUN)]
 
 
+@dataclass(frozen=True)
+class Check:
+    """One part of a theorem, tried on `cases` random or chosen cases: the worst error of them.
+
+    `allowed` is what rounding explains; a larger error contradicts the statement.
+    """
+
+    part: str
+    cases: int
+    worst_error: float
+    allowed: float
+
+    @property
+    def verdict(self) -> str:
+        return SUPPORTED if self.worst_error <= self.allowed else CONTRADICTED
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A deterministic claim: checked by numbers in float64, not by runs."""
+
+    id: str
+    where: str
+    sentence: str
+    check: Callable[[], list[Check]]
+
+
 def signed(part: str, values: Sequence[float], sign: int, headline: bool = True) -> Finding:
     """The paper says that the mean of `values` is positive (sign 1) or negative (sign -1).
 

@@ -14,6 +14,20 @@ SERIES = {
     "ERM (rescaled)": {"color": GREY, "linestyle": ":", "marker": "s"},
     "Mixup": {"color": BLUE, "linestyle": "--", "marker": "o"},
     "Mixup (rescaled)": {"color": ORANGE, "linestyle": "-", "marker": "D"},
+    "Approximate Mixup": {"color": ORANGE, "linestyle": "-.", "marker": "^"},
+    "ERM on modified data": {"color": GREEN, "linestyle": "-.", "marker": "v"},
+    "Label smoothing": {"color": GREEN, "linestyle": ":", "marker": "v"},
+    "Mixup of inputs only": {"color": ORANGE, "linestyle": "-.", "marker": "^"},
+    "Independent Mixup": {"color": GREEN, "linestyle": ":", "marker": "v"},
+}
+METHODS = {
+    "erm": "ERM",
+    "mixup": "Mixup",
+    "approx_mixup": "Approximate Mixup",
+    "erm_modified": "ERM on modified data",
+    "label_smoothing": "Label smoothing",
+    "mixup_inputs": "Mixup of inputs only",
+    "mixup_independent": "Independent Mixup",
 }
 RC = {
     "font.size": 9,
@@ -36,6 +50,7 @@ NAMES = {
     "resnet18": "ResNet-18",
     "resnet34": "ResNet-34",
     "linear": "linear model",
+    "random_features": "random Fourier features",
 }
 
 
@@ -47,8 +62,10 @@ def panels(n: int, **kwargs) -> tuple[Figure, list]:
 
 
 def finish(figure: Figure, title: str, note: str) -> Figure:
-    """Title above, one legend and a note (n, interval, scale) below."""
-    handles, labels = figure.axes[0].get_legend_handles_labels()
+    """Title above, one legend of all panels' lines and a note (n, interval, scale) below."""
+    lines = [axis.get_legend_handles_labels() for axis in figure.axes]
+    by_name = {name: line for handles, names in lines for line, name in zip(handles, names)}
+    labels, handles = list(by_name), list(by_name.values())
     figure.suptitle(title, fontsize=10)
     figure.tight_layout(rect=(0, 0.14, 1, 1))
     figure.legend(

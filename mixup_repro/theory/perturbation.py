@@ -32,10 +32,10 @@ def modified(x: Tensor, alpha: float) -> Tensor:
     return x.mean(0) + theta_bar(alpha) * centred(x)
 
 
-def perturbation(x: Tensor, theta: Tensor | float, i: int, j: int, alpha: float) -> Tensor:
-    """delta_i (or epsilon_i) for one draw of theta and partner j (eq. 6)."""
-    mean = theta_bar(alpha)
-    return (theta - mean) * x[i] + (1 - theta) * x[j] - (1 - mean) * x.mean(0)
+def perturbation(x: Tensor, theta: Tensor, i: int, alpha: float) -> Tensor:
+    """delta_i (or epsilon_i) for draws theta (t,) and every partner j: (t, n, d) (eq. 6)."""
+    mean, theta = theta_bar(alpha), theta.reshape(-1, 1, 1)
+    return (theta - mean) * x[i] + (1 - theta) * x - (1 - mean) * x.mean(0)
 
 
 def covariance(a: Tensor, b: Tensor, alpha: float) -> Tensor:

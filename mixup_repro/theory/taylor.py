@@ -9,14 +9,25 @@ Sigma_xx^(i) is singular where n <= d, and the rows of Sigma_yx^(i) lie in its r
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.func import grad, hessian, jacfwd, jacrev, vmap
 
-from mixup_repro.theory.beta import gamma2, sigma2
-from mixup_repro.theory.perturbation import Function, Loss, centred, covariance, modified
+from mixup_repro.theory.beta import gamma2, sigma2, theta_quadrature
+from mixup_repro.theory.perturbation import (
+    Function,
+    Loss,
+    centred,
+    covariance,
+    modified,
+    perturbation,
+)
+
+# PyTorch's forward mode compiles its own rules with torch.jit at first use, and then warns of it.
+warnings.filterwarnings("ignore", "`torch.jit.script", FutureWarning)
 
 
 @dataclass(frozen=True)
@@ -103,6 +114,30 @@ def quadratic_risk(loss: Loss, f: Function, x: Tensor, y: Tensor, alpha: float) 
     r2 = _inner(s_xx, torch.einsum("nc,ncij->nij", d.l_u, d.f_xx)) / 2
     r4 = _inner(s_yy, d.l_yy) / 2
     return Quadratic(vmap(loss)(y_tilde, f(x_tilde)).mean(), r1, r2, r3, r4)
+
+
+def approximate_risk(
+    loss: Loss, f: Function, x: Tensor, y: Tensor, alpha: float, nodes: int = 30
+) -> Tensor:
+    """E_Q by its definition, eq. (10): the mean of eq. (11) over every theta and partner.
+
+    By brute force, with G(x, y) = l(y, f(x)) differentiated as one function: what Theorem 2's terms
+    must add up to. Arguments as in `quadratic_risk`; the cost grows with n^2.
+    """
+    n, d = x.shape
+
+    def g(z: Tensor) -> Tensor:
+        return loss(z[d:], f(z[:d]))
+
+    z_tilde = torch.cat([modified(x, alpha), modified(y, alpha)], 1)
+    theta, weight = (torch.from_numpy(v) for v in theta_quadrature(alpha, nodes))
+    total = torch.zeros((), dtype=x.dtype)
+    for i in range(n):
+        gradient, curvature = grad(g)(z_tilde[i]), hessian(g)(z_tilde[i])
+        e = torch.cat([perturbation(v, theta, i, alpha) for v in (x, y)], -1)
+        second = e @ gradient + ((e @ curvature) * e).sum(-1) / 2
+        total = total + g(z_tilde[i]) + weight @ second.mean(1)
+    return total / n
 
 
 def _pinv(s: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset
 from mixup_repro.evaluation.predictor import predict
 from mixup_repro.runs import RunFolder
-from mixup_repro.training.job import snapshot_epochs
 from mixup_repro.training.loop import assemble
+from mixup_repro.training.run import snapshot_epochs
 
 WARM_UP, STEPS, SECONDS = 2, 20, 3.0  # a probe takes at most STEPS steps or SECONDS
 

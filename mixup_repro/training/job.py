@@ -1,45 +1,24 @@
-"""A job: find what is missing of its runs, train it, and leave a record of each."""
+"""A job: find what is missing of its runs and evaluations, and make it."""
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from traceback import format_exc
-from typing import Optional
 
-import numpy as np
 import torch
 from filelock import Timeout
 
 from mixup_repro import architectures
-from mixup_repro.architectures import Single, Stack, bytes_of
 from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset, load
 from mixup_repro.errors import InputError
-from mixup_repro.evaluation.predictor import evaluate, predict
+from mixup_repro.evaluation.finished import complete
+from mixup_repro.methods import DIFFERENTIATED
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
-from mixup_repro.tracking import Mirror
+from mixup_repro.theory.taylor import check_per_example
 from mixup_repro.training import checkpoint
-from mixup_repro.training.loop import assemble, fit
-from mixup_repro.training.record import check_data, describe, device_name
-
-LOGITS_CLASSES = 100  # test logits are kept up to this many classes
-PREDICTION_EXAMPLES = 100  # probabilities go into the record up to this many test examples
-SNAPSHOTS = 10  # weights are kept at this many epochs, the last one included ...
-SNAPSHOT_BYTES = 2**19  # ... where they take at most this much
-CHECKPOINT_SHARE = 20  # training between two checkpoints takes at least this many times a write
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one run: done, present (finished before), running (elsewhere) or failed."""
-
-    folder: RunFolder
-    outcome: str
-    reason: str = ""
-    record: Optional[dict] = None
+from mixup_repro.training.record import check_data
+from mixup_repro.training.run import Result, Training
 
 
 def device_of(config: Config) -> torch.device:
@@ -65,8 +44,10 @@ def device_of(config: Config) -> torch.device:
     return device
 
 
-def run_job(job: Config, progress: Progress) -> list[Result]:
-    """Train the runs of a job that are not finished; returns what became of each.
+def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]:
+    """Train the runs of a job that are not finished, and give all what it asks of evaluations.
+
+    train: False leaves runs that are not finished as they are. Returns what became of each.
 
     Raises:
         InputError: the job cannot run as asked. Nothing was trained.
@@ -79,12 +60,26 @@ def run_job(job: Config, progress: Progress) -> list[Result]:
         for name in _for_pictures(job):
             raise InputError(f"{name} is for pictures, and {dataset.label} has none")
     folders = [RunFolder(run) for run in expand(job)]
+    if not train:
+        idle = [f for f in folders if not f.record_path.exists()]
+        folders = [f for f in folders if f not in idle]
+        return [Result(f, "not trained") for f in idle] + _run_group(
+            folders, dataset, device, progress
+        )
     for folder in folders:
         folder.create()
     sample = folders[0].run
-    architectures.build(  # a network that does not fit the data is found before any work
+    network = architectures.build(  # what does not fit the data is found before any work
         job.architecture, dataset.input_shape, dataset.classes, [sample.seed]
     )
+    if job.method.name in DIFFERENTIATED:
+        try:
+            check_per_example(network)
+        except ValueError as error:
+            raise InputError(
+                f"method={job.method.name}: {error.args[0].split(';')[0]}; use a network without, "
+                f"such as architecture=lenet"
+            ) from error
     stackable = job.architecture.name in architectures.STACKABLE
     groups = [folders] if stackable else [[folder] for folder in folders]
     results: list[Result] = []
@@ -116,12 +111,12 @@ def _run_group(
                 progress.say(f"{folder} is being trained by another process; skipped here")
                 results.append(Result(folder, "running"))
                 continue
-            if folder.record_path.exists():
-                record = folder.read_record()
-                check_data(folder, record["data"], dataset)
-                results.append(Result(folder, "present", record=record))
-            else:
+            if not folder.record_path.exists():
                 missing.append(folder)
+                continue
+            check_data(folder, folder.read_record()["data"], dataset)
+            record, grown = complete(folder, dataset, device)
+            results.append(Result(folder, "evaluated" if grown else "present", record=record))
         available = [checkpoint.load_all(f.path, progress.say) for f in missing]
         for epoch, members in checkpoint.resume_points(available):
             folders = [missing[i] for i in members]
@@ -130,142 +125,3 @@ def _run_group(
                 check_data(folder, state["data"], dataset)
             results += Training(folders, dataset, device, progress).run(epoch, states)
     return results
-
-
-class Training:
-    """The training of one group of runs as one stack (or one run), from one epoch on."""
-
-    def __init__(
-        self,
-        folders: list[RunFolder],
-        dataset: Dataset,
-        device: torch.device,
-        progress: Progress,
-    ) -> None:
-        self.folders, self.progress = folders, progress
-        runs = [folder.run for folder in folders]
-        self.dataset = dataset.for_seeds([run.seed for run in runs])
-        self.config = runs[0].config
-        self.learner, self.batches, self.plans = assemble(runs, self.dataset, device)
-        self.snapshots = snapshot_epochs(self.learner.network, self.config.recipe.epochs)
-        self.curves: list[list[dict]] = [[] for _ in folders]
-        self.mirrors: list[Mirror] = []
-        self.failed: dict[int, Result] = {}
-        self.spent, self.write_s = 0.0, 0.0
-
-    def run(self, epoch: int, states: list[dict]) -> list[Result]:
-        """Train from `epoch` (with the checkpoints' `states`, where epoch > 0) to the records."""
-        if states:
-            self.learner.load_states([s["learner"] for s in states])
-            self.curves = [s["curves"] for s in states]
-            self.spent = sum(s["wall_s"] for s in states)
-        self.started = self.saved = time.perf_counter()
-        try:
-            self._fit(epoch)
-        except Exception as error:  # such as out of memory: the runs after these go on
-            for replica in range(len(self.folders)):
-                if replica not in self.failed:
-                    self._fail(replica, f"{type(error).__name__}: {error}", format_exc())
-        return self._finish()
-
-    def _fit(self, epoch: int) -> None:
-        name = str(self.folders[0]) if len(self.folders) == 1 else self._stack_name()
-        self.mirrors = [Mirror(folder) for folder in self.folders]
-        with self.progress.task(name, self.config.recipe.epochs, epoch) as self.update:
-            fit(
-                self.learner,
-                self.dataset,
-                self.batches,
-                self.plans,
-                epoch,
-                self._after_epoch,
-                self._fail,
-            )
-
-    def _stack_name(self) -> str:
-        alphas = {f.run.alpha for f in self.folders}
-        grid = f", {len(alphas)} alphas" if len(alphas) > 1 else ""
-        return f"{self.folders[0].id} ({len(self.folders)} runs stacked{grid})"
-
-    def _wall(self) -> float:
-        return self.spent + time.perf_counter() - self.started
-
-    def _after_epoch(self, done: int, rows: list[dict]) -> None:
-        alive = [r for r in range(len(self.folders)) if r not in self.failed]
-        if rows:
-            rows = [rows[r] for r in alive]
-            for replica, row in zip(alive, rows):
-                self.curves[replica].append(row)
-                self.mirrors[replica].log(row)
-        if done in self.snapshots:
-            for replica in alive:
-                weights = self.learner.replica_state(replica)["network"]
-                checkpoint.write(self.folders[replica].snapshot_path(done), weights)
-        self.update(done, rows)
-        now = time.perf_counter()
-        wait = max(self.config.hardware.checkpoint_seconds, CHECKPOINT_SHARE * self.write_s)
-        if now - self.saved >= wait and done < self.config.recipe.epochs:
-            for replica in alive:
-                checkpoint.save(self.folders[replica].path, done, self._state(replica))
-            self.saved = time.perf_counter()
-            self.write_s = self.saved - now
-
-    def _state(self, replica: int) -> dict:
-        return {
-            "learner": self.learner.replica_state(replica),
-            "curves": self.curves[replica],
-            "data": self.dataset.fingerprint(),
-            "wall_s": self._wall() / len(self.folders),
-        }
-
-    def _fail(self, replica: int, message: str, trace: str = "") -> None:
-        folder = self.folders[replica]
-        config = asdict(folder.run.config)
-        folder.write_failure({"error": message, "traceback": trace, "config": config})
-        self.failed[replica] = Result(folder, "failed", message)
-        for mirror in self.mirrors[replica : replica + 1]:  # none yet, where wandb itself failed
-            mirror.finish(failed=True)
-        self.progress.say(f"{folder} failed: {message}")
-
-    def _finish(self) -> list[Result]:
-        """Evaluate, keep weights and logits, and write the records of the runs that finished."""
-        if len(self.failed) == len(self.folders):
-            return list(self.failed.values())
-        runs = [folder.run for folder in self.folders]
-        own = {run.alpha for run in runs if run.alpha}
-        alphas = sorted(own | set(self.config.evaluation.alphas or ()))
-        network, dataset = self.learner.network, self.dataset
-        evaluations = evaluate(network, dataset, alphas)
-        logits = predict(network, dataset, dataset.x_test).cpu()
-        wall = self._wall()
-        results = []
-        for r, folder in enumerate(self.folders):
-            if r in self.failed:
-                results.append(self.failed[r])
-                continue
-            keep = {None, runs[r].alpha, *(self.config.evaluation.alphas or ())}
-            checkpoint.write(folder.weights_path, self.learner.replica_state(r)["network"])
-            if dataset.classes <= LOGITS_CLASSES:
-                np.save(folder.path / "logits.npy", logits[r].numpy())
-            record = describe(folder, dataset)
-            record |= {
-                "wall_s": wall / len(runs),
-                "stack": len(runs),
-                "device": device_name(next(network.parameters())),
-                "curves": self.curves[r],
-                "best": max(self.curves[r], key=lambda row: row["test_accuracy"]),
-                "evaluations": [e for e in evaluations[r] if e["eval_alpha"] in keep],
-            }
-            if dataset.n_test <= PREDICTION_EXAMPLES:
-                record["predictions"] = logits[r].double().softmax(-1).tolist()
-            folder.write_record(record)
-            self.mirrors[r].finish(record)
-            results.append(Result(folder, "done", record=record))
-        return results
-
-
-def snapshot_epochs(network: Single | Stack, epochs: int) -> set[int]:
-    """The epochs at which weights are kept, besides the last: few, and of small networks only."""
-    if bytes_of(network) > SNAPSHOT_BYTES:
-        return set()
-    return {round(epochs * k / SNAPSHOTS) for k in range(1, SNAPSHOTS)} - {0, epochs}

@@ -31,7 +31,7 @@ def plan_spec(config: Config, n: int) -> PlanSpec:
         batch_size=min(recipe.batch_size or n, n),
         pairing=method.pairing if mixes else None,
         pairing_group=method.pairing_group if mixes else None,
-        alpha=method.alpha if mixes else None,
+        alpha=method.alpha,
         lam_per=method.lam_per or "example",
         crop_padding=recipe.crop_padding or 0,
         flip=bool(recipe.flip),
@@ -110,22 +110,29 @@ def fit(
         done = epoch + 1
         rows: list[dict] = []
         if done % recipe.evaluate_every == 0 or done == recipe.epochs:
-            rows = measure(learner, dataset)
+            rows = measure(learner, dataset, [spec.alpha for spec, _ in plans.specs])
             for row, mixed, weighted in zip(rows, loss.mean(0), weight.mean(0)):
                 row |= {"epoch": done, "mixed_loss": float(mixed)}
                 row |= {"weighted_accuracy": float(weighted)}
         on_epoch(done, rows)
 
 
-def measure(learner: Learner, dataset: Dataset) -> list[dict]:
-    """Clean accuracy and cross-entropy of each replica on the test set, and the training set."""
+def measure(learner: Learner, dataset: Dataset, alphas: list[float | None]) -> list[dict]:
+    """Clean accuracy and cross-entropy of each replica on the test set, and as the recipe asks.
+
+    alphas: of each replica, for its rescaled prediction.
+    """
+    recipe = learner.config.recipe
     parts = {"test": (dataset.x_test, dataset.y_test)}
-    if learner.config.recipe.evaluate_train:
+    if recipe.evaluate_train:
         parts["train"] = (dataset.x_train, dataset.y_train)
-    rows: list[dict] = [{} for _ in range(learner.replicas)]
+    rows: list[dict] = [{} for _ in alphas]
     for part, (x, y) in parts.items():
-        logits = predict(learner.network, dataset, x)
-        for row, values in zip(rows, metrics(sums(logits, y))):
-            for name in ("accuracy", "cross_entropy"):
-                row[f"{part}_{name}"] = values[name]
+        for alpha in {None, *alphas} if recipe.evaluate_rescaled else {None}:
+            values = metrics(sums(predict(learner.network, dataset, x, alpha), y))
+            kind = "" if alpha is None else "_rescaled"
+            for row, own, value in zip(rows, alphas, values):
+                if alpha in (None, own):
+                    for name in ("accuracy", "cross_entropy"):
+                        row[f"{part}_{name}{kind}"] = value[name]
     return rows

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from mixup_repro.config import Config, resolve
 from mixup_repro.errors import InputError
 from mixup_repro.progress import Progress
-from mixup_repro.training.job import Result
+from mixup_repro.training.run import Result
 
 Work = Callable[[Config, Progress], list[Result]]
 

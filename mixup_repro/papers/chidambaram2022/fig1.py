@@ -36,8 +36,6 @@ LOGS = {
 def probabilities(data: ItemData, alpha: float, point: int) -> pd.Series:
     """Mixup's probability of class 1 (the paper's name for label 0) at a point, by seed."""
     p = data.predictions
-    if p.empty:
-        return pd.Series(dtype=float)
     chosen = p[(p["method"] == "mixup") & (p["alpha"] == alpha) & (p["example"] == point)]
     return chosen.set_index("seed")["p0"]
 

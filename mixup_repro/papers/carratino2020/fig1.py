@@ -1,0 +1,172 @@
+"""Figure 1: what Mixup's classifier follows, in the plane."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mixup_repro.data.toy import GRID, REACH, gaussians_bayes, grid, sample_gaussians
+from mixup_repro.papers import style
+from mixup_repro.papers.carratino2020 import curves
+from mixup_repro.papers.claims import Claim, Finding, signed
+from mixup_repro.results import ItemData
+from mixup_repro.stats import NoValues, interval
+from mixup_repro.theory.beta import theta_bar
+
+TITLE = "Figure 1: the classifier that Mixup learns"
+PAPER = (
+    "an illustration in the plane: the classifier learned with Mixup matches the Bayes classifier "
+    "of the modified data (5), up to regularisation, and not the one of the original data."
+)
+LAYOUT = (
+    "the paper does not say what its data are. Here each class is a mixture of Gaussians, so that "
+    "the Bayes classifiers are known: 2,000 training points, an MLP 2-128-128-2, alpha 1"
+)
+DIFFERS = {
+    "fig1_ring": f"{LAYOUT}; a class inside a ring of the other.",
+    "fig1_arch": f"{LAYOUT}; a class above an arch of the other.",
+}
+ALPHA = 1.0
+SHOWN = 600  # points in a panel
+SAMPLE = 200_000  # points that stand for the distribution of inputs
+
+
+def _layout(data: ItemData) -> str:
+    return data.name.rsplit("_", 1)[1]
+
+
+def bayes(layout: str, points: np.ndarray, shrunk: bool) -> np.ndarray:
+    """Score of the Bayes classifier of the original data, or of the modified data (eq. 5).
+
+    The modified data are the original shrunk to their mean, so a point is judged by what it was.
+    Both classes are equally likely, so shrinking labels does not move the decision.
+    """
+    if shrunk:
+        x_bar = _inputs(layout)[0].mean(0)
+        points = x_bar + (points - x_bar) / theta_bar(ALPHA)
+    return gaussians_bayes(layout, points)
+
+
+@cache
+def _inputs(layout: str) -> tuple[np.ndarray, np.ndarray]:
+    """A large sample: of the original inputs, and of inputs mixed in pairs."""
+    rng = np.random.default_rng(0)
+    x, _ = sample_gaussians(layout, SAMPLE, rng)
+    lam = rng.beta(ALPHA, ALPHA, (SAMPLE, 1))
+    return x, lam * x + (1 - lam) * x[rng.permutation(SAMPLE)]
+
+
+@cache
+def _weights(layout: str) -> np.ndarray:
+    """(GRID^2,) the share of mixed inputs that lies nearest to each grid point."""
+    step = 2 * REACH / (GRID - 1)
+    column, row = np.rint((_inputs(layout)[1] + REACH) / step).clip(0, GRID - 1).astype(int).T
+    return np.bincount(row * GRID + column, minlength=GRID**2) / SAMPLE
+
+
+def decisions(data: ItemData, method: str) -> pd.DataFrame:
+    """Probability of class 1 on the grid: grid points by seeds."""
+    rows = data.predictions
+    rows = rows[rows["method"] == method]
+    if rows.empty:
+        raise NoValues(f"no predictions of {method}")
+    return rows.pivot(index="example", columns="seed", values="p1")
+
+
+def disagreement(data: ItemData, method: str, shrunk: bool) -> pd.Series:
+    """Share (%) of mixed inputs that a network and a Bayes classifier decide differently."""
+    layout = _layout(data)
+    truth = bayes(layout, grid().numpy(), shrunk) > 0
+    differs = decisions(data, method).gt(0.5).ne(truth, axis=0)
+    return 100 * differs.mul(_weights(layout), axis=0).sum()
+
+
+def _follows(data: ItemData) -> list[Finding]:
+    findings = []
+    for method, closer_to_modified in (("mixup", True), ("erm_modified", True), ("erm", False)):
+        difference = disagreement(data, method, True) - disagreement(data, method, False)
+        name = style.METHODS[method]
+        part = f"{name}: disagreement (%) with the modified data's Bayes, less the original's"
+        sign = -1 if closer_to_modified else 1
+        findings.append(signed(part, difference, sign, headline=method == "mixup"))
+    return findings
+
+
+CLAIMS = [
+    Claim(
+        "fig1_boundary",
+        "Fig. 1",
+        "Mixup's boundary follows the modified data's Bayes classifier, not the original data's.",
+        _follows,
+    )
+]
+
+
+def table(data: ItemData) -> pd.DataFrame:
+    """Disagreement (%) of each network with both Bayes classifiers."""
+    out = []
+    for method in ("erm", "erm_modified", "mixup"):
+        cells: dict = {"method": style.METHODS[method]}
+        for name, shrunk in (("original", False), ("modified", True)):
+            i = interval(disagreement(data, method, shrunk))
+            cells |= {"n": i.n, f"from {name}": i.mean, f"{name} +-": i.high - i.mean}
+        out.append(cells)
+    return pd.DataFrame(out)
+
+
+def _points(axis: Axes, x: np.ndarray, weight: np.ndarray) -> None:
+    """Points coloured by the weight of class 1."""
+    axis.scatter(*x[:SHOWN].T, c=weight[:SHOWN], cmap="coolwarm", vmin=0, vmax=1, s=4, alpha=0.6)
+
+
+def _boundary(axis: Axes, score: np.ndarray, level: float, label: str, **look) -> None:
+    ticks = np.linspace(-REACH, REACH, GRID)
+    axis.contour(ticks, ticks, score.reshape(GRID, GRID), [level], **look)
+    axis.plot([], [], label=label, color=look["colors"], linestyle=look["linestyles"])
+
+
+def draw(data: ItemData) -> Figure:
+    """Original, mixed and modified data with what is learned from them; all boundaries."""
+    layout, rng = _layout(data), np.random.default_rng(1)
+    x, y = sample_gaussians(layout, 2000, rng)
+    lam, partner = rng.beta(ALPHA, ALPHA, len(x)), rng.permutation(len(x))
+    mixed_y = lam * y + (1 - lam) * y[partner]
+    mixed_x = lam[:, None] * x + (1 - lam[:, None]) * x[partner]
+    shrink = theta_bar(ALPHA)
+    figure, axes = style.panels(4, sharex=True, sharey=True)
+    _points(axes[0], x, y)
+    _points(axes[1], mixed_x, mixed_y)
+    _points(axes[2], x.mean(0) + shrink * (x - x.mean(0)), y.mean() + shrink * (y - y.mean()))
+    lines = {
+        "original data's Bayes": (bayes(layout, grid().numpy(), False), 0, "black", "-", (0, 3)),
+        "modified data's Bayes": (
+            *(bayes(layout, grid().numpy(), True), 0, style.BLUE, "-", (2, 3)),
+        ),
+    }
+    for method, color, line, own in (
+        ("erm", style.GREY, "--", 0),
+        ("mixup", style.ORANGE, "--", 1),
+        ("erm_modified", style.GREEN, "--", 2),
+    ):
+        mean = decisions(data, method).mean(axis=1).to_numpy()
+        places = (own, 3) if method == "mixup" else (own,)
+        lines[f"{style.METHODS[method]}, learned"] = (mean, 0.5, color, line, places)
+    for label, (score, level, color, line, places) in lines.items():
+        for place in places:
+            _boundary(axes[place], score, level, label, colors=color, linestyles=line)
+    for axis, title in zip(axes, ("Original data", "Mixed data", "Modified data", "Boundaries")):
+        axis.set_title(title)
+        axis.set_box_aspect(1)
+        axis.set_xlim(-REACH, REACH)
+        axis.set_ylim(-REACH, REACH)
+        axis.set_xlabel("$x_1$")
+    axes[0].set_ylabel("$x_2$")
+    note = (
+        f"Learned boundaries: mean probability of {data.seeds()} networks, each with a data set of "
+        f"its own. Colour: weight of class 1. Scale: {data.scale}."
+    )
+    return style.finish(figure, f"{curves.subtitle(data)}, $\\alpha = 1$", note)

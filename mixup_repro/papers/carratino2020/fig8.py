@@ -1,0 +1,60 @@
+"""Figure 8: two moons with random Fourier features, along training (appendix B.3)."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mixup_repro.papers import style
+from mixup_repro.papers.carratino2020 import curves
+from mixup_repro.papers.claims import Claim
+from mixup_repro.results import ItemData
+
+TITLE = "Figure 8: two moons with random Fourier features"
+PAPER = (
+    "300 noisy points of two moons, half for training with 20 % of labels flipped, 1,000 random "
+    "features, SGD with batch 50 and step 5, alpha 1, 30 data sets: the same as for LeNet, "
+    "approximate Mixup follows Mixup."
+)
+MOONS = (
+    "the paper does not say how many epochs (here 500 of 3 steps), where the weights start (here "
+    "at zero), or whether each repetition draws features of its own (here it does)."
+)
+DIFFERS = {"fig8_moons": MOONS}
+COLUMNS = {
+    "mixed_loss": "training loss",
+    "train_accuracy": "training accuracy",
+    "test_accuracy": "test accuracy",
+}
+CLAIMS = [
+    Claim(
+        "fig8_follow",
+        "Fig. 8",
+        "On two moons approximate Mixup follows Mixup, closer than ERM does.",
+        lambda data: curves.follows(data, COLUMNS),
+    )
+]
+
+
+def table(data: ItemData) -> pd.DataFrame:
+    """Losses and accuracies after the last epoch, Mixup's rescaled ones too."""
+    columns = COLUMNS | {"test_accuracy_rescaled": "test accuracy, rescaled"}
+    return curves.last(data, columns, ("erm", "mixup", "approx_mixup"))
+
+
+def draw(data: ItemData) -> Figure:
+    """Training loss, training accuracy (on the noisy labels) and test accuracy against epochs."""
+    figure, axes = style.panels(3)
+    rescaled = "Mixup (rescaled)"
+    for method in ("mixup", "approx_mixup", "erm"):
+        name = style.METHODS[method]
+        curves.panel(axes[0], data.curves, method, "mixed_loss", name)
+        curves.panel(axes[1], data.curves, method, "train_accuracy", name, unit=100)
+        curves.panel(axes[2], data.curves, method, "test_accuracy", name, unit=100)
+    curves.panel(axes[1], data.curves, "mixup", "train_accuracy_rescaled", rescaled, unit=100)
+    curves.panel(axes[2], data.curves, "mixup", "test_accuracy_rescaled", rescaled, unit=100)
+    axes[0].set_ylabel("Training loss, each its own (nats)")
+    axes[1].set_ylabel("Accuracy on the noisy training set (%)")
+    axes[2].set_ylabel("Test accuracy (%)")
+    title = "Two moons, random Fourier features: Mixup and its approximation"
+    return style.finish(figure, title, curves.note(data))

@@ -1,0 +1,138 @@
+"""Section 5's remark: for balanced classes rescaling is temperature scaling with T = theta_bar."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mixup_repro.papers import style
+from mixup_repro.papers.carratino2020 import curves
+from mixup_repro.papers.claims import Claim, Finding, number, signed
+from mixup_repro.results import ItemData
+from mixup_repro.stats import NoValues, interval, paired
+from mixup_repro.theory.beta import theta_bar
+
+TITLE = "Section 5: rescaling as temperature scaling"
+PAPER = (
+    "for balanced classes rescaling divides the logits of the shrunk input by theta_bar(alpha): "
+    "temperature scaling whose temperature is known without a validation set."
+)
+FITTED = (
+    "temperatures are fitted on one half of the test set and metrics read on the other, both ways"
+)
+DIFFERS = {
+    "temperature_digits": f"scikit-learn's digits and an MLP; {FITTED}.",
+    "temperature_cifar10": f"LeNet; {FITTED}.",
+    "temperature_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds; {FITTED}.",
+}
+
+
+def value(
+    data: ItemData, metric: str, evaluation: str, alpha: float, shrunk: bool = True
+) -> pd.Series:
+    """A metric by seed of the Mixup runs of an alpha, on shrunk or plain inputs."""
+    runs = data.runs
+    at = runs["eval_alpha"] == alpha if shrunk else runs["eval_alpha"].isna()
+    chosen = (runs["method"] == "mixup") & (runs["alpha"] == alpha) & at
+    rows = runs[chosen & (runs["evaluation"] == evaluation)]
+    return rows.set_index("seed")[metric].sort_index()
+
+
+def _follows(data: ItemData) -> list[Finding]:
+    alphas = data.alphas()
+    fitted = pd.DataFrame({a: value(data, "temperature", "temperature", a) for a in alphas})
+    theta = np.array([theta_bar(a) for a in alphas])
+    if len(theta) < 2 or fitted.dropna().empty:
+        raise NoValues("a slope needs fitted temperatures at two alphas")
+    slopes = [np.polyfit(theta, row, 1)[0] for row in fitted.dropna().to_numpy()]
+    findings = [signed("slope of the fitted temperature in theta_bar", slopes, 1)]
+    for alpha, t in zip(alphas, theta):
+        part = f"fitted T on f(x~), alpha = {alpha:g}, against theta_bar"
+        found = number(part, fitted[alpha].dropna(), t, math.inf, 3)
+        findings.append(Finding(part, found.effect, found.expected, found.verdict, False))
+    return findings
+
+
+def _as_good(data: ItemData) -> list[Finding]:
+    difference = pd.DataFrame(
+        {
+            a: paired(value(data, "ece", "rescaled", a), value(data, "ece", "temperature", a))
+            for a in data.alphas()
+        }
+    ).dropna()
+    detail = [signed(f"ECE, alpha = {a:g}", difference[a], -1, headline=False) for a in difference]
+    return [
+        signed("ECE, rescaled - fitted, mean over alphas", difference.mean(axis=1), -1),
+        *detail,
+    ]
+
+
+CLAIMS = [
+    Claim(
+        "fig4_temperature",
+        "sec. 5",
+        "The temperature that fits the logits of shrunk inputs is theta_bar: it grows with it.",
+        _follows,
+    ),
+    Claim(
+        "fig4_temperature_ece",
+        "ours",
+        "Rescaling calibrates better than a temperature fitted to the same logits.",
+        _as_good,
+    ),
+]
+
+LINES = {  # name: evaluation, on shrunk inputs, look
+    "Plain": ("plain", False, style.SERIES["Mixup"]),
+    "Rescaled": ("rescaled", True, style.SERIES["Mixup (rescaled)"]),
+    "Fitted, plain inputs": ("temperature", False, style.SERIES["Label smoothing"]),
+    "Fitted, shrunk inputs": ("temperature", True, style.SERIES["ERM (rescaled)"]),
+}
+
+
+def table(data: ItemData) -> pd.DataFrame:
+    """Fitted temperatures beside theta_bar, and the ECE of each prediction."""
+    out = []
+    for alpha in data.alphas():
+        cells: dict = {"alpha": alpha, "theta_bar": theta_bar(alpha)}
+        for name, (evaluation, shrunk, _) in LINES.items():
+            for metric in ("temperature", "ece"):
+                values = value(data, metric, evaluation, alpha, shrunk).dropna()
+                if len(values):
+                    i = interval(values)
+                    cells |= {f"{metric}, {name}": i.mean, "+-" + " " * len(cells): i.high - i.mean}
+        out.append(cells)
+    return pd.DataFrame(out)
+
+
+def draw(data: ItemData) -> Figure:
+    """Fitted temperature against alpha, and ECE."""
+    figure, axes = style.panels(2)
+    alphas = data.alphas()
+    units = {"temperature": 1, "ece": 100}
+    for axis, (metric, unit) in zip(axes, units.items()):
+        for name, (evaluation, shrunk, look) in LINES.items():
+            at = [(a, unit * value(data, metric, evaluation, a, shrunk).dropna()) for a in alphas]
+            at = [(a, interval(values)) for a, values in at if len(values)]
+            axis.errorbar(
+                [a for a, _ in at],
+                [i.mean for _, i in at],
+                [i.high - i.mean for _, i in at],
+                label=name,
+                capsize=2,
+                **look,
+            )
+        axis.set_xscale("log")
+        axis.set_xticks(alphas, [f"{a:g}" for a in alphas])
+        axis.minorticks_off()
+        axis.set_xlabel(r"$\alpha$")
+    fine = np.geomspace(alphas[0], alphas[-1], 100)
+    axes[0].plot(fine, [theta_bar(a) for a in fine], color="black", label=r"$\bar\theta(\alpha)$")
+    axes[0].set_ylabel("Temperature of the logits")
+    axes[1].set_ylabel("Test ECE, 15 bins (%)")
+    axes[1].set_ylim(bottom=0)
+    title = f"{curves.subtitle(data)}: temperature scaling of Mixup"
+    return style.finish(figure, title, curves.note(data))
