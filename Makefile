@@ -21,7 +21,9 @@ help:  ## Show this help
 
 TRAIN = $(PYTHON) scripts/train.py -m
 ITEMS = chidambaram2022/fig1 chidambaram2022/fig8_x10_2 chidambaram2022/fig8_x10_10 \
-	carratino2020/fig4_digits
+	carratino2020/fig1_ring carratino2020/fig1_arch carratino2020/fig4_digits \
+	carratino2020/temperature_digits carratino2020/ablation_digits \
+	carratino2020/fig8_moons carratino2020/fig9_moons
 
 reproduce: .venv/installed  ## Train and draw every item that needs no download (minutes on 2 cores)
 	@code=0; for item in $(ITEMS); do $(TRAIN) experiment=$$item || code=$$?; done; \

@@ -13,6 +13,7 @@ from mixup_repro import experiments, results
 from mixup_repro.config import SCALES
 from mixup_repro.errors import InputError
 from mixup_repro.papers import style
+from mixup_repro.papers.carratino2020 import theorems as carratino2020
 from mixup_repro.papers.claims import Claim, Finding
 
 PAPERS = {
@@ -20,6 +21,7 @@ PAPERS = {
     "chidambaram2022": "Chidambaram et al., Towards Understanding the Data Dependency of "
     "Mixup-style Training",
 }
+THEOREMS = {"carratino2020": carratino2020}
 HEAD = """# Report
 
 Written by `make report` from the runs in `runs.csv`; do not edit.
@@ -29,7 +31,8 @@ A claim is *supported* where the 95 % interval of its effect excludes zero in th
 the paper's lies within the 95 % t interval of the difference of two such means, *differs* where it
 does not. Intervals are t intervals over seeds; differences are paired by seed; none is corrected
 for the number of claims. Scale `paper` is the paper's own setting; `short` keeps its design and
-cuts data, network, epochs or seeds, as each item says.
+cuts data, network, epochs or seeds, as each item says. Theorems are checked by numbers in float64:
+scale `exact`, n the number of cases, supported where the worst error is what rounding explains.
 """
 
 
@@ -84,6 +87,27 @@ def items(folder: Path) -> list[Item]:
     return found
 
 
+def prove(folder: Path) -> None:
+    """Check every theorem and write <folder>/theorems.csv."""
+    rows = [
+        {
+            "paper": paper,
+            "claim": theorem.id,
+            "where": theorem.where,
+            "says": theorem.sentence,
+            "tested": check.part,
+            "n": check.cases,
+            "worst error": float(f"{check.worst_error:.1e}"),
+            "allowed": check.allowed,
+            "verdict": check.verdict,
+        }
+        for paper, module in THEOREMS.items()
+        for theorem in module.THEOREMS
+        for check in theorem.check()
+    ]
+    pd.DataFrame(rows).to_csv(folder / "theorems.csv", index=False, lineterminator="\n")
+
+
 def draw(found: list[Item], folder: Path) -> None:
     """Write each item's figure and table below `folder`."""
     for item in found:
@@ -97,7 +121,19 @@ def draw(found: list[Item], folder: Path) -> None:
 
 def write(found: list[Item], folder: Path) -> None:
     """Write <folder>/REPORT.md: the verdicts first, then each item."""
+    theorems = pd.read_csv(folder / "theorems.csv")
     verdicts = [
+        {
+            "claim": claim,
+            "says": rows["says"].iloc[0],
+            "item": rows["where"].iloc[0],
+            "scale": "exact",
+            "n": rows["n"].sum(),
+            "verdict": _count(list(rows["verdict"])),
+        }
+        for claim, rows in theorems.groupby("claim", sort=False)
+    ]
+    verdicts += [
         {
             "claim": claim.id,
             "says": claim.sentence,
@@ -112,6 +148,9 @@ def write(found: list[Item], folder: Path) -> None:
     parts = [HEAD, "## Verdicts\n", markdown(pd.DataFrame(verdicts))]
     for paper, title in PAPERS.items():
         parts.append(f"\n## {title}\n")
+        checked = theorems[theorems["paper"] == paper].drop(columns=["paper", "says"])
+        if len(checked):
+            parts += ["### Theorems\n", markdown(checked), ""]
         parts += [_section(item) for item in found if item.paper == paper]
         missing = [n for n in experiments.names() if n.startswith(paper)]
         missing = [n for n in missing if n not in {item.name for item in found}]
@@ -164,7 +203,10 @@ def _section(item: Item) -> str:
 
 def tally(findings: list[Finding]) -> str:
     """The verdicts of a claim's headline parts, such as `supported` or `8 agrees, 1 differs`."""
-    verdicts = [f.verdict for f in findings if f.headline]
+    return _count([f.verdict for f in findings if f.headline])
+
+
+def _count(verdicts: list[str]) -> str:
     kinds = sorted(set(verdicts), key=verdicts.index)
     if len(kinds) == 1:
         return f"**{kinds[0]}**" + (f" ({len(verdicts)} parts)" if len(verdicts) > 1 else "")

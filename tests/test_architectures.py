@@ -174,7 +174,11 @@ def test_a_basic_block_adds_its_shortcut_before_the_last_relu():
         (named("lenet"), (12,), "at least 16 x 16"),
         (named("resnet18"), (12,), "needs pictures"),
         (named("mlp"), (12,), "architecture.hidden"),
-        (named("transformer"), (12,), "choose one of linear, mlp, lenet, resnet18, resnet34"),
+        (
+            named("transformer"),
+            (12,),
+            "choose one of linear, mlp, random_features",
+        ),
     ],
 )
 def test_networks_that_do_not_fit_are_refused_with_a_remedy(config, shape, message):

@@ -22,8 +22,8 @@ from PIL import Image
 
 from mixup_repro.config import expand
 from mixup_repro.runs import RunFolder
-from mixup_repro.training import job as job_module
 from mixup_repro.training import loop
+from mixup_repro.training import run as run_module
 
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe.epochs=2"
 README = "dataset=digits", "architecture=mlp", "method=mixup", "method.alpha=1", "recipe.epochs=2"
@@ -96,7 +96,7 @@ def test_a_second_call_trains_nothing(tmp_path, monkeypatch, capsys):
     def never(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(job_module, "fit", never)
+    monkeypatch.setattr(run_module, "fit", never)
     capsys.readouterr()
     assert train_here(*DIGITS, "seeds=2", runs_dir=runs) == 0
     assert "2 present" in capsys.readouterr().err
@@ -348,7 +348,7 @@ def test_a_crash_in_one_job_is_recorded_and_the_next_job_still_runs(tmp_path, mo
             raise RuntimeError("out of memory")
         return fit(learner, *rest)
 
-    monkeypatch.setattr(job_module, "fit", crashing)
+    monkeypatch.setattr(run_module, "fit", crashing)
     runs = tmp_path / "runs"
     assert train_here("-m", *DIGITS, "method.alpha=0.5,1", runs_dir=runs) == 1
     (failed,) = runs.glob("*/seed0/failed.json")
@@ -402,7 +402,7 @@ def train_noting_epochs(words: list[str], runs_dir: Path, epochs: Path) -> None:
             file.write(f"{epoch}\n")
         return rate(recipe, epoch)
 
-    loop.learning_rate, job_module.CHECKPOINT_SHARE = noting, 0
+    loop.learning_rate, run_module.CHECKPOINT_SHARE = noting, 0
     torch.set_num_threads(1)
     os._exit(train_here(*words, runs_dir=runs_dir))
 

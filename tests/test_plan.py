@@ -20,6 +20,7 @@ FULL = PlanSpec(
     crop_padding=4,
     flip=True,
     box=True,
+    own_labels=True,
 )
 
 sizes = st.integers(1, 60).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n)))
@@ -173,7 +174,7 @@ def test_methods_and_alphas_share_order_and_augmentation():
         replace(FULL, lam_per="batch"),
         replace(FULL, pairing="uniform"),
         replace(FULL, pairing="reversal", pairing_group=4),
-        replace(FULL, pairing=None, alpha=None, box=False),
+        replace(FULL, pairing=None, alpha=None, box=False, own_labels=False),
     ]
     for spec in others:
         plan = draw(spec, 2, 3)

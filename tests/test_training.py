@@ -18,7 +18,7 @@ from mixup_repro.evaluation.finished import restore
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
 from mixup_repro.training import checkpoint
-from mixup_repro.training import job as job_module
+from mixup_repro.training import run as run_module
 from mixup_repro.training.checkpoint import resume_points
 from mixup_repro.training.job import Result, run_job
 from mixup_repro.training.learner import Learner
@@ -69,7 +69,7 @@ def interrupt(monkeypatch):
 
     Also makes every epoch leave a checkpoint, however long a write takes.
     """
-    monkeypatch.setattr(job_module, "CHECKPOINT_SHARE", 0)
+    monkeypatch.setattr(run_module, "CHECKPOINT_SHARE", 0)
     save = checkpoint.save
 
     def after(epoch: int, writes: int = 1):
@@ -211,7 +211,7 @@ def test_a_failed_run_is_not_logged_after_its_end(tmp_path, monkeypatch):
             mirrors[self] = self.finished
 
     mirrors: dict = {}
-    monkeypatch.setattr(job_module, "Mirror", Mirror)
+    monkeypatch.setattr(run_module, "Mirror", Mirror)
     poison(monkeypatch, replica=0, at_step=1)
     run(*DIGITS, "recipe.epochs=3", "seeds=2", runs_dir=tmp_path)
     assert sorted(mirrors.values()) == [[False], [True]]

@@ -14,7 +14,7 @@ from mixup_repro.config import ArchitectureConfig
 from mixup_repro.errors import InputError
 from mixup_repro.plan import stream
 
-__all__ = ["STACKABLE", "Single", "Stack", "build", "bytes_of"]
+__all__ = ["STACKABLE", "RandomFeatures", "Single", "Stack", "build", "bytes_of"]
 
 STACKABLE = ("linear", "mlp", "random_features")
 NETWORKS = {"lenet": LeNet, "resnet18": resnet18, "resnet34": resnet34}

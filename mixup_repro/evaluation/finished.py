@@ -35,9 +35,9 @@ def complete(folder: RunFolder, dataset: Dataset, device: torch.device) -> tuple
         (rows,) = evaluate(network, seen, sorted(alphas), [alpha] if asked.temperature else None)
         record["evaluations"] += [r for r in rows if (r["evaluation"], r["eval_alpha"]) not in has]
         grown = True
-    known = record.setdefault("terms", [])
+    known = record.get("terms", [])
     if asked.terms and asked.terms not in {row["terms_alpha"] for row in known}:
-        known += along_training(folder, dataset, device, asked.terms)
+        record["terms"] = known + along_training(folder, dataset, device, asked.terms)
         grown = True
     if grown:
         folder.write_record(record)

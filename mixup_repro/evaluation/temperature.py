@@ -14,7 +14,7 @@ LOG_T = 5.0  # temperatures are sought between exp(-5) and exp(5)
 def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
     """The T that minimises the cross-entropy of softmax(u / T), for logits u (n, c), classes (n,).
 
-    Where the minimum lies beyond the limits (every example is right: T tends to 0), the limit.
+    Where every example is right the loss has no minimum, and a T is returned at which it vanishes.
     """
     rows = np.arange(len(y))
 

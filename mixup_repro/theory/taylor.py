@@ -102,7 +102,7 @@ def quadratic_risk(loss: Loss, f: Function, x: Tensor, y: Tensor, alpha: float) 
     s_xx, s_yx, s_yy = covariance(x, x, alpha), covariance(y, x, alpha), covariance(y, y, alpha)
     h_inverse, s_inverse = torch.linalg.pinv(d.l_uu, hermitian=True), _pinv(s_xx)
     b = -d.l_uy @ s_yx
-    if not torch.allclose(d.l_uu @ h_inverse @ b, b, atol=1e-9 * float(b.abs().max() + 1)):
+    if not torch.allclose(d.l_uu @ h_inverse @ b, b, atol=1e-9 * float(b.detach().abs().max() + 1)):
         raise ValueError(
             "R1 and R3 need a loss whose second derivative in u is there and is not zero along "
             "the labels; this one has none"

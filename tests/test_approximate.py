@@ -1,0 +1,188 @@
+"""Approximate mixup and ERM on modified data against the theory, in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers import job, make_image_folder
+from scipy import stats
+from torch import nn
+
+from mixup_repro import architectures
+from mixup_repro.config import ArchitectureConfig, MethodConfig, expand
+from mixup_repro.data import Dataset, load
+from mixup_repro.data.batches import Batch, Modification, crop, mean_input
+from mixup_repro.errors import InputError
+from mixup_repro.methods import METHODS, cross_entropy
+from mixup_repro.progress import Progress
+from mixup_repro.theory import beta
+from mixup_repro.theory.perturbation import modified
+from mixup_repro.theory.taylor import cross_entropy as exact_cross_entropy
+from mixup_repro.theory.taylor import quadratic_risk, regularisation
+from mixup_repro.training.job import run_job
+from mixup_repro.training.loop import assemble
+
+F64 = torch.float64
+CONFIG = MethodConfig(name="any")
+ALPHA = 0.7
+
+
+def data(n: int = 6, d: int = 4, c: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs (n, d) that are not centred and unbalanced one-hot labels (n, c)."""
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(n, d, generator=g, dtype=F64) + torch.arange(d)
+    return x, F.one_hot(torch.arange(n) ** 2 % c, c).to(F64)
+
+
+def network(d: int = 4, c: int = 3) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(d, 8), nn.Tanh(), nn.Linear(8, c)).to(F64)
+
+
+def modification(x: torch.Tensor, y: torch.Tensor, alphas: list[float]) -> Modification:
+    moments = (
+        torch.tensor([[f(a)] for a in alphas], dtype=F64)
+        for f in (beta.theta_bar, beta.sigma2, beta.gamma2)
+    )
+    return Modification(x.mean(0), y.mean(0), *moments)
+
+
+def test_the_estimator_is_unbiased():
+    """z-test of its mean over draws of theta and partner, example by example, and over all."""
+    (x, y), f, draws = data(), network(), 60_000
+    rng = np.random.default_rng(0)
+    partner = torch.from_numpy(rng.integers(len(x), size=(draws, len(x))))
+    lam = torch.from_numpy(rng.beta(ALPHA, ALPHA, (draws, len(x))))
+    many = (t.expand(draws, *t.shape) for t in (x, y))
+    batch = Batch(
+        *many, x[partner], y[partner], lam, modification=modification(x, y, [ALPHA] * draws)
+    )
+    with torch.no_grad():
+        sampled = METHODS["approx_mixup"](f, batch, CONFIG).loss
+    exact = METHODS["approx_mixup_exact"](
+        f, Batch(x[None], y[None], modification=modification(x, y, [ALPHA])), CONFIG
+    ).loss[0]
+    terms = quadratic_risk(exact_cross_entropy, f, x, y, ALPHA)
+    truth = terms.modified_loss + terms.r1 + terms.r3
+    assert exact.mean().item() == pytest.approx(truth.item(), rel=1e-10)
+    z = (sampled.mean(0) - exact.detach()) / (sampled.std(0) / draws**0.5)
+    assert stats.chi2.sf(float(z.square().sum()), len(x)) > 1e-3
+    # The mean is known to a few thousandths of what the regularisation adds.
+    error = float(sampled.mean(1).std()) / draws**0.5
+    assert error < 0.02 * abs((terms.r1 + terms.r3).item())
+
+
+def test_gradients_of_the_estimator_are_those_of_the_exact_loss_in_the_mean():
+    (x, y), draws = data(), 20_000
+    rng = np.random.default_rng(1)
+    partner = torch.from_numpy(rng.integers(len(x), size=(draws, len(x))))
+    lam = torch.from_numpy(rng.beta(ALPHA, ALPHA, (draws, len(x))))
+    many = (t.expand(draws, *t.shape) for t in (x, y))
+    sampled = Batch(
+        *many, x[partner], y[partner], lam, modification=modification(x, y, [ALPHA] * draws)
+    )
+    exact = Batch(x[None], y[None], modification=modification(x, y, [ALPHA]))
+    gradients = []
+    for name, batch in (("approx_mixup", sampled), ("approx_mixup_exact", exact)):
+        f = network()
+        METHODS[name](f, batch, CONFIG).loss.mean().backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in f.parameters()]))
+    assert (gradients[0] - gradients[1]).norm() < 0.02 * gradients[1].norm()
+
+
+def test_erm_on_modified_data_is_equation_20():
+    (x, y), f = data(), network()
+    batch = Batch(x[None], y[None], modification=modification(x, y, [ALPHA]))
+    outcome = METHODS["erm_modified"](f, batch, CONFIG)
+    expected = cross_entropy(modified(y, ALPHA), f(modified(x, ALPHA)))
+    torch.testing.assert_close(outcome.loss[0], expected)
+
+
+def test_at_lambda_one_for_a_tiny_alpha_nothing_is_added():
+    """theta_bar tends to 1 with alpha to 0: no shrinking, no perturbation, plain ERM."""
+    (x, y), f = data(), network()
+    ones = torch.ones(1, len(x), dtype=F64)
+    m = modification(x, y, [1e-12])
+    batch = Batch(x[None], y[None], x.flip(0)[None], y.flip(0)[None], ones, modification=m)
+    plain = cross_entropy(y, f(x))
+    torch.testing.assert_close(METHODS["approx_mixup"](f, batch, CONFIG).loss[0], plain)
+
+
+@pytest.mark.parametrize("method", ["approx_mixup", "approx_mixup_exact", "erm_modified"])
+def test_replicas_of_several_alphas_equal_single_runs(method):
+    """One step of a stack of two alphas and two seeds, and of each alone."""
+    words = ("dataset=two_moons", "architecture=random_features", "recipe=carratino_moons")
+    config = job(*words, f"method={method}", "method.alpha=[0.5,4]", "seeds=2")
+    runs, dataset, cpu = expand(config), load(config.dataset), torch.device("cpu")
+
+    def after_a_step(members):
+        data = dataset.for_seeds([run.seed for run in members])
+        learner, batches, plans = assemble(members, data, cpu)
+        loss, _ = learner.step(next(batches(plans.epoch(0), 50)))
+        return loss, learner.network.w.detach()
+
+    stacked_loss, stacked = after_a_step(runs)
+    for k, run in enumerate(runs):
+        loss, weights = after_a_step([run])
+        torch.testing.assert_close(stacked_loss[k : k + 1], loss, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(stacked[k : k + 1], weights, atol=1e-6, rtol=1e-4)
+    assert not torch.allclose(stacked[0], stacked[2], atol=1e-4)  # alphas differ
+
+
+def test_the_mean_input_is_that_of_every_crop_and_flip(tmp_path):
+    root = make_image_folder(tmp_path / "set", per_class=3, size=16)
+    dataset = load(job("dataset=image_folder", f"dataset.root={root}").dataset)
+    n, padding = dataset.n_train, 2
+    seen = []
+    for top in range(2 * padding + 1):
+        for left in range(2 * padding + 1):
+            offset = torch.tensor([top, left]).expand(1, n, 2)
+            windows = dataset.normalise(crop(dataset.x_train[None], offset, padding)[0])
+            seen += [windows, windows.flip(-1)]
+    torch.testing.assert_close(
+        mean_input(dataset, padding, True), torch.cat(seen).mean(0), atol=1e-5, rtol=1e-4
+    )
+    assert torch.equal(mean_input(dataset, 0, False), dataset.x_bar)
+
+
+def test_regularisation_of_a_network_of_the_project_equals_the_quadratic_terms():
+    """LeNet in float64 on four pictures: Jacobian products against torch.func's derivatives."""
+    config = ArchitectureConfig("lenet")
+    lenet = architectures.build(config, (1, 16, 16), 3, [0]).to(F64).eval()
+    g = torch.Generator().manual_seed(0)
+    x = torch.rand(4, 1, 16, 16, generator=g, dtype=F64)
+    y = F.one_hot(torch.tensor([0, 1, 2, 1]), 3).to(F64)
+    ours = regularisation(lambda z: lenet(z.unsqueeze(0)).squeeze(0), x, y, 1.0)
+    terms = quadratic_risk(
+        exact_cross_entropy,
+        lambda z: lenet(z.reshape(-1, 1, 16, 16).unsqueeze(0))[0].reshape(*z.shape[:-1], 3),
+        x.flatten(1),
+        y,
+        1.0,
+    )
+    assert ours.item() == pytest.approx((terms.r1 + terms.r3).item(), rel=1e-8)
+
+
+@pytest.mark.parametrize("method", ["approx_mixup", "approx_mixup_exact"])
+def test_batchnorm_is_refused_before_any_work(method, tmp_path):
+    root = make_image_folder(tmp_path / "set", per_class=3)
+    words = ("dataset=image_folder", f"dataset.root={root}", "architecture=resnet18")
+    config = job(*words, "recipe=carratino_lenet", f"method={method}", f"runs_dir={tmp_path}/runs")
+    with pytest.raises(InputError, match=r"BatchNorm2d in training mode.*=lenet"):
+        run_job(config, Progress())
+
+
+@pytest.mark.parametrize("method", ["approx_mixup", "erm_modified", "mixup_inputs"])
+def test_alpha_must_be_positive(method):
+    with pytest.raises(InputError, match=r"method\.alpha=0: must be > 0"):
+        job(f"method={method}", "method.alpha=0")
+
+
+def test_one_class_or_one_example_is_refused():
+    x, y = torch.zeros(3, 2), torch.zeros(3, dtype=torch.long)
+    with pytest.raises(InputError, match="has 1 class"):
+        Dataset("few", x, y, x, y, classes=1)
+    with pytest.raises(InputError, match="has 1 training example"):
+        Dataset("few", x[:1], y[:1], x, y, classes=2)

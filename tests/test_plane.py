@@ -1,0 +1,145 @@
+"""Data sets in the plane, drawn anew for each seed, and random Fourier features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from helpers import job
+from scipy import stats
+from sklearn.datasets import make_moons
+
+from mixup_repro import architectures
+from mixup_repro.config import ArchitectureConfig, DatasetConfig
+from mixup_repro.data import load
+from mixup_repro.data.toy import GRID, LAYOUTS, REACH, gaussians_bayes, grid, sample_gaussians
+from mixup_repro.errors import InputError
+from mixup_repro.plan import stream
+
+MOONS = DatasetConfig("two_moons", points=300, noise=0.01, flipped=0.2)
+RING = DatasetConfig("gaussians", points=400, layout="ring")
+
+
+def test_two_moons_are_scikit_learns_with_a_fifth_of_training_labels_flipped():
+    own = load(MOONS).draw(7)
+    seed = int(stream(7, "data").integers(2**31))
+    x, y = make_moons(300, noise=0.01, random_state=seed)
+    assert own.x_train.shape == own.x_test.shape == (150, 2)
+    np.testing.assert_allclose(torch.cat([own.x_train, own.x_test]), x, atol=1e-6)
+    assert (own.y_train.numpy() != y[:150]).sum() == 30
+    assert (own.y_test.numpy() == y[150:]).all()
+
+
+@pytest.mark.parametrize("config", [MOONS, RING])
+def test_every_seed_has_a_data_set_of_its_own_and_stacks_hold_them(config):
+    dataset = load(config)
+    stacked = dataset.for_seeds([3, 0])
+    alone = [dataset.for_seeds([seed]) for seed in (3, 0)]
+    for k, one in enumerate(alone):
+        assert torch.equal(stacked.x_train[k], one.x_train[0])
+        assert torch.equal(stacked.x_bar[k], one.x_bar[0])
+        assert torch.equal(stacked.y_bar[k], one.y_bar[0])
+    assert not torch.equal(stacked.x_train[0], stacked.x_train[1])
+    assert stacked.fingerprint() == dataset.fingerprint()
+    torch.testing.assert_close(stacked.x_bar[0, 0], stacked.x_train[0].mean(0))
+    frequency = (stacked.y_train[1] == 1).double().mean().item()
+    assert stacked.y_bar[1, 0, 1].item() == pytest.approx(frequency)
+
+
+def test_data_sets_without_seeds_are_shared():
+    dataset = load(job().dataset)
+    assert dataset.for_seeds([0, 1, 2]) is dataset
+
+
+def test_take_reads_each_replicas_own_data():
+    stacked = load(RING).for_seeds([0, 1])
+    index = torch.tensor([[5, 0], [7, 7]])
+    x, y = stacked.take(index)
+    assert torch.equal(x[1, 0], stacked.x_train[1, 7])
+    assert y[0, 0].argmax() == stacked.y_train[0, 5]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_bayes_score_is_the_log_ratio_of_the_densities(layout):
+    (zero, one, sd), points = LAYOUTS[layout], np.random.default_rng(0).normal(size=(20, 2))
+
+    def density(centres):
+        normals = [stats.multivariate_normal(c, sd**2 * np.eye(2)) for c in centres]
+        return np.mean([n.pdf(points) for n in normals], axis=0)
+
+    expected = np.log(density(one)) - np.log(density(zero))
+    np.testing.assert_allclose(gaussians_bayes(layout, points), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_nothing_beats_the_bayes_classifier_on_its_own_sample(layout):
+    x, y = sample_gaussians(layout, 50_000, np.random.default_rng(0))
+    score = gaussians_bayes(layout, x)
+    right = ((score > 0) == y).mean()
+    # Its mean posterior is its accuracy, and moving the threshold only loses.
+    assert right == pytest.approx((1 / (1 + np.exp(-np.abs(score)))).mean(), abs=0.005)
+    assert all(((score > t) == y).mean() < right for t in (-1.5, 1.5))
+
+
+def test_the_grid_runs_row_by_row():
+    points = grid().reshape(GRID, GRID, 2)
+    assert torch.equal(points[0, 0], torch.tensor([-REACH, -REACH]))
+    assert points[0, -1, 0] == REACH and points[0, -1, 1] == -REACH
+
+
+@pytest.mark.parametrize(
+    "config, words",
+    [
+        (DatasetConfig("two_moons", points=4, noise=0.1, flipped=0.0), "at least 8 points"),
+        (DatasetConfig("two_moons", points=30, noise=-1.0, flipped=0.0), "noise >= 0"),
+        (DatasetConfig("two_moons", points=30, noise=0.1, flipped=1.0), "flipped < 1"),
+        (DatasetConfig("gaussians", points=30, layout="spiral"), "one of ring, arch"),
+        (DatasetConfig("gaussians", points=2, layout="ring"), "at least 8 points"),
+    ],
+)
+def test_bad_fields_are_refused_with_a_remedy(config, words):
+    with pytest.raises(InputError, match=words):
+        load(config)
+
+
+def features(seeds: list[int], classes: int = 2) -> architectures.RandomFeatures:
+    config = ArchitectureConfig("random_features", features=500, sigma=10.0)
+    return architectures.build(config, (2,), classes, seeds)
+
+
+def test_random_features_are_those_of_appendix_b3():
+    network = features([4, 9])
+    network.w.data.normal_()
+    x = torch.randn(2, 5, 2)
+    rng = stream(9, "features")
+    s, b = rng.normal(0, 10, (500, 2)), rng.uniform(0, 2 * np.pi, 500)
+    phi = np.cos(x[1].double().numpy() @ s.T + b) / np.sqrt(500)
+    u = phi @ network.w[1, 0].detach().double().numpy()
+    logits = network(x)[1].detach().numpy()
+    np.testing.assert_allclose(logits[:, 1], u, atol=1e-4)
+    assert (logits[:, 0] == 0).all()
+
+
+def test_two_classes_are_logistic_regression_and_start_at_zero():
+    network = features([0])
+    x, y = torch.randn(1, 6, 2), torch.tensor([0, 1, 1, 0, 1, 0])
+    assert (network.w == 0).all()
+    network.w.data.normal_()
+    logits = network(x)[0]
+    ours = torch.nn.functional.cross_entropy(logits, y)
+    logistic = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, 1], y.float())
+    torch.testing.assert_close(ours, logistic)
+
+
+def test_features_approximate_the_gaussian_kernel():
+    config = ArchitectureConfig("random_features", features=200_000, sigma=1.0)
+    network = architectures.build(config, (2,), 2, [0])
+    x = torch.tensor([[[0.0, 0.0], [0.6, -0.3]]])
+    phi = torch.baddbmm(network.b, x, network.s.mT).cos()[0] / 200_000**0.5
+    kernel = 2 * float(phi[0] @ phi[1])
+    assert kernel == pytest.approx(np.exp(-(0.6**2 + 0.3**2) / 2), abs=0.01)
+
+
+def test_random_features_need_their_two_fields():
+    with pytest.raises(InputError, match="needs features and sigma"):
+        architectures.build(ArchitectureConfig("random_features"), (2,), 2, [0])
