@@ -133,9 +133,17 @@ class ItemData:
     bins: pd.DataFrame
     terms: pd.DataFrame
 
-    def metric(self, metric: str, method: str, alpha=None, eval_alpha=None) -> pd.Series:
-        """A metric by seed, for runs of a method (and alpha), plain or rescaled at eval_alpha."""
-        chosen = self.runs[self.runs["method"] == method]
+    def metric(
+        self, metric: str, method: str, alpha=None, eval_alpha=None, evaluation: str = ""
+    ) -> pd.Series:
+        """A metric by seed, for runs of a method (and alpha), plain or rescaled at eval_alpha.
+
+        evaluation: another one than these two.
+        """
+        evaluation = evaluation or ("plain" if eval_alpha is None else "rescaled")
+        chosen = self.runs[
+            (self.runs["method"] == method) & (self.runs["evaluation"] == evaluation)
+        ]
         for column, value in (("alpha", alpha), ("eval_alpha", eval_alpha)):
             missing = chosen[column].isna()
             chosen = chosen[missing if value is None else chosen[column] == value]
@@ -159,7 +167,8 @@ class ItemData:
 def load(results: Path) -> pd.DataFrame:
     """The table of runs; empty where there is none yet."""
     path = results / "runs.csv"
-    return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
+    frame = pd.read_csv(path) if path.exists() else pd.DataFrame()
+    return frame.reindex(columns=COLUMNS)
 
 
 def item_data(results: Path, frame: pd.DataFrame, name: str, scale: str) -> ItemData | None:

@@ -6,9 +6,10 @@
 Prints one row for each of
     LeNet    mixup on CIFAR-sized pictures, images per second of a training epoch;
     X_3^2    one run of 5,000 steps on three points, where ours trains 40 runs as one stack;
+    approx   a step of approximate mixup on LeNet, beside one of mixup and one with whole Jacobians;
     memory   the peak resident set of a process that trains LeNet on as many pictures as CIFAR-10.
-The plain loops are the ones people write today, and are here in full. Plain and ours take turns,
-because a machine's speed drifts; a ratio is that of the medians, its range that of the turns.
+The plain loops are the ones people write today (plain_loops.py). Plain and ours take turns, because
+a machine's speed drifts; a ratio is that of the medians, its range that of the turns.
 """
 
 from __future__ import annotations
@@ -23,10 +24,9 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-import numpy as np
 import torch
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from plain_loops import Pictures, plain_lenet_epoch, plain_line, textbook_lenet
+from torch.utils.data import DataLoader
 
 from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset, load
@@ -51,10 +51,10 @@ def our_seconds(job: Config, dataset: Dataset) -> float:
     return perf_counter() - start
 
 
-def lenet_job(seed: int) -> Config:
+def lenet_job(seed: int, method: str = "mixup") -> Config:
     # One lambda a batch, as in the plain loop; one lambda an example costs the same.
     words = ["dataset=cifar10", "architecture=lenet", "recipe=carratino_lenet", "recipe.epochs=1"]
-    (job,) = jobs([*words, "method=mixup", "method.lam_per=batch", f"seeds=[{seed}]"])
+    (job,) = jobs([*words, f"method={method}", "method.lam_per=batch", f"seeds=[{seed}]"])
     return job
 
 
@@ -78,84 +78,7 @@ def random_pictures(train: int, test: int) -> Dataset:
     )
 
 
-# ---- the plain loops ------------------------------------------------------------------------
-
-
-class Pictures(torch.utils.data.Dataset):
-    """As torchvision's CIFAR10: an array in memory, a PIL image for each item."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        # Here and not above: the memory row is of a process that does without.
-        import torchvision.transforms as T
-
-        self.data, self.targets = dataset.x_train.numpy(), dataset.y_train.tolist()
-        normalise = T.Normalize(dataset.mean, dataset.std)
-        augment = [T.RandomCrop(32, padding=4), T.RandomHorizontalFlip()]
-        self.transform = T.Compose([*augment, T.ToTensor(), normalise])
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        from PIL import Image
-
-        return self.transform(Image.fromarray(self.data[index])), self.targets[index]
-
-
-def textbook_lenet() -> nn.Sequential:
-    convolutions = [nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2)]
-    convolutions += [nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
-    linear = [nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
-    return nn.Sequential(*convolutions, *linear)
-
-
-def plain_lenet_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader) -> float:
-    """Seconds of an epoch of mixup as in the code of Zhang et al. (2018)."""
-    start = perf_counter()
-    criterion = nn.CrossEntropyLoss()
-    train_loss = correct = total = 0.0
-    for x, y in loader:
-        lam = np.random.beta(1.0, 1.0)
-        index = torch.randperm(len(x))
-        y_a, y_b = y, y[index]
-        outputs = model(lam * x + (1 - lam) * x[index])
-        loss = lam * criterion(outputs, y_a) + (1 - lam) * criterion(outputs, y_b)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        train_loss += loss.item()
-        predicted = outputs.argmax(1)
-        correct += (lam * (predicted == y_a).sum() + (1 - lam) * (predicted == y_b).sum()).item()
-        total += len(y)
-    return perf_counter() - start
-
-
-def plain_line(dataset: Dataset, alpha: float, steps: int) -> float:
-    """Seconds of `steps` steps of one run on the points of a line."""
-    x, y = dataset.x_train, dataset.y_train
-    loader = DataLoader(TensorDataset(x, y), batch_size=len(x), shuffle=True)
-    model = nn.Sequential(nn.Linear(1, 512), nn.ReLU(), nn.Linear(512, 2))
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    criterion = nn.CrossEntropyLoss()
-    errors, train_loss = [], 0.0
-    start = perf_counter()
-    for epoch in range(steps):
-        for x_a, y_a in loader:
-            lam = np.random.beta(alpha, alpha)
-            index = torch.randint(len(x), (len(x_a),))
-            outputs = model(lam * x_a + (1 - lam) * x[index])
-            loss = lam * criterion(outputs, y_a) + (1 - lam) * criterion(outputs, y[index])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            train_loss += loss.item()
-        if (epoch + 1) % 50 == 0:
-            with torch.no_grad():
-                errors.append((model(x).argmax(1) != y).float().mean().item())
-    return perf_counter() - start
-
-
-# ---- the three comparisons ------------------------------------------------------------------
+# ---- the comparisons ------------------------------------------------------------------------
 
 
 def bench_lenet(pictures: int, repeats: int) -> list[str]:
@@ -210,6 +133,25 @@ def bench_line(steps: int, plain_steps: int, seeds: int, repeats: int) -> list[s
     print(f"X_3^2: plain timed for {plain_steps} steps and scaled to {steps:,}; ours in full")
     units = [f"{median(seconds):.3g} s/run" for seconds in (plain, ours)]
     return [f"X_3^2, {steps:,} steps, {runs} runs", *units, ratio(plain, ours), ">= 60"]
+
+
+def bench_approximate(pictures: int, repeats: int) -> list[list[str]]:
+    dataset = random_pictures(pictures, test=100)
+    methods = ("mixup", "approx_mixup", "approx_mixup_exact")
+    steps: dict[str, list[float]] = {method: [] for method in methods}
+    for seed in range(repeats + 1):
+        for method in methods:
+            seconds = our_seconds(lenet_job(seed, method), dataset) / -(-pictures // 128)
+            steps[method] += [seconds] * (seed > 0)  # the first round warms up
+
+    def row(what: str, method: str, other: str, aim: str) -> list[str]:
+        times = [f"{1e3 * median(steps[m]):.3g} ms/step" for m in (other, method)]
+        return [what, *times, ratio(steps[method], steps[other]), aim]
+
+    return [
+        row("approximate mixup (right) over mixup", "approx_mixup", "mixup", "<= 2.5"),
+        row("whole Jacobians (right) over it", "approx_mixup_exact", "approx_mixup", "-"),
+    ]
 
 
 def ratio(plain: list[float], ours: list[float]) -> str:
@@ -268,10 +210,12 @@ def main() -> None:
     if options.quick:
         rows = [bench_lenet(pictures=256, repeats=1)]
         rows += [bench_line(steps=100, plain_steps=50, seeds=10, repeats=1)]
+        rows += bench_approximate(pictures=256, repeats=1)
         rows += [bench_memory(1000, 200)]
     else:
         rows = [bench_lenet(pictures=10_000, repeats=7)]
         rows += [bench_line(steps=5000, plain_steps=500, seeds=10, repeats=7)]
+        rows += bench_approximate(pictures=2560, repeats=5)
         rows += [bench_memory(50_000, 10_000)]
     rows.insert(0, ["what", "plain loop", "ours", "ratio", "aim"])
     widths = [max(map(len, column)) for column in zip(*rows)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, fields, replace
 from functools import cache
 from itertools import product
@@ -55,8 +56,8 @@ def only_run(*words: str) -> Config:
 
 
 @cache
-def logits_shape(name: str, hidden: tuple[int, ...], shape: tuple[int, ...], classes: int):
-    config = ArchitectureConfig(name, list(hidden) or None)
+def logits_shape(architecture: str, shape: tuple[int, ...], classes: int):
+    config = ArchitectureConfig(**json.loads(architecture))
     network = architectures.build(config, shape, classes, [0]).eval()
     with torch.inference_mode():
         return tuple(network(torch.zeros(1, 2, *shape)).shape)
@@ -74,8 +75,7 @@ def test_every_experiment_expands_and_builds_at_every_scale(name, scale):
         else:
             dataset = load(config.dataset)
             shape, classes = dataset.input_shape, dataset.classes
-        hidden = tuple(config.architecture.hidden or ())
-        built = logits_shape(config.architecture.name, hidden, shape, classes)
+        built = logits_shape(json.dumps(asdict(config.architecture)), shape, classes)
         assert built == (1, 2, classes)
         runs = expand(config)
         assert len({(run_id(run.config), run.seed) for run in runs}) == len(runs) > 0
@@ -251,6 +251,22 @@ GOLDEN = [
         "cifar10-jpeg-lenet-mixup-a0.5-fc6f4c43",
     ),
     ("experiment=chidambaram2022/fig1 method.alpha=32", "x_3^2-mlp-mixup-a32-54361bcb"),
+    (
+        "experiment=carratino2020/fig2_cifar10_jpeg scale=short method=approx_mixup",
+        "cifar10-jpeg-lenet-approx_mixup-a1-0860aed1",
+    ),
+    (
+        "experiment=carratino2020/fig3_cifar10_jpeg scale=short method=erm_modified",
+        "cifar10-jpeg-lenet-erm_modified-a1-79b65169",
+    ),
+    (
+        "experiment=carratino2020/fig7_cifar10_jpeg scale=short method=label_smoothing",
+        "cifar10-jpeg-lenet-label_smoothing-b7df7506",
+    ),
+    (
+        "experiment=carratino2020/fig8_moons method=mixup",
+        "two_moons-random_features-mixup-a1-ca054a8e",
+    ),
 ]
 
 
@@ -274,6 +290,10 @@ BASE = "dataset=cifar10", "architecture=lenet", "recipe=carratino_lenet", "metho
         "runs_dir=/elsewhere",
         "recipe.evaluate_every=7",
         "recipe.evaluate_train=true",
+        "recipe.evaluate_rescaled=true",
+        "evaluation.terms=1",
+        "evaluation.temperature=true",
+        "method.epsilon=0.3",
         "evaluation.alphas=[1,2]",
         "seeds=[5]",
         "paper=carratino2020",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 
 # Okabe and Ito's palette.
@@ -14,7 +15,7 @@ SERIES = {
     "ERM (rescaled)": {"color": GREY, "linestyle": ":", "marker": "s"},
     "Mixup": {"color": BLUE, "linestyle": "--", "marker": "o"},
     "Mixup (rescaled)": {"color": ORANGE, "linestyle": "-", "marker": "D"},
-    "Approximate Mixup": {"color": ORANGE, "linestyle": "-.", "marker": "^"},
+    "Approximate Mixup": {"color": PURPLE, "linestyle": "-.", "marker": "^"},
     "ERM on modified data": {"color": GREEN, "linestyle": "-.", "marker": "v"},
     "Label smoothing": {"color": GREEN, "linestyle": ":", "marker": "v"},
     "Mixup of inputs only": {"color": ORANGE, "linestyle": "-.", "marker": "^"},
@@ -67,10 +68,12 @@ def finish(figure: Figure, title: str, note: str) -> Figure:
     by_name = {name: line for handles, names in lines for line, name in zip(handles, names)}
     labels, handles = list(by_name), list(by_name.values())
     figure.suptitle(title, fontsize=10)
-    figure.tight_layout(rect=(0, 0.14, 1, 1))
-    figure.legend(
-        handles, labels, loc="lower center", ncols=len(labels), bbox_to_anchor=(0.5, 0.05)
-    )
+    inches = sum(0.5 + 0.07 * len(label) for label in labels)
+    rows = max(1, int(np.ceil(inches / figure.get_figwidth())))
+    figure.set_figheight(figure.get_figheight() + 0.2 * (rows - 1))
+    figure.tight_layout(rect=(0, 0.07 + 0.07 * rows, 1, 1))
+    columns = -(-len(labels) // rows)
+    figure.legend(handles, labels, loc="lower center", ncols=columns, bbox_to_anchor=(0.5, 0.05))
     figure.text(0.5, 0.015, note, ha="center", fontsize=7.5, color=GREY)
     return figure
 

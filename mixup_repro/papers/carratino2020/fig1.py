@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.interpolate import RegularGridInterpolator
 
 from mixup_repro.data.toy import GRID, REACH, gaussians_bayes, grid, sample_gaussians
 from mixup_repro.papers import style
@@ -32,7 +33,7 @@ DIFFERS = {
 }
 ALPHA = 1.0
 SHOWN = 600  # points in a panel
-SAMPLE = 200_000  # points that stand for the distribution of inputs
+SAMPLE = 50_000  # points that stand for the distribution of inputs
 
 
 def _layout(data: ItemData) -> str:
@@ -60,14 +61,6 @@ def _inputs(layout: str) -> tuple[np.ndarray, np.ndarray]:
     return x, lam * x + (1 - lam) * x[rng.permutation(SAMPLE)]
 
 
-@cache
-def _weights(layout: str) -> np.ndarray:
-    """(GRID^2,) the share of mixed inputs that lies nearest to each grid point."""
-    step = 2 * REACH / (GRID - 1)
-    column, row = np.rint((_inputs(layout)[1] + REACH) / step).clip(0, GRID - 1).astype(int).T
-    return np.bincount(row * GRID + column, minlength=GRID**2) / SAMPLE
-
-
 def decisions(data: ItemData, method: str) -> pd.DataFrame:
     """Probability of class 1 on the grid: grid points by seeds."""
     rows = data.predictions
@@ -78,11 +71,20 @@ def decisions(data: ItemData, method: str) -> pd.DataFrame:
 
 
 def disagreement(data: ItemData, method: str, shrunk: bool) -> pd.Series:
-    """Share (%) of mixed inputs that a network and a Bayes classifier decide differently."""
-    layout = _layout(data)
-    truth = bayes(layout, grid().numpy(), shrunk) > 0
-    differs = decisions(data, method).gt(0.5).ne(truth, axis=0)
-    return 100 * differs.mul(_weights(layout), axis=0).sum()
+    """Share (%) of mixed inputs that a network and a Bayes classifier decide differently.
+
+    Between grid points the network's probability is interpolated.
+    """
+    layout, axis = _layout(data), np.linspace(-REACH, REACH, GRID)
+    points = _inputs(layout)[1]
+    truth = bayes(layout, points, shrunk) > 0
+
+    def differs(probability: pd.Series) -> float:
+        rows = probability.to_numpy().reshape(GRID, GRID)
+        at = RegularGridInterpolator((axis, axis), rows, bounds_error=False, fill_value=None)
+        return 100 * float(((at(points[:, ::-1]) > 0.5) != truth).mean())
+
+    return decisions(data, method).apply(differs)
 
 
 def _follows(data: ItemData) -> list[Finding]:
@@ -138,6 +140,7 @@ def draw(data: ItemData) -> Figure:
     mixed_x = lam[:, None] * x + (1 - lam[:, None]) * x[partner]
     shrink = theta_bar(ALPHA)
     figure, axes = style.panels(4, sharex=True, sharey=True)
+    figure.set_figheight(3.4)  # square panels
     _points(axes[0], x, y)
     _points(axes[1], mixed_x, mixed_y)
     _points(axes[2], x.mean(0) + shrink * (x - x.mean(0)), y.mean() + shrink * (y - y.mean()))
@@ -163,8 +166,6 @@ def draw(data: ItemData) -> Figure:
         axis.set_box_aspect(1)
         axis.set_xlim(-REACH, REACH)
         axis.set_ylim(-REACH, REACH)
-        axis.set_xlabel("$x_1$")
-    axes[0].set_ylabel("$x_2$")
     note = (
         f"Learned boundaries: mean probability of {data.seeds()} networks, each with a data set of "
         f"its own. Colour: weight of class 1. Scale: {data.scale}."

@@ -106,7 +106,8 @@ def series(data: ItemData) -> dict[str, list[tuple[float, pd.Series]]]:
 
     def rows(method: str, alpha: float, rescaled: bool) -> pd.DataFrame:
         own = runs["alpha"] == alpha if method == "mixup" else runs["alpha"].isna()
-        at = runs["eval_alpha"] == alpha if rescaled else runs["eval_alpha"].isna()
+        at = runs["evaluation"] == ("rescaled" if rescaled else "plain")
+        at &= runs["eval_alpha"] == alpha if rescaled else True
         return runs[(runs["method"] == method) & own & at]
 
     lines = {
