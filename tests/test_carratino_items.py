@@ -1,0 +1,242 @@
+"""Claims, tables and figures of Carratino et al. on made-up results, and the theorems' checks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mixup_repro.data.toy import grid
+from mixup_repro.evaluation.metrics import BINS
+from mixup_repro.papers.carratino2020 import (
+    ablation,
+    fig1,
+    fig2,
+    fig3,
+    fig7,
+    fig8,
+    fig9,
+    lecture,
+    temperature,
+    theorems,
+)
+from mixup_repro.papers.claims import CONTRADICTED, INCONCLUSIVE, NOT_RUN, SUPPORTED, Check
+from mixup_repro.results import CURVES, PARTS, ItemData
+from mixup_repro.theory.beta import theta_bar
+
+SEEDS = range(4)
+ALPHA = {"erm": np.nan, "label_smoothing": np.nan}
+
+
+def noise(*key: int) -> float:
+    return 0.01 * np.random.default_rng(key).normal()
+
+
+def rows(method: str, **columns) -> list[dict]:
+    return [{"run_id": method, "method": method, "alpha": ALPHA.get(method, 1.0)} | columns]
+
+
+def item(name: str, runs: list[dict] | None = None, **parts: list[dict]) -> ItemData:
+    """What the committed results would give, with empty frames for what is not said."""
+    frames = {
+        kind: pd.DataFrame(
+            parts.get(kind) or None,
+            columns=None if parts.get(kind) else ["run_id", "method", "alpha", "seed", *key],
+        )
+        for kind, (_, key) in PARTS.items()
+    }
+    default = [row | {"seed": s} for s in SEEDS for row in rows("erm")]
+    frame = pd.DataFrame(runs or default)
+    for column, value in (("dataset", "toy"), ("architecture", "mlp"), ("evaluation", "plain")):
+        if column not in frame:
+            frame[column] = value
+    if "eval_alpha" not in frame:
+        frame["eval_alpha"] = np.nan
+    return ItemData(f"carratino2020/{name}", "short", frame, **frames)
+
+
+def verdicts(module, data: ItemData) -> dict[str, list[str]]:
+    """The headline verdicts of every claim of a module."""
+    return {c.id: [f.verdict for f in c.findings(data) if f.headline] for c in module.CLAIMS}
+
+
+def curves(level: dict[str, float]) -> list[dict]:
+    """Every curve column is 1 / epoch + a level of the method, with a little noise."""
+    return [
+        rows(method, seed=s, epoch=e)[0]
+        | {c: 1 / e + at + noise(s, e) for c in CURVES if c != "epoch"}
+        for method, at in level.items()
+        for s in SEEDS
+        for e in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize("module, name", [(fig2, "fig2_x"), (fig8, "fig8_moons")])
+def test_following_is_judged_by_the_distance_of_erm(module, name):
+    near = item(name, curves=curves({"mixup": 0.0, "approx_mixup": 0.1, "erm": 0.5}))
+    assert {v for vs in verdicts(module, near).values() for v in vs} == {SUPPORTED}
+    far = item(name, curves=curves({"mixup": 0.0, "approx_mixup": -0.5, "erm": 0.1}))
+    assert {v for vs in verdicts(module, far).values() for v in vs} == {CONTRADICTED}
+    partial = item(name, curves=curves({"mixup": 0.0, "erm": 0.1}))
+    assert {v for vs in verdicts(module, partial).values() for v in vs} == {NOT_RUN}
+    table = module.table(near)
+    assert list(table["method"]) == ["ERM", "Mixup", "Approximate Mixup"]
+    assert table["training loss"].iloc[2] == pytest.approx(1 / 3 + 0.1, abs=0.03)
+    assert len(module.draw(near).axes) == len(module.draw(partial).axes) == 3
+
+
+def terms(regularisation: dict[str, float], loss: dict[str, float]) -> list[dict]:
+    return [
+        rows(m, seed=s, epoch=e, terms_alpha=1.0)[0]
+        | {"regularisation": regularisation[m] + noise(s, e), "modified_loss": loss[m]}
+        for m in regularisation
+        for s in SEEDS
+        for e in (4, 8)
+    ]
+
+
+def test_figure_3_wants_the_smallest_regularisation_and_not_the_smallest_loss():
+    reg = {"mixup": 0.1, "erm": 0.9, "erm_modified": 0.5}
+    loss = {"mixup": 1.5, "erm": 2.0, "erm_modified": 1.2}
+    data = item("fig3_x", terms=terms(reg, loss))
+    assert verdicts(fig3, data) == {"fig3_reg": [SUPPORTED] * 2, "fig3_loss": [SUPPORTED]}
+    other = item("fig3_x", terms=terms(reg | {"erm": -0.3}, loss | {"erm_modified": 1.6}))
+    assert verdicts(fig3, other) == {
+        "fig3_reg": [CONTRADICTED, SUPPORTED],
+        "fig3_loss": [CONTRADICTED],
+    }
+    assert verdicts(fig3, item("fig3_x"))["fig3_reg"] == [NOT_RUN]
+    table = fig3.table(data).set_index("method")
+    assert table.loc["ERM", "regularisation"] == pytest.approx(0.9, abs=0.02)
+    assert len(fig3.draw(data).axes) == 2
+
+
+def bins(confidence: dict[str, float], evaluation: str = "plain") -> list[dict]:
+    """100 examples of a seed, all in the bin of the method's confidence."""
+    out = []
+    for method, value in confidence.items():
+        for s in SEEDS:
+            for k in range(BINS):
+                inside = int(value * BINS) == k
+                total = 100 * (value + 0.1 * noise(s)) if inside else 0.0
+                out += rows(method, seed=s, evaluation=evaluation, eval_alpha=np.nan, bin=k)
+                out[-1] |= {"count": 100 * inside, "correct": 50 * inside, "confidence": total}
+    return out
+
+
+def test_figure_7_orders_mean_confidences():
+    runs = [
+        r | {"seed": s, "accuracy": 0.5} for m in ("erm", "mixup") for s in SEEDS for r in rows(m)
+    ]
+    ordered = {"erm": 0.9, "label_smoothing": 0.7, "mixup": 0.5, "approx_mixup": 0.45}
+    data = item("fig7_x", runs, bins=bins(ordered))
+    assert data.mean_confidence("erm").mean() == pytest.approx(0.9, abs=0.01)
+    assert {v for vs in verdicts(fig7, data).values() for v in vs} == {SUPPORTED}
+    data = item("fig7_x", runs, bins=bins(ordered | {"label_smoothing": 0.4}))
+    assert verdicts(fig7, data)["fig7_mixup"] == [CONTRADICTED]
+    assert verdicts(fig7, data)["fig7_ls"] == [SUPPORTED]
+    share = fig7.histogram(data, "erm")
+    assert (share.sum() == 1).all() and (share.loc[13] == 1).all()
+    assert list(fig7.table(data)["method"]) == ["ERM", "Mixup"]
+    assert len(fig7.draw(data).axes) == len(fig9.draw(data).axes) == 2
+    assert verdicts(fig9, data)["fig9_confidence"] == [SUPPORTED, SUPPORTED]
+
+
+def test_ablations_are_judged_by_accuracy():
+    accuracy = {"erm": 0.8, "mixup": 0.9, "mixup_inputs": 0.85, "mixup_independent": 0.95}
+    runs = [
+        r | {"seed": s, "accuracy": a + noise(s, len(m)), "cross_entropy": 1.0, "ece": 0.1}
+        for m, a in accuracy.items()
+        for s in SEEDS
+        for r in rows(m)
+    ]
+    data = item("ablation_x", runs)
+    assert verdicts(ablation, data) == {
+        "ablation_inputs": [SUPPORTED],
+        "ablation_independent": [CONTRADICTED],
+    }
+    assert len(ablation.table(data)) == 4 and len(ablation.draw(data).axes) == 3
+    assert verdicts(ablation, item("ablation_x", runs[:8]))["ablation_inputs"] == [NOT_RUN]
+
+
+def test_temperatures_are_compared_with_theta_bar():
+    def of(factor: float, ece: float) -> ItemData:
+        runs = []
+        for alpha in (0.5, 8.0):
+            base = {"run_id": f"a{alpha}", "method": "mixup", "alpha": alpha, "temperature": np.nan}
+            for s in SEEDS:
+                fitted = {"temperature": factor * theta_bar(alpha) + noise(s), "ece": ece}
+                for evaluation, at, more in (
+                    ("plain", np.nan, {"ece": 0.2}),
+                    ("rescaled", alpha, {"ece": 0.1 + noise(s, 1)}),
+                    ("temperature", alpha, fitted),
+                    ("temperature", np.nan, fitted),
+                ):
+                    row = base | {"seed": s, "evaluation": evaluation, "eval_alpha": at}
+                    runs.append(row | more)
+        return item("temperature_x", runs)
+
+    exact = verdicts(temperature, of(1.0, ece=0.3))
+    assert exact["fig4_temperature"] == ["agrees", "agrees"]
+    assert exact["fig4_temperature_slope"] == exact["fig4_temperature_ece"] == [SUPPORTED]
+    half = of(0.5, ece=0.02)
+    assert verdicts(temperature, half)["fig4_temperature"] == ["differs", "differs"]
+    assert verdicts(temperature, half)["fig4_temperature_ece"] == [CONTRADICTED]
+    assert verdicts(temperature, half)["fig4_temperature_slope"] == [SUPPORTED]
+    table = temperature.table(half)
+    assert table["temperature, fitted, shrunk inputs"].iloc[1] == pytest.approx(0.3, abs=0.02)
+    assert len(temperature.draw(half).axes) == 2
+
+
+def maps(score) -> list[dict]:
+    """Predictions on the grid whose decisions are those of a score, for three methods."""
+    p = 1 / (1 + np.exp(-score))
+    return [
+        rows(m, seed=s, example=k, p1=v)[0]
+        for m in ("erm", "mixup", "erm_modified")
+        for s in (0, 1)
+        for k, v in enumerate(p)
+    ]
+
+
+@pytest.mark.parametrize("layout", ["ring", "arch"])
+def test_figure_1_measures_disagreement_with_both_bayes_classifiers(layout):
+    points, name = grid().numpy(), f"fig1_{layout}"
+    for shrunk in (True, False):
+        data = item(name, predictions=maps(fig1.bayes(layout, points, shrunk)))
+        own, other = (fig1.disagreement(data, "mixup", s).mean() for s in (shrunk, not shrunk))
+        assert own < 0.25 < 0.5 < other  # in per cent; the grid's coarseness is what is left
+    assert len(fig1.draw(data).axes) == 4
+    assert list(fig1.table(data)["n"]) == [2, 2, 2]
+    assert verdicts(fig1, item(name))["fig1_boundary"] == [NOT_RUN]
+    mixed = item(name, predictions=maps(fig1.bayes(layout, points, True)))
+    assert verdicts(fig1, mixed)["fig1_boundary"] in ([SUPPORTED], [INCONCLUSIVE])
+
+
+def test_bayes_of_modified_data_is_that_of_the_points_they_came_from():
+    points = np.random.default_rng(0).normal(size=(50, 2))
+    x_bar = fig1._inputs("arch")[0].mean(0)
+    shrunk = x_bar + theta_bar(1.0) * (points - x_bar)
+    np.testing.assert_allclose(
+        fig1.bayes("arch", shrunk, True), fig1.bayes("arch", points, False), atol=1e-9
+    )
+
+
+def test_every_theorem_holds_but_equation_19_as_printed():
+    found = {c.part: c.verdict for t in theorems.THEOREMS for c in t.check()}
+    assert len(found) == 11
+    assert [part for part, verdict in found.items() if verdict == CONTRADICTED] == [
+        "(19) as printed, relative"
+    ]
+
+
+def test_a_check_fails_where_the_error_is_more_than_rounding():
+    assert Check("", 1, 2e-10, 1e-10).verdict == CONTRADICTED
+    assert Check("", 1, -1.0, 1e-10).verdict == SUPPORTED
+    assert Check("", 1, float("nan"), 1e-10).verdict == CONTRADICTED
+
+
+@pytest.mark.parametrize("name", ["theta", "shrinking", "covariances", "regularisers"])
+def test_pictures_of_the_lecture_are_drawn(name):
+    figure = getattr(lecture, name)()
+    assert all(axis.lines or axis.collections for axis in figure.axes)
