@@ -24,6 +24,15 @@ class Interval:
     high: float
     n: int
 
+    @property
+    def half(self) -> float:
+        """Half of the interval's width."""
+        return self.high - self.mean
+
+    def cells(self, name: str) -> dict[str, float]:
+        """n, the mean under `name` and the half-width, as columns of a table."""
+        return {"n": self.n, name: self.mean, f"{name} +-": self.half}
+
     def __str__(self) -> str:
         return f"{self.mean:.4g} [{self.low:.4g}, {self.high:.4g}]"
 

@@ -67,8 +67,7 @@ def table(data: ItemData) -> pd.DataFrame:
         for metric in METRICS:
             values = data.metric(metric, method, alpha)
             if len(values):
-                i = interval(values)
-                cells |= {"n": i.n, metric: i.mean, f"{metric} +-": i.high - i.mean}
+                cells |= interval(values).cells(metric)
         out.append(cells)
     return pd.DataFrame(out).dropna()
 
@@ -84,7 +83,7 @@ def draw(data: ItemData) -> Figure:
             i, name = interval(values), style.METHODS[method]
             look = {"marker": "o"} | {k: v for k, v in style.SERIES[name].items() if v}
             look["linestyle"] = ""
-            axis.errorbar(place, i.mean, i.high - i.mean, label=name, capsize=3, **look)
+            axis.errorbar(place, i.mean, i.half, label=name, capsize=3, **look)
         axis.set_xticks([])
         axis.set_xlim(-0.6, len(ALPHAS) - 0.4)
         axis.set_ylabel(label)

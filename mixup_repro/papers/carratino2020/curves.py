@@ -70,10 +70,10 @@ def last(data: ItemData, columns: dict[str, str], methods: tuple[str, ...]) -> p
         cells: dict = {"method": style.METHODS[method]}
         for column, name in columns.items():
             try:
-                i = interval(curve(data.curves, method, column).iloc[-1].dropna())
+                last_values = curve(data.curves, method, column).iloc[-1].dropna()
+                cells |= interval(last_values).cells(name)
             except NoValues:
                 continue
-            cells |= {"n": i.n, name: i.mean, f"{name} +-": i.high - i.mean}
         if len(cells) > 1:
             out.append(cells)
     return pd.DataFrame(out)

@@ -114,8 +114,7 @@ def table(data: ItemData) -> pd.DataFrame:
     for method in ("erm", "erm_modified", "mixup"):
         cells: dict = {"method": style.METHODS[method]}
         for name, shrunk in (("original", False), ("modified", True)):
-            i = interval(disagreement(data, method, shrunk))
-            cells |= {"n": i.n, f"from {name}": i.mean, f"{name} +-": i.high - i.mean}
+            cells |= interval(disagreement(data, method, shrunk)).cells(f"from {name}")
         out.append(cells)
     return pd.DataFrame(out)
 

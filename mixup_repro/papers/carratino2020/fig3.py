@@ -81,8 +81,7 @@ def table(data: ItemData) -> pd.DataFrame:
         if len(rows):
             cells: dict = {"method": style.METHODS[method]}
             for column in ("regularisation", "modified_loss"):
-                i = interval(curves.curve(rows, method, column).iloc[-1])
-                cells |= {"n": i.n, column: i.mean, f"{column} +-": i.high - i.mean}
+                cells |= interval(curves.curve(rows, method, column).iloc[-1]).cells(column)
             out.append(cells)
     return pd.DataFrame(out)
 

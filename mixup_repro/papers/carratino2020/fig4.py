@@ -126,10 +126,9 @@ def table(data: ItemData) -> pd.DataFrame:
         for alpha, rows in points[:1] if name == "ERM" else points:
             if rows.empty:
                 continue
-            cells = {"prediction": name, "alpha": None if name == "ERM" else alpha, "n": len(rows)}
+            cells = {"prediction": name, "alpha": None if name == "ERM" else alpha}
             for metric in METRICS:
-                i = interval(rows[metric])
-                cells |= {metric: i.mean, f"{metric} +-": i.high - i.mean}
+                cells |= interval(rows[metric]).cells(metric)
             out.append(cells)
     return pd.DataFrame(out)
 
@@ -144,7 +143,7 @@ def draw(data: ItemData) -> Figure:
                 continue
             alphas = [a for a, _ in points]
             mean = np.array([i.mean for _, i in points])
-            half = np.array([i.high - i.mean for _, i in points])
+            half = np.array([i.half for _, i in points])
             look = style.SERIES[name]
             if name == "ERM":  # does not depend on alpha: a line and a band
                 axis.fill_between(alphas, mean - half, mean + half, color=look["color"], alpha=0.2)

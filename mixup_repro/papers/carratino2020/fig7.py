@@ -97,7 +97,7 @@ def panel(axis: Axes, data: ItemData, lines: dict[str, tuple[str, str]]) -> None
             linewidth=1.5,
         )
         middle = (edges[1:] + edges[:-1]) / 2
-        half = [i.high - i.mean for i in at]
+        half = [i.half for i in at]
         axis.errorbar(
             middle, [i.mean for i in at], half, fmt="none", ecolor=look["color"], elinewidth=0.7
         )
@@ -110,15 +110,9 @@ def table(data: ItemData) -> pd.DataFrame:
     """Mean confidence and accuracy of each method's plain predictions."""
     out = []
     for method in data.runs["method"].unique():
-        confidence, right = (
-            data.mean_confidence(method),
-            data.metric("accuracy", method, _alpha(data, method)),
-        )
-        i, j = interval(confidence), interval(right)
-        cells = {"method": style.METHODS[method], "n": i.n, "mean confidence": i.mean}
-        out.append(
-            cells | {"+-": i.high - i.mean, "accuracy": j.mean, "accuracy +-": j.high - j.mean}
-        )
+        confidence = interval(data.mean_confidence(method)).cells("mean confidence")
+        right = interval(data.metric("accuracy", method, _alpha(data, method))).cells("accuracy")
+        out.append({"method": style.METHODS[method]} | confidence | right)
     return pd.DataFrame(out)
 
 

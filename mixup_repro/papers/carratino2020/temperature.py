@@ -113,7 +113,7 @@ def table(data: ItemData) -> pd.DataFrame:
                 if len(values):
                     i = interval(values)
                     column = f"{metric}, {name.lower()}"
-                    cells |= {column: i.mean, f"{column} +-": i.high - i.mean}
+                    cells |= i.cells(column)
         out.append(cells)
     return pd.DataFrame(out)
 
@@ -130,7 +130,7 @@ def draw(data: ItemData) -> Figure:
             axis.errorbar(
                 [a for a, _ in at],
                 [i.mean for _, i in at],
-                [i.high - i.mean for _, i in at],
+                [i.half for _, i in at],
                 label=name,
                 capsize=2,
                 **look,

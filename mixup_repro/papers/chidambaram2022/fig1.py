@@ -89,7 +89,7 @@ def table(data: ItemData) -> pd.DataFrame:
             if len(values := probabilities(data, alpha, point)):
                 i = interval(values)
                 cells = {"alpha": alpha, "point": point, "paper": reference}
-                out.append(cells | {"ours": i.mean, "+-": i.high - i.mean, "n": i.n})
+                out.append(cells | {"ours": i.mean, "+-": i.half, "n": i.n})
     return pd.DataFrame(out)
 
 

@@ -37,7 +37,7 @@ def table(data: ItemData) -> pd.DataFrame:
         errors = final_error(data, method, alpha)
         i = interval(errors)
         cells = {"method": method, "alpha": alpha, "n": i.n, "final error (%)": i.mean}
-        out.append(cells | {"+-": i.high - i.mean, "runs that err": int((errors > 0).sum())})
+        out.append(cells | {"+-": i.half, "runs that err": int((errors > 0).sum())})
     return pd.DataFrame(out)
 
 
