@@ -1,0 +1,188 @@
+"""The Mixup-optimal classifier of a finite data set, in closed form (Chidambaram et al., sec. 2.2).
+
+A mixture lam s + (1 - lam) t of two points lies within eps of a query x for lam in one interval, if
+at all: where the line through s and t runs through the ball. The measure of that interval under the
+mixing distribution, and the mean of lam over it, are all that Lemma 2.3 needs.
+
+Data are points x (n, d) and classes y (n,) in 0..k-1, each pair equally likely.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from scipy import special, stats
+
+CHUNK = 2_000_000  # pairs times queries at once
+
+
+class Mixing(Protocol):
+    """A distribution of lambda on [0, 1]."""
+
+    def mass(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """P(low < lam < high)."""
+
+    def moment(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """E[lam; low < lam < high]."""
+
+    def density(self, lam: np.ndarray) -> np.ndarray:
+        """The density at lam."""
+
+
+@dataclass(frozen=True)
+class Beta:
+    """Beta(a, b); Beta(alpha, alpha) is Mixup's. Incomplete beta functions, accurate in tails."""
+
+    a: float
+    b: float
+
+    def __post_init__(self) -> None:
+        if not (self.a > 0 and self.b > 0):
+            raise ValueError(f"Beta({self.a}, {self.b}): both must be > 0")
+
+    def mass(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        return _between(self.a, self.b, low, high)
+
+    def moment(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        return self.a / (self.a + self.b) * _between(self.a + 1, self.b, low, high)
+
+    def density(self, lam: np.ndarray) -> np.ndarray:
+        return stats.beta(self.a, self.b).pdf(lam)
+
+
+def _between(a: float, b: float, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    # On the upper half differences of the survival function keep their digits.
+    lower = special.betainc(a, b, high) - special.betainc(a, b, low)
+    upper = special.betaincc(a, b, low) - special.betaincc(a, b, high)
+    return np.where(low > a / (a + b), upper, lower)
+
+
+class Optimal(NamedTuple):
+    """h (q, k), the classifier at every query, NaN outside X_mix; and how many are outside."""
+
+    h: np.ndarray
+    outside: int
+
+
+def check_data(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, d) as float64 and classes (n,).
+
+    Raises:
+        ValueError: fewer than two points or classes, points that coincide, classes that overlap.
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y)
+    x = x[:, None] if x.ndim == 1 else x
+    if len(x) != len(y) or len(x) < 2 or len(np.unique(y)) < 2:
+        raise ValueError(f"{len(x)} points and classes {np.unique(y)}: at least two of both needed")
+    _, first, inverse = np.unique(x, axis=0, return_index=True, return_inverse=True)
+    for k in np.flatnonzero(first[inverse.ravel()] != np.arange(len(x))):
+        j = first[inverse.ravel()[k]]
+        if y[j] != y[k]:
+            raise ValueError(f"classes {y[j]} and {y[k]} overlap: points {j} and {k} coincide")
+        raise ValueError(f"points {j} and {k} coincide; give each point once")
+    return x, y
+
+
+def mixup_optimal(
+    x: np.ndarray, y: np.ndarray, mixing: Mixing, eps: float, queries: np.ndarray
+) -> Optimal:
+    """h_eps (Lemma 2.3, eq. 1; Corollary C.1 where the mixing is symmetric) at queries (q, d).
+
+    Raises:
+        ValueError: eps <= 0, or data that `check_data` refuses.
+    """
+    if not eps > 0:
+        raise ValueError(f"eps={eps}: must be > 0; the limit is mixup_optimal_limit")
+
+    def weights(closest: _Closest, length: np.ndarray, own: np.ndarray) -> tuple:
+        half = np.sqrt(np.maximum(eps**2 - closest.distance**2, 0)) / np.where(own, 1, length)
+        low, high = closest.lam - half, closest.lam + half
+        near = closest.distance < eps
+        low, high = np.where(own, 0.0, low.clip(0, 1)), np.where(own, 1.0, high.clip(0, 1))
+        return tuple(np.where(near, f(low, high), 0.0) for f in (mixing.mass, mixing.moment))
+
+    return _classify(x, y, queries, weights)
+
+
+def mixup_optimal_limit(
+    x: np.ndarray, y: np.ndarray, mixing: Mixing, queries: np.ndarray, tolerance: float = 1e-9
+) -> Optimal:
+    """The limit of h_eps for eps to 0, the Mixup-optimal classifier h (Remark 2.4).
+
+    At a data point it is that point's class (Proposition 2.8). Elsewhere a pair counts whose line
+    passes through the query, by density(lam) / |s - t|. A line passes where its distance is at most
+    `tolerance` times the data's diameter.
+
+    Raises:
+        ValueError: data that `check_data` refuses.
+    """
+    points, _ = check_data(x, y)
+    reach = tolerance * np.linalg.norm(points.max(0) - points.min(0))
+
+    def weights(closest: _Closest, length: np.ndarray, own: np.ndarray) -> tuple:
+        hit = closest.distance <= reach
+        at_point = (hit & own).any(1, keepdims=True)
+        inside = (closest.lam > 0) & (closest.lam < 1)
+        density = np.where(inside, mixing.density(closest.lam.clip(1e-12, 1 - 1e-12)), 0.0)
+        line = np.where(own, 0.0, density / np.where(own, 1, length))
+        mass = np.where(hit, np.where(at_point, own, line), 0.0)
+        return mass, mass * np.where(own, 0.5, closest.lam)
+
+    return _classify(x, y, queries, weights)
+
+
+class _Closest(NamedTuple):
+    """Of the line through every pair to every query: where (as lam) and how far, (q, n * n)."""
+
+    lam: np.ndarray
+    distance: np.ndarray
+
+
+def _classify(x, y, queries, weights) -> Optimal:
+    x, y = check_data(x, y)
+    queries = np.asarray(queries, dtype=float)
+    queries = queries[:, None] if queries.ndim == 1 else queries
+    n, k = len(x), int(y.max()) + 1
+    s, t = np.repeat(np.arange(n), n), np.tile(np.arange(n), n)
+    own, span = s == t, x[s] - x[t]
+    length = np.linalg.norm(span, axis=1)
+    # Row p of `first` has a 1 for the class of s, of `second` for that of t.
+    first, second = np.eye(k)[y[s]], np.eye(k)[y[t]]
+    out = []
+    for part in np.array_split(queries, max(1, len(queries) * n * n // CHUNK)):
+        away = x[t] - part[:, None]
+        squared = np.where(own, 1.0, length**2)
+        lam = -(away * span).sum(-1) / squared
+        distance = np.linalg.norm(away + lam[..., None] * span, axis=-1)
+        mass, moment = weights(_Closest(lam, distance), length, own)
+        out.append(moment @ first + (mass - moment) @ second)
+    score = np.concatenate(out)
+    total = score.sum(1, keepdims=True)
+    h = np.divide(score, total, out=np.full_like(score, np.nan), where=total > 0)
+    return Optimal(h, int((total == 0).sum()))
+
+
+def failing_alpha(eps: float) -> float:
+    """The alpha above which h_eps misclassifies the middle of X_3^2 (Theorem 2.7), to 1e-6 of it.
+
+    Raises:
+        ValueError: eps outside (0, 1): from 1 on, the ball holds other points.
+    """
+    from scipy.optimize import brentq
+
+    if not 0 < eps < 1:
+        raise ValueError(f"eps={eps}: must lie between 0 and 1, the distance of neighbours")
+
+    def excess(log_alpha: float) -> float:
+        alpha = np.exp(log_alpha)
+        h, _ = mixup_optimal([0, 1, 2], np.array([0, 1, 0]), Beta(alpha, alpha), eps, [1.0])
+        return h[0, 0] - 0.5
+
+    return float(np.exp(brentq(excess, np.log(1e-3), np.log(1e3 / eps**2), rtol=1e-8)))
+
+
+def failing_alpha_bound(eps: float) -> float:
+    """The alpha from which the proof of Theorem 2.7 says that it does: (log 4 / eps^2 - 1) / 2."""
+    return (np.log(4) / eps**2 - 1) / 2

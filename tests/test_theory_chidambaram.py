@@ -1,0 +1,416 @@
+"""Every numbered statement of `Data Dependency of Mixup-style Training`, by brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+from scipy.optimize import minimize
+from sklearn.svm import SVC
+
+from mixup_repro.theory import margins
+from mixup_repro.theory.conditions import assumption_2_9, assumption_3_1
+from mixup_repro.theory.midpoints import mixup_matrix, recover
+from mixup_repro.theory.optimal import (
+    Beta,
+    failing_alpha,
+    failing_alpha_bound,
+    mixup_optimal,
+    mixup_optimal_limit,
+)
+
+LINE = np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 0])  # X_3^2
+CROSS = np.array([[0.0, 1], [0, -1], [1, 0], [-1, 0]]), np.array([0, 0, 1, 1])
+ALPHAS = [0.3, 1.0, 32.0]
+
+
+def scattered(n: int = 7, d: int = 2, k: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)), np.arange(n) % k
+
+
+# --- the Mixup-optimal classifier ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mixing", [Beta(0.3, 0.3), Beta(1, 1), Beta(5, 2)])
+def test_masses_and_moments_equal_quadrature(mixing):
+    frozen = stats.beta(mixing.a, mixing.b)
+    for low, high in ((0.0, 1.0), (0.1, 0.4), (0.5, 0.9), (0.7, 0.7001)):
+        mass, _ = integrate.quad(frozen.pdf, low, high, epsrel=1e-10)
+        moment, _ = integrate.quad(lambda t: t * frozen.pdf(t), low, high, epsrel=1e-10)
+        assert mixing.mass(low, high) == pytest.approx(mass, rel=1e-6)
+        assert mixing.moment(low, high) == pytest.approx(moment, rel=1e-6)
+
+
+@pytest.mark.parametrize("alpha, low, high", [(64.0, 0.9, 0.95), (1024.0, 0.6, 0.62)])
+def test_tails_keep_their_digits(alpha, low, high):
+    mixing = Beta(alpha, alpha)
+    low, high = np.array([low]), np.array([high])
+    reflected = mixing.mass(1 - high, 1 - low)
+    assert 0 < reflected[0] < 1e-12
+    assert mixing.mass(low, high) == pytest.approx(reflected, rel=1e-9)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_lemma_2_3_equals_monte_carlo(alpha):
+    x, y = scattered()
+    query, eps, draws = np.array([[0.2, 0.1], [-0.3, 0.2]]), 0.4, 2_000_000
+    rng = np.random.default_rng(1)
+    s, t = rng.integers(len(x), size=(2, draws))
+    lam = rng.beta(alpha, alpha, (draws, 1))
+    mixed = lam * x[s] + (1 - lam) * x[t]
+    weight = lam * np.eye(3)[y[s]] + (1 - lam) * np.eye(3)[y[t]]
+    h, outside = mixup_optimal(x, y, Beta(alpha, alpha), eps, query)
+    assert outside == 0
+    for k in range(len(query)):
+        near = np.linalg.norm(mixed - query[k], axis=1) < eps
+        error = weight[near].std(0) / near.sum() ** 0.5
+        assert (np.abs(weight[near].mean(0) - h[k]) < 5 * error + 1e-6).all()
+
+
+def test_lemma_2_3_minimises_the_local_mixup_loss():
+    """h_eps(x) is the constant prediction with the smallest Mixup loss inside the ball."""
+    x, y = scattered()
+    query, eps, mixing = np.array([0.1, -0.2]), 0.5, Beta(2, 2)
+    ours = mixup_optimal(x, y, mixing, eps, query[None]).h[0]
+
+    frozen, weights = stats.beta(2, 2), np.zeros(3)  # of -log theta_k in the loss, by quadrature
+    for s in range(len(x)):
+        for t in range(len(x)):
+
+            def inside(lam, s=s, t=t):
+                return np.linalg.norm(lam * x[s] + (1 - lam) * x[t] - query) < eps
+
+            grid = (np.arange(20_000) + 0.5) / 20_000
+            near = np.array([inside(lam) for lam in grid[::20]])
+            if not near.any():
+                continue
+            grid = grid[::20][near]
+            density = frozen.pdf(grid) / 1000
+            weights[y[s]] += (grid * density).sum()
+            weights[y[t]] += ((1 - grid) * density).sum()
+
+    def loss(free):
+        theta = np.append(free, 1 - free.sum())
+        return -(weights * np.log(theta)).sum() if (theta > 0).all() else np.inf
+
+    found = minimize(loss, [1 / 3, 1 / 3], method="Nelder-Mead", options={"xatol": 1e-8}).x
+    np.testing.assert_allclose(ours[:2], found, atol=5e-3)
+    assert ours.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_corollary_c1_symmetric_form(alpha):
+    """(xi_ii + 2 sum_j xi_ij_lambda) over its sum, with xi summed pair by pair by hand."""
+    x, y = LINE
+    eps, q = 0.3, 0.9
+    frozen = stats.beta(alpha, alpha)
+    xi, xi_lambda = np.zeros((2, 2)), np.zeros((2, 2))
+    for s in range(3):
+        for t in range(3):
+            if s == t:
+                low, high = (0.0, 1.0) if abs(x[s, 0] - q) < eps else (0.0, 0.0)
+            else:
+                ends = sorted(
+                    [
+                        (q - eps - x[t, 0]) / (x[s, 0] - x[t, 0]),
+                        (q + eps - x[t, 0]) / (x[s, 0] - x[t, 0]),
+                    ]
+                )
+                low, high = np.clip(ends, 0, 1)
+            xi[y[s], y[t]] += frozen.cdf(high) - frozen.cdf(low)
+            moment, _ = integrate.quad(lambda z: z * frozen.pdf(z), low, high)
+            xi_lambda[y[s], y[t]] += moment
+    score = [xi[0, 0] + 2 * xi_lambda[0, 1], xi[1, 1] + 2 * xi_lambda[1, 0]]
+    h = mixup_optimal(x, y, Beta(alpha, alpha), eps, np.array([q])).h[0]
+    np.testing.assert_allclose(h, np.array(score) / sum(score), rtol=1e-6)
+
+
+def test_lemma_2_3_h_eps_is_continuous_but_where_the_ball_meets_a_point():
+    """A point mixed with itself has positive mass in one place: h_eps jumps at distance eps."""
+    (x, y), eps = scattered(), 0.3
+    steps = np.linspace([-0.5, -0.5], [0.5, 0.5], 4001)
+    jumps = np.abs(np.diff(mixup_optimal(x, y, Beta(1, 1), eps, steps).h, axis=0)).max(1)
+    distance = np.linalg.norm(steps[:, None] - x, axis=2)
+    crossed = ((distance[1:] < eps) != (distance[:-1] < eps)).any(1)
+    assert crossed.any() and (jumps[crossed] > 0.01).all()
+    assert jumps[~crossed].max() < 0.01
+
+
+def test_proposition_2_5_discontinuity_at_the_origin():
+    points = np.array([[0.0, 0.0], [0.0, 1e-6], [1e-6, 0.0]])
+    h = mixup_optimal_limit(*CROSS, Beta(1, 1), points, tolerance=1e-12).h
+    np.testing.assert_allclose(h, [[0.5, 0.5], [1, 0], [0, 1]])
+    # And h_eps tends there: 1/2 at the origin for every eps, 1 beside it for small eps.
+    for eps in (0.5, 1e-3):
+        assert mixup_optimal(*CROSS, Beta(1, 1), eps, points[:1]).h[0, 0] == pytest.approx(0.5)
+    assert mixup_optimal(*CROSS, Beta(1, 1), 1e-8, points[1:2]).h[0, 0] == 1
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_proposition_2_8_the_limit_is_right_on_the_data(alpha):
+    for x, y in (LINE, CROSS, scattered()):
+        h, outside = mixup_optimal_limit(x, y, Beta(alpha, alpha), x)
+        assert outside == 0
+        np.testing.assert_array_equal(h, np.eye(h.shape[1])[y])
+
+
+@pytest.mark.parametrize("alpha", [1.0, 4.0])
+def test_the_limit_is_that_of_small_eps(alpha):
+    x, y = scattered()
+    x[6] = 2 * x[0] / 3 + x[1] / 3 + (x[0] - x[1])[::-1] * [1, -1]  # two lines cross on a third
+    crossing = 2 * x[0] / 3 + x[1] / 3
+    x[5] = 2 * crossing - x[6]
+    mixing = Beta(alpha, alpha)
+    limit = mixup_optimal_limit(x, y, mixing, crossing[None])
+    near = mixup_optimal(x, y, mixing, 1e-6, crossing[None])
+    np.testing.assert_allclose(near.h, limit.h, atol=1e-4)
+    assert 0 < limit.h[0, y[0]] < 1
+
+
+def test_queries_outside_x_mix_are_nan_and_counted():
+    h, outside = mixup_optimal(*LINE, Beta(1, 1), 0.1, np.array([-5.0, 0.5, 9.0]))
+    assert outside == 2
+    assert np.isnan(h[[0, 2]]).all() and np.isfinite(h[1]).all()
+    assert mixup_optimal_limit(*CROSS, Beta(1, 1), np.array([[0.9, 0.9]])).outside == 1
+
+
+# --- Theorem 2.7 ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("eps", [0.05, 0.2, 0.5, 0.9])
+def test_theorem_2_7_some_alpha_makes_h_eps_misclassify_the_middle(eps):
+    threshold = failing_alpha(eps)
+    for factor, wrong in ((0.95, False), (1.05, True), (20, True)):
+        mixing = Beta(factor * threshold, factor * threshold)
+        h = mixup_optimal(*LINE, mixing, eps, np.array([1.0])).h[0]
+        assert (h[0] > h[1]) == wrong
+
+
+def test_theorem_2_7_the_proofs_bound_is_enough_for_small_eps_only():
+    """It takes |lam - 1/2| <= eps for the ball, where the pair (0, 2) needs eps / 2."""
+    assert all(failing_alpha(eps) < failing_alpha_bound(eps) for eps in (0.02, 0.1, 0.3))
+    assert failing_alpha(0.5) > failing_alpha_bound(0.5)
+
+
+# --- Assumptions 2.9 and 3.1 ---------------------------------------------------------------------
+
+
+def test_assumption_2_9_fails_on_the_alternating_line_and_holds_on_scattered_points():
+    found = assumption_2_9(*LINE)
+    assert found.distance == 0 and not found.holds() and found.exact
+    assert found.witness[0] == 1 and set(found.witness[1:]) == {0, 2}
+    found = assumption_2_9(*scattered())
+    assert found.holds()
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10_000))
+def test_assumption_2_9_measures_the_distance_to_the_nearest_segment(seed):
+    x, y = scattered(n=6, seed=seed)
+    best = np.inf
+    lam = np.linspace(0, 1, 2001)[:, None]
+    for k in range(6):
+        for u in range(6):
+            for v in range(u):
+                if k not in (u, v) and not y[u] == y[v] == y[k]:
+                    points = lam * x[u] + (1 - lam) * x[v]
+                    best = min(best, np.linalg.norm(points - x[k], axis=1).min())
+    found = assumption_2_9(x, y).distance
+    assert found <= best + 1e-12 and found == pytest.approx(best, abs=5e-3)
+
+
+def test_assumption_2_9_of_big_sets_is_an_upper_bound():
+    x, y = scattered(n=400, d=5)
+    sampled = assumption_2_9(x, y, pairs=2000)
+    assert not sampled.exact and sampled.holds()
+    k, u, v = sampled.witness
+    assert len({k, u, v}) == 3 and not y[k] == y[u] == y[v]
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_theorem_2_10_where_assumption_2_9_holds_h_is_continuous_on_the_data(alpha):
+    """h_eps at the data tends to the right class, and so does h beside them."""
+    x, y = scattered()
+    assert assumption_2_9(x, y).holds(1e-3)
+    near = mixup_optimal(x, y, Beta(alpha, alpha), 1e-5, x).h
+    np.testing.assert_allclose(near, np.eye(3)[y], atol=0.05)
+    # Beside a point, on the lines to the others, the point's class has nearly all the weight.
+    for s in range(len(x)):
+        beside = x[s] + 1e-4 * (x[np.arange(len(x)) != s] - x[s])
+        h = mixup_optimal_limit(x, y, Beta(alpha, alpha), beside, tolerance=1e-12)
+        assert h.outside == 0 and (h.h[:, y[s]] > 0.999).all()
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.floats(0.02, 0.98), st.sampled_from(ALPHAS))
+def test_theorem_3_2_where_assumption_3_1_holds_h_says_the_class(seed, lam, alpha):
+    x, y = scattered(n=6, seed=seed)
+    rng = np.random.default_rng(seed)
+    s, t = rng.choice(6, 2, replace=False)
+    query = lam * x[s] + (1 - lam) * x[t]
+    h = mixup_optimal_limit(x, y, Beta(alpha, alpha), query[None]).h[0]
+    for label in range(3):
+        if assumption_3_1(x, y, label, query):
+            assert h.argmax() == label
+    if y[s] != y[t] and abs(lam - 0.5) > 0.01:
+        nearer = y[s] if lam > 0.5 else y[t]
+        assert assumption_3_1(x, y, nearer, query)
+
+
+def test_assumption_3_1_fails_off_the_lines_between_other_classes_and_at_other_points():
+    assert not assumption_3_1(*LINE, 0, np.array([1.0]))  # the other class's point
+    assert not assumption_3_1(*LINE, 1, np.array([1.0]))  # 0 and 2 mix across it
+    assert assumption_3_1(*LINE, 0, np.array([0.0]))
+    assert not assumption_3_1(*CROSS, 0, np.array([0.0, 0.0]))  # two lines cross
+    assert assumption_3_1(*CROSS, 0, np.array([0.0, 0.3]))
+    assert not assumption_3_1(*CROSS, 0, np.array([5.0, 5.0]))  # outside X_mix
+
+
+# --- Theorem 2.11 --------------------------------------------------------------------------------
+
+
+def midpoints_of(points: np.ndarray, seed: int = 0) -> np.ndarray:
+    i, j = np.triu_indices(len(points), 1)
+    middle = (points[i] + points[j]) / 2
+    return middle[np.random.default_rng(seed).permutation(len(middle))]
+
+
+@settings(max_examples=40)
+@given(st.integers(6, 20), st.integers(1, 4), st.integers(0, 10_000))
+def test_theorem_2_11_points_are_recovered_from_their_midpoints(m, d, seed):
+    points = np.random.default_rng(seed).normal(size=(m, d))
+    (found,) = recover(midpoints_of(points, seed))
+    order = np.lexsort(points.T[::-1]), np.lexsort(found.T[::-1])
+    np.testing.assert_allclose(found[order[1]], points[order[0]], atol=1e-7)
+
+
+def test_theorem_2_11_exceptions_are_reported_as_more_than_one_set():
+    """Eight points with a twin of the same midpoints: S + d and its complement, twice over."""
+    a, b = np.array([0.0, 3.0]), np.array([1.0, 2.0])
+    for d in (7.3, 17.9):
+        a, b = np.append(a, b + d), np.append(b, a + d)
+    i, j = np.triu_indices(8, 1)
+    assert np.allclose(np.sort(a[i] + a[j]), np.sort(b[i] + b[j]))
+    found = [np.sort(points.ravel()) for points in recover(midpoints_of(a[:, None]))]
+    assert len(found) >= 2
+    for twin in (a, b):
+        assert any(np.allclose(points, np.sort(twin)) for points in found)
+
+
+def test_what_are_no_midpoints_has_no_points():
+    assert recover(np.random.default_rng(0).normal(size=(21, 2))) == []
+
+
+@pytest.mark.parametrize("m", [7, 8])
+def test_lemma_c2_a_permuted_mixup_matrix_adds_rank(m):
+    """rank [A, PA] > m unless PA is A with its columns permuted."""
+    a, rng = mixup_matrix(m), np.random.default_rng(0)
+    assert np.linalg.matrix_rank(a) == m
+    pairs = {tuple(np.flatnonzero(row)): k for k, row in enumerate(a)}
+    for trial in range(20):
+        order = rng.permutation(len(a))
+        if trial < 5:  # nearly a permutation of columns: two rows exchanged
+            order = np.arange(len(a))
+            order[[0, -1]] = order[[-1, 0]]
+        assert np.linalg.matrix_rank(np.hstack([a, a[order]])) > m
+    columns = rng.permutation(m)
+    rows = [pairs[tuple(sorted(columns[list(pair)]))] for pair in pairs]
+    assert np.linalg.matrix_rank(np.hstack([a, a[rows]])) == m
+
+
+# --- Theorem 3.5 and Corollary 3.8 ---------------------------------------------------------------
+
+
+def gaussian(n: int, d: int, positive: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    return np.random.default_rng(seed).normal(size=(n, d)), np.where(np.arange(n) < positive, 1, -1)
+
+
+@pytest.mark.parametrize("d", [12, 30, 300])
+def test_max_margin_equals_a_support_vector_machine_through_the_origin(d):
+    x, y = gaussian(10, d, 4)
+    theta = margins.max_margin(x, y)
+    # Mirrored points make the intercept vanish.
+    model = SVC(kernel="linear", C=1e8, tol=1e-10).fit(np.r_[x, -x], np.r_[y, -y])
+    assert margins.angle(theta, model.coef_[0]) < 0.05
+    assert (y * (x @ theta)).min() == pytest.approx(1)
+    assert margins.interpolates(x, y) == np.allclose(y * (x @ theta), 1)
+
+
+def test_gradient_descent_tends_to_the_maximum_margin():
+    x, y = gaussian(8, 40, 4)
+    angles = [
+        margins.angle(margins.gradient_descent(x, y, steps), margins.max_margin(x, y))
+        for steps in (200, 2000, 20_000)
+    ]
+    assert angles[0] > angles[1] > angles[2] and angles[2] < 0.1
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 1000), st.sampled_from([0.5, 1.0, 8.0]))
+def test_theorem_3_5_balanced_classes(seed, alpha):
+    x, y = gaussian(8, int(margins.bound(8)) + 1, 4, seed)
+    if margins.interpolates(x, y):  # with probability at least 1 - 2/n (Lemma 3.7)
+        theta = margins.mixup_solution(x, y, alpha)
+        assert margins.angle(theta, margins.max_margin(x, y)) < 0.01
+
+
+def test_theorem_3_5_as_its_proof_has_it_and_as_it_is_stated():
+    """Without pairs of one class the solution interpolates; with them only for equal classes."""
+    x, y = gaussian(10, 300, 3)
+    best = margins.max_margin(x, y)
+    assert margins.interpolates(x, y)
+    assert margins.angle(margins.mixup_solution(x, y, 1.0, across_only=True), best) < 0.01
+    theta = margins.mixup_solution(x, y, 1.0)
+    assert margins.angle(theta, best) > 1
+    outputs = x @ theta
+    assert np.ptp(outputs[y > 0]) < 1e-3 > np.ptp(outputs[y < 0])
+    # The smaller class's margin is the smaller one.
+    assert outputs[y > 0].mean() < 0.95 * -outputs[y < 0].mean()
+
+
+def test_mixup_solution_minimises_the_loss_of_all_pairs():
+    x, y = gaussian(6, 20, 2)
+    rng = np.random.default_rng(0)
+    lam = rng.beta(1, 1, (400_000, 1))
+    s, t = rng.integers(6, size=(2, 400_000))
+    mixed = lam * x[s] + (1 - lam) * x[t]
+    target = lam[:, 0] * (y[s] > 0) + (1 - lam[:, 0]) * (y[t] > 0)
+
+    def gradient(theta):
+        z = mixed @ theta
+        return np.linalg.norm(mixed.T @ (1 / (1 + np.exp(-z)) - target)) / len(z)
+
+    theta = margins.mixup_solution(x, y, 1.0)
+    assert gradient(theta) < 0.02 * gradient(np.zeros(20))
+
+
+def test_corollary_3_8_gradient_descent_and_mixup_agree_above_the_bound():
+    x, y = gaussian(10, int(margins.bound(10)) + 1, 5)
+    angle = margins.angle(margins.mixup_solution(x, y, 1.0), margins.gradient_descent(x, y))
+    assert angle < 0.05
+
+
+# --- bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: mixup_optimal(*LINE, Beta(1, 1), 0.0, [1.0]), "eps=0.0: must be > 0"),
+        (lambda: Beta(0, 1), "both must be > 0"),
+        (lambda: mixup_optimal([0, 1, 1], [0, 1, 1], Beta(1, 1), 0.1, [1.0]), "1 and 2 coincide"),
+        (lambda: mixup_optimal([0, 1, 1], [0, 1, 0], Beta(1, 1), 0.1, [1.0]), "1 and 0 overlap"),
+        (lambda: mixup_optimal([0, 1], [0, 0], Beta(1, 1), 0.1, [1.0]), "at least two of both"),
+        (lambda: failing_alpha(1.0), "between 0 and 1"),
+        (lambda: recover(np.zeros((10, 1))), "at least 6 points"),
+        (lambda: recover(np.zeros((14, 1))), "5 have 10 and 6 have 15; some are missing"),
+        (lambda: margins.max_margin(np.eye(3), np.array([1, 1, 1])), "both of -1 and 1"),
+        (lambda: margins.max_margin(np.ones((3, 4)), np.array([1, -1, 1])), "linearly dependent"),
+    ],
+)
+def test_bad_input_is_one_clear_line(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
