@@ -12,8 +12,7 @@ import pandas as pd
 from mixup_repro import experiments, results
 from mixup_repro.config import SCALES
 from mixup_repro.errors import InputError
-from mixup_repro.papers import style
-from mixup_repro.papers.carratino2020 import theorems as carratino2020
+from mixup_repro.papers import carratino2020, chidambaram2022, style
 from mixup_repro.papers.claims import Claim, Finding
 
 PAPERS = {
@@ -21,7 +20,7 @@ PAPERS = {
     "chidambaram2022": "Chidambaram et al., Towards Understanding the Data Dependency of "
     "Mixup-style Training",
 }
-THEOREMS = {"carratino2020": carratino2020}
+THEORY = {"carratino2020": carratino2020, "chidambaram2022": chidambaram2022}
 HEAD = """# Report
 
 Written by `make report` from the runs in `runs.csv`; do not edit.
@@ -88,7 +87,7 @@ def items(folder: Path) -> list[Item]:
 
 
 def prove(folder: Path) -> None:
-    """Check every theorem and write <folder>/theorems.csv."""
+    """Check every theorem, write <folder>/theorems.csv, and draw the theory's pictures."""
     rows = [
         {
             "paper": paper,
@@ -101,11 +100,14 @@ def prove(folder: Path) -> None:
             "allowed": check.allowed,
             "verdict": check.verdict,
         }
-        for paper, module in THEOREMS.items()
-        for theorem in module.THEOREMS
+        for paper, module in THEORY.items()
+        for theorem in module.theorems.THEOREMS
         for check in theorem.check()
     ]
     pd.DataFrame(rows).to_csv(folder / "theorems.csv", index=False, lineterminator="\n")
+    for paper, module in THEORY.items():
+        for name, (picture, _) in module.lecture.PICTURES.items():
+            style.save(picture(), folder / "figures" / paper / f"theory_{name}")
 
 
 def draw(found: list[Item], folder: Path) -> None:
@@ -149,8 +151,9 @@ def write(found: list[Item], folder: Path) -> None:
     for paper, title in PAPERS.items():
         parts.append(f"\n## {title}\n")
         checked = theorems[theorems["paper"] == paper].drop(columns=["paper", "says"])
-        if len(checked):
-            parts += ["### Theorems\n", markdown(checked), ""]
+        parts += ["### Theorems\n", markdown(checked), ""]
+        for name, (_, caption) in THEORY[paper].lecture.PICTURES.items():
+            parts += [f"![{name}](figures/{paper}/theory_{name}.png)\n", f"{caption}\n"]
         parts += [_section(item) for item in found if item.paper == paper]
         missing = [n for n in experiments.names() if n.startswith(paper)]
         missing = [n for n in missing if n not in {item.name for item in found}]

@@ -131,12 +131,16 @@ def test_corollary_c1_symmetric_form(alpha):
 def test_lemma_2_3_h_eps_is_continuous_but_where_the_ball_meets_a_point():
     """A point mixed with itself has positive mass in one place: h_eps jumps at distance eps."""
     (x, y), eps = scattered(), 0.3
-    steps = np.linspace([-0.5, -0.5], [0.5, 0.5], 4001)
-    jumps = np.abs(np.diff(mixup_optimal(x, y, Beta(1, 1), eps, steps).h, axis=0)).max(1)
-    distance = np.linalg.norm(steps[:, None] - x, axis=2)
-    crossed = ((distance[1:] < eps) != (distance[:-1] < eps)).any(1)
-    assert crossed.any() and (jumps[crossed] > 0.01).all()
-    assert jumps[~crossed].max() < 0.01
+    smooth = []
+    for n in (1000, 16_000):
+        steps = np.linspace([-0.5, -0.5], [0.5, 0.5], n + 1)
+        jumps = np.abs(np.diff(mixup_optimal(x, y, Beta(1, 1), eps, steps).h, axis=0)).max(1)
+        distance = np.linalg.norm(steps[:, None] - x, axis=2)
+        crossed = ((distance[1:] < eps) != (distance[:-1] < eps)).any(1)
+        assert crossed.any() and (jumps[crossed] > 0.02).all()
+        smooth.append(jumps[~crossed].max())
+    # Where the ball first touches a line h_eps grows as a square root: steps 16 times finer.
+    assert smooth[1] < smooth[0] / 3 < 0.02
 
 
 def test_proposition_2_5_discontinuity_at_the_origin():

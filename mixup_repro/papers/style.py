@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Okabe and Ito's palette.
@@ -60,6 +61,13 @@ def panels(n: int, **kwargs) -> tuple[Figure, list]:
     matplotlib.rcParams.update(RC)
     figure = Figure(figsize=(n * PANEL[0], PANEL[1] + 0.55))
     return figure, list(figure.subplots(1, n, squeeze=False, **kwargs)[0])
+
+
+def band(axis: Axes, x, mean, low, high, name: str) -> None:
+    """A named line without markers, in a band from low to high."""
+    look = SERIES[name] | {"marker": ""}
+    axis.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)
+    axis.plot(x, mean, label=name, **look)
 
 
 def finish(figure: Figure, title: str, note: str) -> Figure:

@@ -50,16 +50,8 @@ def panel(axis: Axes, rows: pd.DataFrame, method: str, column: str, name: str, u
     except NoValues:
         return
     at = [interval(row.dropna()) for _, row in values.iterrows()]
-    look = style.SERIES[name] | {"marker": ""}
-    axis.fill_between(
-        values.index,
-        [i.low for i in at],
-        [i.high for i in at],
-        color=look["color"],
-        alpha=0.2,
-        linewidth=0,
-    )
-    axis.plot(values.index, [i.mean for i in at], label=name, **look)
+    mean, low, high = ([getattr(i, part) for i in at] for part in ("mean", "low", "high"))
+    style.band(axis, values.index, mean, low, high, name)
     axis.set_xlabel("Epoch")
 
 

@@ -119,3 +119,14 @@ def regularisers() -> Figure:
     axes[0].set_ylabel("Risk (nats)")
     title = "The Mixup risk and its parts, logistic regression on 40 points"
     return style.finish(figure, title, "Dots: minima. $R_2$ and $R_4$ are zero here.")
+
+
+PICTURES = {
+    "theta": (theta, "Theorem 1: theta, and its moments against alpha."),
+    "shrinking": (shrinking, "Eq. (5): modified inputs."),
+    "covariances": (covariances, "Lemma 1: the perturbations and their covariances."),
+    "regularisers": (
+        regularisers,
+        "Corollary 2: the Mixup risk of a logistic model.",
+    ),
+}

@@ -54,16 +54,8 @@ def draw(data: ItemData, title: str) -> Figure:
             error = curves.assign(error=100 * (1 - curves["test_accuracy"]))
             by_step = error.pivot(index="epoch", columns="seed", values="error")
             mean, sd = by_step.mean(axis=1), by_step.std(axis=1, ddof=1).fillna(0)
-            look = style.SERIES[name] | {"marker": ""}
-            axis.fill_between(
-                by_step.index,
-                (mean - sd).clip(lower=0),
-                (mean + sd).clip(upper=100),
-                color=look["color"],
-                alpha=0.2,
-                linewidth=0,
-            )
-            axis.plot(by_step.index, mean, label=name, **look)
+            low, high = (mean - sd).clip(lower=0), (mean + sd).clip(upper=100)
+            style.band(axis, by_step.index, mean, low, high, name)
         axis.set_title(rf"$\alpha = {alpha:g}$")
         axis.set_xlabel("Adam steps")
         axis.set_ylim(bottom=-2)

@@ -1,0 +1,117 @@
+"""Pictures of the theory: optimal classifiers, thresholds of alpha, angles between solutions."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mixup_repro.papers import style
+from mixup_repro.papers.chidambaram2022.theorems import CROSS, LINE
+from mixup_repro.theory import margins
+from mixup_repro.theory.optimal import Beta, failing_alpha, failing_alpha_bound, mixup_optimal
+
+COLOURS = (style.BLUE, style.ORANGE, style.GREEN)
+LINES = ("-", "--", "-.")
+
+
+def optimal_line() -> Figure:
+    """h_eps over X_3^2 (Theorem 2.7): for large alpha the middle goes to its neighbours' class."""
+    figure, axes = style.panels(2, sharey=True)
+    queries = np.linspace(0, 2, 801)
+    for axis, eps in zip(axes, (0.1, 0.4)):
+        for alpha, colour, line in zip((1, 32, 128), COLOURS, LINES):
+            h = mixup_optimal(*LINE, Beta(alpha, alpha), eps, queries).h
+            axis.plot(queries, h[:, 0], line, color=colour, label=rf"$\alpha = {alpha}$")
+        axis.plot([0, 2], [1, 1], "ks", markersize=5, label="points of class 1")
+        axis.plot([1], [0], "ko", markersize=5, label="point of class 2")
+        axis.axhline(0.5, color="black", linewidth=0.5)
+        axis.set_title(rf"$\epsilon = {eps:g}$")
+        axis.set_xlabel("$x$")
+    axes[0].set_ylabel("probability of class 1")
+    note = "Jumps: a data point enters or leaves the ball of radius eps."
+    return style.finish(figure, r"The Mixup-optimal classifier on $X_3^2$", note)
+
+
+def optimal_plane() -> Figure:
+    """h_eps around the cross of Proposition 2.5, whose limit is discontinuous at the origin."""
+    figure, axes = style.panels(3)
+    axis_values = np.linspace(-1.1, 1.1, 121)
+    queries = np.stack(np.meshgrid(axis_values, axis_values), -1).reshape(-1, 2)
+    for axis, eps in zip(axes, (0.3, 0.1)):
+        h = mixup_optimal(*CROSS, Beta(1, 1), eps, queries).h[:, 0].reshape(121, 121)
+        shown = axis.imshow(
+            h, origin="lower", extent=(-1.1, 1.1, -1.1, 1.1), cmap="coolwarm_r", vmin=0, vmax=1
+        )
+        for label, marker, name in ((0, "s", "points of class 1"), (1, "o", "points of class 2")):
+            axis.plot(*CROSS[0][CROSS[1] == label].T, f"k{marker}", markersize=5, label=name)
+        axis.set_title(rf"$\epsilon = {eps:g}$")
+        axis.grid(False)
+    figure.colorbar(shown, ax=axes[1], shrink=0.8).set_label("probability of class 1", fontsize=8)
+    section = np.linspace(-0.5, 0.5, 2001)
+    for eps, colour, line in zip((0.3, 0.1, 0.01), COLOURS, LINES):
+        points = np.c_[np.zeros_like(section), section]
+        h = mixup_optimal(*CROSS, Beta(1, 1), eps, points).h[:, 0]
+        axes[2].plot(section, h, line, color=colour, label=rf"$\epsilon = {eps:g}$")
+    axes[2].set_title("along class 1's line")
+    axes[2].set_xlabel("$x_2$, at $x_1 = 0$")
+    return style.finish(
+        figure,
+        r"The Mixup-optimal classifier of Proposition 2.5",
+        "White: no mixture within eps.",
+    )
+
+
+def thresholds() -> Figure:
+    """The alpha above which h_eps errs on X_3^2, and the one that Theorem 2.7's proof names."""
+    figure, axes = style.panels(1)
+    eps = np.geomspace(0.01, 0.9, 40)
+    ours, proof = ([f(e) for e in eps] for f in (failing_alpha, failing_alpha_bound))
+    axes[0].loglog(eps, ours, "-", color=style.BLUE, label="needed")
+    axes[0].loglog(eps, np.where(np.array(proof) > 0, proof, np.nan), "--", color=style.ORANGE)
+    axes[0].plot([], [], "--", color=style.ORANGE, label="of the proof")
+    axes[0].set_xlabel(r"$\epsilon$")
+    axes[0].set_ylabel(r"$\alpha$")
+    return style.finish(figure, r"$h_\epsilon$ errs on $X_3^2$ above", "Theorem 2.7")
+
+
+def angles(n: int = 20, draws: int = 10) -> Figure:
+    """Angles to the maximum margin direction, as the dimension falls below Lemma 3.7's bound."""
+    figure, axes = style.panels(2, sharey=True)
+    dimensions = np.unique(np.geomspace(n, 1.5 * margins.bound(n), 10).astype(int))
+    for axis, positive in zip(axes, (n // 2, n // 4)):
+        y = np.where(np.arange(n) < positive, 1, -1)
+        found = np.empty((len(dimensions), draws, 3))
+        for i, d in enumerate(dimensions):
+            for seed in range(draws):
+                x = np.random.default_rng([seed, d]).normal(size=(n, d))
+                best = margins.max_margin(x, y)
+                for k, theta in enumerate(
+                    (
+                        margins.mixup_solution(x, y, 1.0),
+                        margins.mixup_solution(x, y, 1.0, across_only=True),
+                        margins.gradient_descent(x, y, steps=3000),
+                    )
+                ):
+                    found[i, seed, k] = margins.angle(theta, best)
+        names = ("Mixup", "Mixup across classes only", "ERM, gradient descent")
+        for k, (name, colour, line) in enumerate(zip(names, COLOURS, LINES)):
+            mean, low, high = (f(found[..., k], axis=1) for f in (np.mean, np.min, np.max))
+            axis.fill_between(dimensions, low, high, color=colour, alpha=0.15, linewidth=0)
+            axis.plot(dimensions, mean, line, color=colour, label=name)
+        axis.axvline(margins.bound(n), color="black", linewidth=0.8, linestyle=":")
+        axis.set_xscale("log")
+        axis.set_yscale("symlog", linthresh=0.1)
+        axis.set_ylim(bottom=0)
+        axis.set_xlabel("dimension $d$")
+        axis.set_title(f"{positive} points against {n - positive}")
+    axes[0].set_ylabel("angle to max. margin (degrees)")
+    note = f"Mean and range of {draws} draws of {n} Gaussian points. Dotted: Lemma 3.7's bound."
+    return style.finish(figure, "Linear models in high dimension", note)
+
+
+PICTURES = {
+    "optimal_line": (optimal_line, "Theorem 2.7: h_eps over X_3^2."),
+    "optimal_plane": (optimal_plane, "Proposition 2.5: h_eps around a cross of two classes."),
+    "thresholds": (thresholds, "Theorem 2.7: the alpha that is needed, and the proof's."),
+    "angles": (angles, "Theorem 3.5: directions as the dimension falls below the bound (ours)."),
+}
