@@ -16,7 +16,7 @@ MIXED = ("alpha", "lam_per", "pairing", "pairing_group")
 # The fields of `method` that each method reads; what it does not read is not part of its runs.
 METHOD_FIELDS = {
     "erm": (),
-    "mixup": MIXED,
+    "mixup": (*MIXED, "accumulate"),
     "mixup_inputs": MIXED,
     "mixup_independent": MIXED,
     "approx_mixup": MIXED,

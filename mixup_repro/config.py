@@ -28,7 +28,8 @@ class DatasetConfig:
     label: Optional[str] = None  # image_folder: its name in results (default: the folder's name)
     points: Optional[int] = None  # alternating_line: m of X_m^k; the plane's sets: training + test
     classes: Optional[int] = None  # alternating_line: k of X_m^k
-    noise: Optional[float] = None  # two_moons: standard deviation of the coordinates' noise
+    noise: Optional[float] = None  # moons: standard deviation of the coordinates' noise
+    separation: Optional[float] = None  # separated_moons: how far each moon is pushed aside
     flipped: Optional[float] = None  # two_moons: share of training labels that are flipped
     layout: Optional[str] = None  # gaussians: where the classes lie
     mean: Optional[list[float]] = None  # per channel, pixels in [0, 1]; null: of the training set
@@ -50,6 +51,7 @@ class MethodConfig:
     lam_per: Optional[str] = None  # example | batch
     pairing: Optional[str] = None  # permutation | reversal | uniform
     pairing_group: Optional[int] = None  # partners come from groups of this many; null: the batch
+    accumulate: Optional[bool] = None  # mixup: gradients are never zeroed (see the config file)
     epsilon: Optional[float] = None  # label_smoothing: weight of the uniform distribution
 
 

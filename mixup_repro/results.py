@@ -4,7 +4,9 @@
     results/curves/<run_id>.csv        one row for each seed and evaluated epoch
     results/bins/<run_id>.csv          one row for each seed, evaluation and confidence bin: number
                                        of test examples, of correct ones, sum of their confidences
-    results/predictions/<run_id>.csv   class probabilities on a grid, or of up to 100 test examples
+    results/predictions/<run_id>.csv   class probabilities, for test sets of up to 100 examples
+    results/maps/<run_id>.csv          one row for each seed: probability of class 1 on the grid of
+                                       a data set in the plane, row by row
     results/terms/<run_id>.csv         the terms of the approximate Mixup risk along training
 
 A row is replaced only by a finished run of the same id, seed and evaluation; none is dropped. So
@@ -23,6 +25,7 @@ from mixup_repro.config import expand
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.metrics import BINS
 from mixup_repro.runs import finished_records, run_id
+from mixup_repro.stats import NoValues
 
 COLUMNS = (
     "run_id paper item dataset architecture method alpha seed scale evaluation eval_alpha "
@@ -78,6 +81,11 @@ def _predictions(record: dict) -> list[dict]:
     ]
 
 
+def _maps(record: dict) -> list[dict]:
+    values = record.get("map")
+    return [{f"g{k}": round(v, 3) for k, v in enumerate(values)}] if values else []
+
+
 def _bins(record: dict) -> list[dict]:
     return [
         {"evaluation": e["evaluation"], "eval_alpha": e["eval_alpha"], "bin": k}
@@ -92,6 +100,7 @@ def _bins(record: dict) -> list[dict]:
 PARTS = {
     "curves": (_curves, ["epoch"]),
     "predictions": (_predictions, ["example"]),
+    "maps": (_maps, []),
     "bins": (_bins, ["evaluation", "eval_alpha", "bin"]),
     "terms": (lambda record: record.get("terms", []), ["terms_alpha", "epoch"]),
 }
@@ -130,6 +139,7 @@ class ItemData:
     runs: pd.DataFrame
     curves: pd.DataFrame
     predictions: pd.DataFrame
+    maps: pd.DataFrame
     bins: pd.DataFrame
     terms: pd.DataFrame
 
@@ -152,6 +162,18 @@ class ItemData:
     def alphas(self) -> list[float]:
         """The alphas of the item's mixing runs, in order."""
         return sorted(self.runs["alpha"].dropna().unique())
+
+    def decision_map(self, method: str, alpha: float | None = None) -> pd.DataFrame:
+        """Probability of class 1 on the grid: grid points by seeds.
+
+        Raises:
+            NoValues: there are no such runs.
+        """
+        rows = self.maps[self.maps["method"] == method]
+        rows = rows if alpha is None else rows[rows["alpha"] == alpha]
+        if rows.empty:
+            raise NoValues(f"no decision maps of {method}")
+        return rows.set_index("seed").filter(regex=r"^g\d+$").T.reset_index(drop=True)
 
     def mean_confidence(self, method: str) -> pd.Series:
         """Mean confidence of the plain prediction by seed."""

@@ -64,6 +64,8 @@ def dataset_label(config: Config) -> str:
     label = data.label or data.name
     if data.name == "alternating_line":
         label = f"x_{data.points}^{data.classes}"
+    if data.name == "separated_moons":
+        label = f"moons-{data.separation:g}"
     if data.name == "gaussians":
         label = f"gaussians-{data.layout}"
     return re.sub(r"[^A-Za-z0-9_.^-]", "_", label)

@@ -192,10 +192,9 @@ def maps(score) -> list[dict]:
     """Predictions on the grid whose decisions are those of a score, for three methods."""
     p = 1 / (1 + np.exp(-score))
     return [
-        rows(m, seed=s, example=k, p1=v)[0]
+        rows(m, seed=s)[0] | {f"g{k}": v for k, v in enumerate(p)}
         for m in ("erm", "mixup", "erm_modified")
         for s in (0, 1)
-        for k, v in enumerate(p)
     ]
 
 
@@ -203,13 +202,13 @@ def maps(score) -> list[dict]:
 def test_figure_1_measures_disagreement_with_both_bayes_classifiers(layout):
     points, name = grid().numpy(), f"fig1_{layout}"
     for shrunk in (True, False):
-        data = item(name, predictions=maps(fig1.bayes(layout, points, shrunk)))
+        data = item(name, maps=maps(fig1.bayes(layout, points, shrunk)))
         own, other = (fig1.disagreement(data, "mixup", s).mean() for s in (shrunk, not shrunk))
         assert own < 0.25 < 0.5 < other  # in per cent; the grid's coarseness is what is left
     assert len(fig1.draw(data).axes) == 4
     assert list(fig1.table(data)["n"]) == [2, 2, 2]
     assert verdicts(fig1, item(name))["fig1_boundary"] == [NOT_RUN]
-    mixed = item(name, predictions=maps(fig1.bayes(layout, points, True)))
+    mixed = item(name, maps=maps(fig1.bayes(layout, points, True)))
     assert verdicts(fig1, mixed)["fig1_boundary"] in ([SUPPORTED], [INCONCLUSIVE])
 
 

@@ -4,7 +4,7 @@ from mixup_repro.config import DatasetConfig
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.data.image_folder import image_folder
 from mixup_repro.data.images import digits, torchvision_set
-from mixup_repro.data.toy import alternating_line, gaussians, two_moons
+from mixup_repro.data.toy import alternating_line, gaussians, separated_moons, two_moons
 from mixup_repro.errors import InputError
 
 __all__ = ["Dataset", "load"]
@@ -12,6 +12,7 @@ __all__ = ["Dataset", "load"]
 LOADERS = {
     "alternating_line": alternating_line,
     "two_moons": two_moons,
+    "separated_moons": separated_moons,
     "gaussians": gaussians,
     "digits": digits,
     "mnist": torchvision_set,

@@ -65,6 +65,38 @@ def two_moons(config: DatasetConfig) -> Dataset:
     return draw(0)
 
 
+def separated_moons(config: DatasetConfig) -> Dataset:
+    """Two moons set apart, drawn anew for each seed (Pezeshki et al., 2020; Chidambaram et al.).
+
+    scikit-learn's `make_moons`, then as in the published code: the moons are centred, every point
+    is mirrored to its class's side of the second axis, the sides are pushed apart by `separation`
+    each, and the axes are exchanged. The test set is another draw. Predictions are kept on a grid.
+
+    Raises:
+        InputError: a field is missing or out of range.
+    """
+    points, noise, separation = config.points or 0, config.noise, config.separation
+    if points < 8 or noise is None or noise < 0 or separation is None or separation < 0:
+        raise InputError(
+            f"dataset.points={points}, noise={noise}, separation={separation}: separated_moons "
+            f"needs at least 8 points, noise >= 0 and separation >= 0"
+        )
+
+    def sample(seed: int) -> tuple[np.ndarray, np.ndarray]:
+        x, y = make_moons(points, noise=noise, random_state=seed)
+        side = 2 * y - 1
+        across = x[:, 1] - 0.3 * side
+        across -= across.mean()
+        across = -side * (np.abs(across) + separation)
+        return np.stack([across, x[:, 0] - 0.5], axis=1), y
+
+    def draw(seed: int) -> Dataset:
+        x, y = (np.concatenate(both) for both in zip(sample(seed), sample(seed + 2**31)))
+        return _halves(f"moons-{separation:g}", x, y, points, draw, grid())
+
+    return draw(0)
+
+
 def gaussians(config: DatasetConfig) -> Dataset:
     """Two classes in the plane with a known Bayes classifier, drawn anew for each seed.
 

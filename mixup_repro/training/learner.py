@@ -40,6 +40,7 @@ class Learner:
         self.config = config
         self.method: Callable = METHODS[config.method.name]
         self.optimiser = optimiser(config.recipe, network)
+        self._parameters = list(network.parameters())
 
     @property
     def replicas(self) -> int:
@@ -57,7 +58,8 @@ class Learner:
         """
         outcome = self.method(self.network, batch, self.config.method)
         loss = outcome.loss.mean(-1)
-        self.optimiser.zero_grad(set_to_none=True)
+        if not self.config.method.accumulate:
+            self.optimiser.zero_grad(set_to_none=True)
         loss.sum().backward()
         self.optimiser.step()
         with torch.no_grad():
@@ -69,7 +71,10 @@ class Learner:
         """Everything one replica needs to go on: weights and optimiser state, on the CPU."""
         network = self.network
         state = {"network": _cpu(network.replica_tensors(replica)), "optimiser": {}}
-        for index, parameter in enumerate(network.parameters()):
+        if self.config.method.accumulate:
+            gradients = (p.grad[replica] if network.stacked else p.grad for p in self._parameters)
+            state["gradients"] = _cpu(dict(enumerate(gradients)))
+        for index, parameter in enumerate(self._parameters):
             values = self.optimiser.state.get(parameter, {})
             state["optimiser"][index] = _cpu(
                 {
@@ -83,7 +88,10 @@ class Learner:
     def load_states(self, states: list[dict[str, dict]]) -> None:
         """Continue from the states of all replicas, which must be of one epoch."""
         load_weights(self.network, [s["network"] for s in states])
-        for index, parameter in enumerate(self.network.parameters()):
+        for index, parameter in enumerate(self._parameters):
+            if self.config.method.accumulate:
+                gradients = [s["gradients"][index].to(parameter.device) for s in states]
+                parameter.grad = torch.stack(gradients) if self.network.stacked else gradients[0]
             columns = [s["optimiser"][index] for s in states]
             # Momentum and moments have the parameter's shape; Adam's step count is shared.
             self.optimiser.state[parameter] = {

@@ -22,7 +22,7 @@ from mixup_repro.training.loop import assemble, fit
 from mixup_repro.training.record import describe, device_name
 
 LOGITS_CLASSES = 100  # test logits are kept up to this many classes
-PREDICTION_EXAMPLES = 100  # without a grid, probabilities are kept for so many test examples
+PREDICTION_EXAMPLES = 100  # probabilities go into the record up to this many test examples
 CHECKPOINT_SHARE = 20  # training between two checkpoints takes at least this many times a write
 SNAPSHOTS = 10  # weights are kept at this many epochs, the last one included ...
 SNAPSHOT_BYTES = 2**19  # ... where they take at most this much
@@ -149,9 +149,7 @@ class Training:
         at = [run.alpha for run in runs] if asked.temperature else None
         evaluations = evaluate(network, dataset, alphas, at)
         logits = predict(network, dataset, dataset.x_test).cpu()
-        kept = logits if dataset.n_test <= PREDICTION_EXAMPLES else None
-        if dataset.grid is not None:
-            kept = predict(network, dataset, dataset.grid).cpu()
+        maps = None if dataset.grid is None else predict(network, dataset, dataset.grid).cpu()
         wall = self._wall()
         results = []
         for r, folder in enumerate(self.folders):
@@ -171,8 +169,10 @@ class Training:
                 "best": max(self.curves[r], key=lambda row: row["test_accuracy"]),
                 "evaluations": [e for e in evaluations[r] if e["eval_alpha"] in keep],
             }
-            if kept is not None:
-                record["predictions"] = kept[r].double().softmax(-1).tolist()
+            if dataset.n_test <= PREDICTION_EXAMPLES:
+                record["predictions"] = logits[r].double().softmax(-1).tolist()
+            if maps is not None:
+                record["map"] = maps[r].double().softmax(-1)[:, 1].tolist()
             if asked.terms:
                 device = next(network.parameters()).device
                 record["terms"] = along_training(folder, dataset, device, asked.terms)

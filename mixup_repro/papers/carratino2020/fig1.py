@@ -15,7 +15,7 @@ from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, signed
 from mixup_repro.results import ItemData
-from mixup_repro.stats import NoValues, interval
+from mixup_repro.stats import interval
 from mixup_repro.theory.beta import theta_bar
 
 TITLE = "Figure 1: the classifier that Mixup learns"
@@ -61,15 +61,6 @@ def _inputs(layout: str) -> tuple[np.ndarray, np.ndarray]:
     return x, lam * x + (1 - lam) * x[rng.permutation(SAMPLE)]
 
 
-def decisions(data: ItemData, method: str) -> pd.DataFrame:
-    """Probability of class 1 on the grid: grid points by seeds."""
-    rows = data.predictions
-    rows = rows[rows["method"] == method]
-    if rows.empty:
-        raise NoValues(f"no predictions of {method}")
-    return rows.pivot(index="example", columns="seed", values="p1")
-
-
 def disagreement(data: ItemData, method: str, shrunk: bool) -> pd.Series:
     """Share (%) of mixed inputs that a network and a Bayes classifier decide differently.
 
@@ -84,7 +75,7 @@ def disagreement(data: ItemData, method: str, shrunk: bool) -> pd.Series:
         at = RegularGridInterpolator((axis, axis), rows, bounds_error=False, fill_value=None)
         return 100 * float(((at(points[:, ::-1]) > 0.5) != truth).mean())
 
-    return decisions(data, method).apply(differs)
+    return data.decision_map(method).apply(differs)
 
 
 def _follows(data: ItemData) -> list[Finding]:
@@ -154,7 +145,7 @@ def draw(data: ItemData) -> Figure:
         ("mixup", style.ORANGE, "--", 1),
         ("erm_modified", style.GREEN, "--", 2),
     ):
-        mean = decisions(data, method).mean(axis=1).to_numpy()
+        mean = data.decision_map(method).mean(axis=1).to_numpy()
         places = (own, 3) if method == "mixup" else (own,)
         lines[f"{style.METHODS[method]}, learned"] = (mean, 0.5, color, line, places)
     for label, (score, level, color, line, places) in lines.items():
