@@ -16,7 +16,8 @@ MIXED = ("alpha", "lam_per", "pairing", "pairing_group")
 # The fields of `method` that each method reads; what it does not read is not part of its runs.
 METHOD_FIELDS = {
     "erm": (),
-    "mixup": (*MIXED, "accumulate"),
+    "mixup": MIXED,
+    "mixup_accumulated": MIXED,
     "mixup_inputs": MIXED,
     "mixup_independent": MIXED,
     "approx_mixup": MIXED,

@@ -51,7 +51,6 @@ class MethodConfig:
     lam_per: Optional[str] = None  # example | batch
     pairing: Optional[str] = None  # permutation | reversal | uniform
     pairing_group: Optional[int] = None  # partners come from groups of this many; null: the batch
-    accumulate: Optional[bool] = None  # mixup: gradients are never zeroed (see the config file)
     epsilon: Optional[float] = None  # label_smoothing: weight of the uniform distribution
 
 

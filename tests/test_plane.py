@@ -14,6 +14,7 @@ from mixup_repro.config import ArchitectureConfig, DatasetConfig
 from mixup_repro.data import load
 from mixup_repro.data.toy import GRID, LAYOUTS, REACH, gaussians_bayes, grid, sample_gaussians
 from mixup_repro.errors import InputError
+from mixup_repro.papers.chidambaram2022 import boundaries
 from mixup_repro.plan import stream
 
 MOONS = DatasetConfig("two_moons", points=300, noise=0.01, flipped=0.2)
@@ -95,6 +96,7 @@ def test_the_grid_runs_row_by_row():
         (DatasetConfig("two_moons", points=30, noise=0.1, flipped=1.0), "flipped < 1"),
         (DatasetConfig("gaussians", points=30, layout="spiral"), "one of ring, arch"),
         (DatasetConfig("gaussians", points=2, layout="ring"), "at least 8 points"),
+        (DatasetConfig("separated_moons", points=30, noise=0.1), "separation >= 0"),
     ],
 )
 def test_bad_fields_are_refused_with_a_remedy(config, words):
@@ -143,3 +145,46 @@ def test_features_approximate_the_gaussian_kernel():
 def test_random_features_need_their_two_fields():
     with pytest.raises(InputError, match="needs features and sigma"):
         architectures.build(ArchitectureConfig("random_features"), (2,), 2, [0])
+
+
+SEPARATED = DatasetConfig("separated_moons", points=60, noise=0.1, separation=0.5)
+
+
+def test_separated_moons_are_those_of_the_published_code():
+    """Step by step as published: centre, mirror to the class's side, push apart, exchange axes."""
+    own = load(SEPARATED).draw(3)
+    x, y = make_moons(60, noise=0.1, random_state=3)
+    sign = 2.0 * y - 1
+    x = x - np.stack([np.full(60, 0.5), 0.3 * sign], axis=1)
+    x[:, 1] -= x[:, 1].mean()
+    x[:, 1] *= np.sign(-x[:, 1] * sign)
+    x[:, 1] -= 0.5 * sign
+    np.testing.assert_allclose(own.x_train, x[:, ::-1], atol=1e-6)
+    assert (own.y_train.numpy() == y).all()
+    side = own.x_train[:, 0].numpy() * sign
+    assert side.max() <= -0.5  # the moons lie half a unit beyond the middle, on either side
+    assert own.x_test.shape == (60, 2) and not torch.equal(own.x_test, own.x_train)
+
+
+def test_linearity_of_a_line_is_complete_and_of_a_circle_is_not():
+    points = grid().numpy()
+    line = (points @ [0.6, 0.8] > 0.3).astype(float)
+    assert boundaries.linearity(line) > 99.9
+    assert boundaries.linearity(1 - line) > 99.9
+    assert boundaries.linearity(np.zeros(len(points))) == 100
+    inside = (np.linalg.norm(points, axis=1) < 1.5).astype(float)
+    share = inside.mean() * 100
+    # The best line leaves the disc (or all but the disc) undecided, or cuts off a corner.
+    assert max(share, 100 - share) <= boundaries.linearity(inside) < 85
+
+
+def test_linearity_equals_brute_force_over_lines():
+    points = grid().numpy()
+    p = (points[:, 0] ** 3 - points[:, 0] > points[:, 1]).astype(float)
+    best = 0.0
+    for angle in np.linspace(0, np.pi, 60, endpoint=False):
+        projected = points @ [np.cos(angle), np.sin(angle)]
+        for threshold in np.linspace(-3, 3, 60):
+            agree = ((projected > threshold) == (p > 0.5)).mean()
+            best = max(best, agree, 1 - agree)
+    assert 100 * best <= boundaries.linearity(p) < 100 * best + 1

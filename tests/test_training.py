@@ -22,6 +22,7 @@ from mixup_repro.training import run as run_module
 from mixup_repro.training.checkpoint import resume_points
 from mixup_repro.training.job import Result, run_job
 from mixup_repro.training.learner import Learner
+from mixup_repro.training.loop import assemble
 
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe=digits"
 
@@ -233,9 +234,11 @@ def test_a_stack_ends_early_when_all_replicas_failed(tmp_path, monkeypatch):
 # --- Resuming ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["lenet", "adam stack"])
+@pytest.mark.parametrize("kind", ["lenet", "adam stack", "accumulated stack", "accumulated lenet"])
 def test_an_interrupted_run_ends_as_if_it_had_not_been(kind, pictures, tmp_path, interrupt):
-    words, members = (lenet(pictures), 1) if kind == "lenet" else (ADAM_STACK, 2)
+    words, members = (lenet(pictures), 1) if "lenet" in kind else (ADAM_STACK, 2)
+    if "accumulated" in kind:  # gradients are part of what goes on
+        words = (*words, "method=mixup_accumulated", "recipe.lr=1e-4")
     whole = run(*words, runs_dir=tmp_path / "whole")
     for epoch in (1, 2, 5, 7):
         interrupt(epoch, members)
@@ -249,6 +252,25 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(kind, pictures, tmp_path,
         assert artefacts(one.folder) == artefacts(other.folder)
         assert [row["epoch"] for row in other.record["curves"]] == list(range(1, 9))
         assert not list(other.folder.path.glob("epoch*.pt"))
+
+
+def test_accumulated_gradients_are_the_sum_of_all_steps():
+    """Three steps of SGD at a learning rate too small to matter: gradients add up."""
+    (one,) = expand(job("method=mixup_accumulated", "recipe.lr=1e-12", "architecture=linear"))
+    dataset = load(one.config.dataset)
+    learner, batches, plans = assemble([one], dataset, torch.device("cpu"))
+    sums = []
+    for _, batch in zip(range(3), batches(plans.epoch(0), 64)):
+        learner.step(batch)
+        sums.append([p.grad.clone() for p in learner.network.parameters()])
+    single, _, _ = assemble([one], dataset, torch.device("cpu"))
+    single.accumulates = False
+    alone = []
+    for _, batch in zip(range(3), batches(plans.epoch(0), 64)):
+        single.step(batch)
+        alone.append([p.grad.clone() for p in single.network.parameters()])
+    for total, *parts in zip(sums[-1], *alone):
+        torch.testing.assert_close(total, sum(parts), atol=1e-6, rtol=1e-5)
 
 
 def test_a_stack_killed_between_two_members_files_goes_on_together(tmp_path, interrupt):

@@ -28,5 +28,8 @@ METHODS = {
         label_smoothing,
     )
 }
+# Mixup by a learner that never zeroes its gradients: they add up over all steps. The published
+# two-moons code of Chidambaram et al. trains so.
+METHODS["mixup_accumulated"] = mixup
 DIFFERENTIATED = ("approx_mixup", "approx_mixup_exact")  # these need derivatives of each example
 ON_MODIFIED_DATA = (*DIFFERENTIATED, "erm_modified")

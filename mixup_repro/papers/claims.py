@@ -83,6 +83,12 @@ def signed(part: str, values: Sequence[float], sign: int, headline: bool = True)
     return Finding(part, effect, "> 0" if sign > 0 else "< 0", verdict, headline)
 
 
+def changes(part: str, values: Sequence[float]) -> Finding:
+    """A difference that no paper speaks of: `differs` where its interval excludes zero."""
+    effect = interval(values)
+    return Finding(part, effect, "", DIFFERS if effect.low > 0 or effect.high < 0 else AGREES)
+
+
 def zero(part: str, values: Sequence[float]) -> Finding:
     """The paper says that every one of `values` (errors, none negative) is zero."""
     effect = interval(values)

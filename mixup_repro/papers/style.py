@@ -25,6 +25,7 @@ SERIES = {
 METHODS = {
     "erm": "ERM",
     "mixup": "Mixup",
+    "mixup_accumulated": "Mixup (accumulated)",
     "approx_mixup": "Approximate Mixup",
     "erm_modified": "ERM on modified data",
     "label_smoothing": "Label smoothing",
@@ -61,6 +62,13 @@ def panels(n: int, **kwargs) -> tuple[Figure, list]:
     matplotlib.rcParams.update(RC)
     figure = Figure(figsize=(n * PANEL[0], PANEL[1] + 0.55))
     return figure, list(figure.subplots(1, n, squeeze=False, **kwargs)[0])
+
+
+def grid_of_panels(rows: int, columns: int) -> tuple[Figure, list[list]]:
+    """Small square panels with shared axes, row by row."""
+    matplotlib.rcParams.update(RC)
+    figure = Figure(figsize=(1.75 * columns, 2.05 * rows + 0.8))
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).tolist()
 
 
 def band(axis: Axes, x, mean, low, high, name: str) -> None:

@@ -40,6 +40,7 @@ class Learner:
         self.config = config
         self.method: Callable = METHODS[config.method.name]
         self.optimiser = optimiser(config.recipe, network)
+        self.accumulates = config.method.name == "mixup_accumulated"
         self._parameters = list(network.parameters())
 
     @property
@@ -58,7 +59,7 @@ class Learner:
         """
         outcome = self.method(self.network, batch, self.config.method)
         loss = outcome.loss.mean(-1)
-        if not self.config.method.accumulate:
+        if not self.accumulates:
             self.optimiser.zero_grad(set_to_none=True)
         loss.sum().backward()
         self.optimiser.step()
@@ -71,7 +72,7 @@ class Learner:
         """Everything one replica needs to go on: weights and optimiser state, on the CPU."""
         network = self.network
         state = {"network": _cpu(network.replica_tensors(replica)), "optimiser": {}}
-        if self.config.method.accumulate:
+        if self.accumulates:
             gradients = (p.grad[replica] if network.stacked else p.grad for p in self._parameters)
             state["gradients"] = _cpu(dict(enumerate(gradients)))
         for index, parameter in enumerate(self._parameters):
@@ -89,7 +90,7 @@ class Learner:
         """Continue from the states of all replicas, which must be of one epoch."""
         load_weights(self.network, [s["network"] for s in states])
         for index, parameter in enumerate(self._parameters):
-            if self.config.method.accumulate:
+            if self.accumulates:
                 gradients = [s["gradients"][index].to(parameter.device) for s in states]
                 parameter.grad = torch.stack(gradients) if self.network.stacked else gradients[0]
             columns = [s["optimiser"][index] for s in states]
