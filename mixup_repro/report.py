@@ -83,6 +83,8 @@ def items(folder: Path) -> list[Item]:
             data = results.item_data(folder, frame, name, scale)
             if data is not None:
                 found.append(Item(name, module_of(name), data))
+    for data in results.measured_data(folder / "distances.csv", "chidambaram2022/table2"):
+        found.append(Item(data.name, module_of(data.name), data))
     return found
 
 
@@ -183,10 +185,12 @@ def findings_table(item: Item) -> pd.DataFrame:
 
 def _section(item: Item) -> str:
     data, module = item.data, item.module
-    about = data.runs.drop_duplicates(["run_id", "seed"])
+    about = data.runs.drop_duplicates([*{"run_id", "seed", "share"} & set(data.runs)])
     cost = f"{len(about)} runs, {about['wall_s'].sum() / 60:.1f} minutes"
     machine = ", ".join(sorted(about["device"].unique()))
     command = f"python scripts/train.py -m experiment={item.name} scale={data.scale}"
+    if item.name not in experiments.names():
+        command = "python scripts/distances.py dataset=..., see --help"
     differs = module.DIFFERS.get(item.experiment, "nothing that we know of.")
     return "\n".join(
         [

@@ -8,6 +8,7 @@
     results/maps/<run_id>.csv          one row for each seed: probability of class 1 on the grid of
                                        a data set in the plane, row by row
     results/terms/<run_id>.csv         the terms of the approximate Mixup risk along training
+    results/distances.csv              what scripts/distances.py measured
 
 A row is replaced only by a finished run of the same id, seed and evaluation; none is dropped. So
 `git diff results/` shows what another machine got.
@@ -216,3 +217,25 @@ def _read(folder: Path, key: list[str], ids: list[str], about: pd.DataFrame) -> 
     if not parts:
         return pd.DataFrame(columns=["run_id", "method", "alpha", "seed", *key])
     return pd.concat(parts, ignore_index=True)
+
+
+MEASURED_KEY = ["dataset", "alpha", "share", "draw", "part"]
+
+
+def measured(path: Path) -> pd.DataFrame:
+    """A table of measurements that are no runs; empty where there is none yet."""
+    return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=MEASURED_KEY)
+
+
+def merge_measured(path: Path, new: pd.DataFrame) -> None:
+    """Add measurements; the same ones replace themselves."""
+    _merge(path, new, MEASURED_KEY)
+
+
+def measured_data(path: Path, item: str) -> list[ItemData]:
+    """One item for each data set in a table of measurements, a draw being its seed."""
+    parts = {kind: pd.DataFrame(columns=["method", "seed", *PARTS[kind][1]]) for kind in PARTS}
+    return [
+        ItemData(f"{item}_{label}", "paper", rows.assign(run_id=label, seed=rows["draw"]), **parts)
+        for label, rows in measured(path).groupby("dataset")
+    ]

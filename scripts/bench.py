@@ -7,6 +7,7 @@ Prints one row for each of
     LeNet    mixup on CIFAR-sized pictures, images per second of a training epoch;
     X_3^2    one run of 5,000 steps on three points, where ours trains 40 runs as one stack;
     approx   a step of approximate mixup on LeNet, beside one of mixup and one with whole Jacobians;
+    Table 2  distances of points to the nearest mixed point of two other classes;
     memory   the peak resident set of a process that trains LeNet on as many pictures as CIFAR-10.
 The plain loops are the ones people write today (plain_loops.py). Plain and ours take turns, because
 a machine's speed drifts; a ratio is that of the medians, its range that of the turns.
@@ -25,11 +26,12 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from plain_loops import Pictures, plain_lenet_epoch, plain_line, textbook_lenet
+from plain_loops import Pictures, plain_distances, plain_lenet_epoch, plain_line, textbook_lenet
 from torch.utils.data import DataLoader
 
 from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset, load
+from mixup_repro.evaluation.distances import nearest
 from mixup_repro.experiments import jobs
 from mixup_repro.training.loop import assemble, fit
 
@@ -154,6 +156,23 @@ def bench_approximate(pictures: int, repeats: int) -> list[list[str]]:
     ]
 
 
+def bench_distances(pictures: int, plain_points: int, repeats: int) -> list[str]:
+    generator = torch.Generator().manual_seed(0)
+    x, mixed = (torch.randn(pictures, 3072, generator=generator) for _ in range(2))
+    y, both = torch.arange(pictures) % 10, torch.randint(10, (pictures, 2), generator=generator)
+    plain, ours = [], []
+    for turn in range(repeats + 1):
+        seconds = plain_distances(x[:plain_points], y, mixed, both) / plain_points
+        start = perf_counter()
+        nearest(x, y, mixed, both)
+        if turn:  # the first warms up
+            plain.append(seconds)
+            ours.append((perf_counter() - start) / pictures)
+    print(f"Table 2: plain timed for {plain_points} points, ours for {pictures:,}")
+    units = [f"{1e3 * median(seconds):.3g} ms/point" for seconds in (plain, ours)]
+    return [f"Table 2, {pictures:,} pictures", *units, ratio(plain, ours), ">= 50"]
+
+
 def ratio(plain: list[float], ours: list[float]) -> str:
     turns = [p / o for p, o in zip(plain, ours)]
     return f"{median(plain) / median(ours):.1f} ({min(turns):.1f} to {max(turns):.1f})"
@@ -211,11 +230,13 @@ def main() -> None:
         rows = [bench_lenet(pictures=256, repeats=1)]
         rows += [bench_line(steps=100, plain_steps=50, seeds=10, repeats=1)]
         rows += bench_approximate(pictures=256, repeats=1)
+        rows += [bench_distances(pictures=500, plain_points=10, repeats=1)]
         rows += [bench_memory(1000, 200)]
     else:
         rows = [bench_lenet(pictures=10_000, repeats=7)]
         rows += [bench_line(steps=5000, plain_steps=500, seeds=10, repeats=7)]
         rows += bench_approximate(pictures=2560, repeats=5)
+        rows += [bench_distances(pictures=10_000, plain_points=40, repeats=5)]
         rows += [bench_memory(50_000, 10_000)]
     rows.insert(0, ["what", "plain loop", "ours", "ratio", "aim"])
     widths = [max(map(len, column)) for column in zip(*rows)]

@@ -6,6 +6,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from scipy.spatial.distance import cdist
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -83,4 +84,16 @@ def plain_line(dataset: Dataset, alpha: float, steps: int) -> float:
         if (epoch + 1) % 50 == 0:
             with torch.no_grad():
                 errors.append((model(x).argmax(1) != y).float().mean().item())
+    return perf_counter() - start
+
+
+def plain_distances(points, labels, mixed, mixed_labels) -> float:
+    """Seconds to find every point's nearest mixture of two other classes, point by point."""
+    points, mixed = points.numpy(), mixed.numpy()
+    labels, mixed_labels = labels.numpy(), mixed_labels.numpy()
+    start = perf_counter()
+    least = []
+    for x, y in zip(points, labels):
+        others = mixed[(mixed_labels != y).all(1)]
+        least.append(np.amin(cdist(x.reshape(1, -1), others, "euclidean")))
     return perf_counter() - start

@@ -1,0 +1,66 @@
+"""Distances between Mixup points and points of other classes: Table 2 of Chidambaram et al.
+
+    python scripts/distances.py dataset=mnist                       20 % of the data, 10 draws
+    python scripts/distances.py dataset=cifar10 --share 1 --draws 1
+
+Merges its rows into results/distances.csv, where `make report` finds them. A draw that is there
+already is not measured again. Exit codes: 0 fine; 2 bad input.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import torch
+from hydra.errors import HydraException
+
+from mixup_repro import experiments, results
+from mixup_repro.config import CHECKOUT
+from mixup_repro.data import load
+from mixup_repro.errors import InputError
+from mixup_repro.evaluation.distances import mixup_distances
+from mixup_repro.training.record import commit, device_name
+
+ALPHA = 1024.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("overrides", nargs="+", help="such as dataset=mnist")
+    parser.add_argument("--share", type=float, default=0.2, help="of the data (default: 0.2)")
+    parser.add_argument("--draws", type=int, default=10, help="how many (default: 10)")
+    parser.add_argument("--results-dir", type=Path, default=CHECKOUT / "results")
+    args = parser.parse_args()
+    try:
+        (job,) = experiments.jobs([*args.overrides, "method=erm"])
+        dataset = load(job.dataset)
+        if not dataset.is_image:
+            raise InputError(f"{dataset.label} has no pictures; use dataset=mnist, for example")
+        path = args.results_dir / "distances.csv"
+        known = results.measured(path)
+        for draw in range(args.draws):
+            key = {"dataset": dataset.label, "alpha": ALPHA, "share": args.share, "draw": draw}
+            if len(known) and (known[list(key)] == pd.Series(key)).all(axis=1).any():
+                print(f"{dataset.label}, draw {draw}: measured before")
+                continue
+            started = time.perf_counter()
+            found = mixup_distances(dataset, ALPHA, args.share, draw)
+            about = {"wall_s": time.perf_counter() - started, "commit": commit()}
+            about["device"] = device_name(torch.zeros(1))
+            rows = [key | {"part": part} | n._asdict() | about for part, n in found.items()]
+            results.merge_measured(path, pd.DataFrame(rows))
+            numbers = ", ".join(
+                f"{part} {n.minimum:.3f} (mean {n.average:.3f})" for part, n in found.items()
+            )
+            print(f"{dataset.label}, draw {draw}: {numbers}")
+    except (InputError, HydraException, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
