@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.datasets import make_moons
 
 from mixup_repro.config import DatasetConfig
 from mixup_repro.data.dataset import Dataset
@@ -56,7 +55,7 @@ def two_moons(config: DatasetConfig) -> Dataset:
 
     def draw(seed: int) -> Dataset:
         rng = stream(seed, "data")
-        x, y = make_moons(points, noise=noise, random_state=int(rng.integers(2**31)))
+        x, y = _make_moons(points, noise, int(rng.integers(2**31)))
         train = points // 2
         wrong = rng.choice(train, round(flipped * train), replace=False)
         y[wrong] = 1 - y[wrong]
@@ -83,7 +82,7 @@ def separated_moons(config: DatasetConfig) -> Dataset:
         )
 
     def sample(seed: int) -> tuple[np.ndarray, np.ndarray]:
-        x, y = make_moons(points, noise=noise, random_state=seed)
+        x, y = _make_moons(points, noise, seed)
         side = 2 * y - 1
         across = x[:, 1] - 0.3 * side
         across -= across.mean()
@@ -139,6 +138,12 @@ def gaussians_bayes(layout: str, x: np.ndarray) -> np.ndarray:
         for c in classes
     )
     return one - zero
+
+
+def _make_moons(points: int, noise: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import make_moons  # a second to import, and other data do without
+
+    return make_moons(points, noise=noise, random_state=seed)
 
 
 def grid() -> torch.Tensor:
