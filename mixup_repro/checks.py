@@ -74,6 +74,8 @@ def check(job: Config) -> None:
     _check_recipe(job.recipe)
     for alpha in job.evaluation.alphas or ():
         _need(alpha > 0, f"evaluation.alphas: {alpha:g} must be > 0")
+    terms = job.evaluation.terms
+    _need(terms is None or terms > 0, f"evaluation.terms={terms}: an alpha, which must be > 0")
     threads = job.hardware.threads
     _need(threads is None or threads >= 1, f"hardware.threads={threads}: must be at least 1")
     _choice(job.wandb.mode, ("disabled", "offline", "online"), "wandb.mode")

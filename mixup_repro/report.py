@@ -67,7 +67,7 @@ def module_of(name: str) -> ModuleType:
 
 
 def items(folder: Path) -> list[Item]:
-    """Every experiment that has finished runs, at each scale it has been run at.
+    """Every experiment at each scale at which all that it compares has finished runs.
 
     Raises:
         InputError: there are no finished runs at all.
@@ -160,7 +160,7 @@ def write(found: list[Item], folder: Path) -> None:
         missing = [n for n in experiments.names() if n.startswith(paper)]
         missing = [n for n in missing if n not in {item.name for item in found}]
         if missing:
-            parts.append("### Not run here\n")
+            parts.append("### Not run here, or not all of it\n")
             parts += [f"- `{n}`: `python scripts/train.py -m experiment={n}`" for n in missing]
     (folder / "REPORT.md").write_text("\n".join(parts).rstrip() + "\n")
 

@@ -102,7 +102,7 @@ CLAIMS = [
 def table(data: ItemData) -> pd.DataFrame:
     """Disagreement (%) of each network with both Bayes classifiers."""
     out = []
-    for method in ("erm", "erm_modified", "mixup"):
+    for method in data.maps["method"].unique():
         cells: dict = {"method": style.METHODS[method]}
         for name, shrunk in (("original", False), ("modified", True)):
             cells |= interval(disagreement(data, method, shrunk)).cells(f"from {name}")
@@ -145,6 +145,8 @@ def draw(data: ItemData) -> Figure:
         ("mixup", style.ORANGE, "--", 1),
         ("erm_modified", style.GREEN, "--", 2),
     ):
+        if method not in set(data.maps["method"]):
+            continue
         mean = data.decision_map(method).mean(axis=1).to_numpy()
         places = (own, 3) if method == "mixup" else (own,)
         lines[f"{style.METHODS[method]}, learned"] = (mean, 0.5, color, line, places)

@@ -139,7 +139,7 @@ def draw(data: ItemData) -> Figure:
         axis.set_xticks(alphas, [f"{a:g}" for a in alphas])
         axis.minorticks_off()
         axis.set_xlabel(r"$\alpha$")
-    fine = np.geomspace(alphas[0], alphas[-1], 100)
+    fine = np.geomspace(min(alphas, default=0.1), max(alphas, default=8.0), 100)
     axes[0].plot(fine, [theta_bar(a) for a in fine], color="black", label=r"$\bar\theta(\alpha)$")
     axes[0].set_ylabel("Temperature of the logits")
     axes[1].set_ylabel("Test ECE, 15 bins (%)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -29,14 +31,18 @@ def linearity(probability: np.ndarray) -> float:
     degree. 100 is a straight boundary.
     """
     decided = np.where(probability > 0.5, 1, -1)
-    best = 0
-    for angle in np.arange(ANGLES) * np.pi / ANGLES:
-        order = np.argsort(grid().numpy() @ [np.cos(angle), np.sin(angle)])
-        gained = np.concatenate([[0], np.cumsum(decided[order])])
-        # Left of the threshold one class, right of it the other; or the other way round.
-        agree = np.abs(2 * gained - gained[-1]).max()
-        best = max(best, agree)
-    return 50 + 50 * best / len(decided)
+    gained = np.cumsum(decided[_orders()], axis=1)
+    # Left of the threshold one class, right of it the other; or the other way round.
+    agree = np.abs(2 * gained - gained[:, -1:]).max()
+    return 50 + 50 * agree / len(decided)
+
+
+@cache
+def _orders() -> np.ndarray:
+    """(ANGLES, grid points) the grid in the order in which a line of each direction passes it."""
+    angles = np.arange(ANGLES) * np.pi / ANGLES
+    directions = np.stack([np.cos(angles), np.sin(angles)])
+    return np.argsort(grid().numpy() @ directions, axis=0).T
 
 
 def by_seed(data: ItemData, method: str, alpha: float | None = None) -> pd.Series:
@@ -79,9 +85,9 @@ def accumulated(data: ItemData) -> list[Finding]:
 
 
 def rows_of(data: ItemData) -> list[tuple[str, float | None]]:
-    """(method, alpha) of every run of the item."""
-    methods = [m for m in ("mixup", "mixup_accumulated") if m in set(data.runs["method"])]
-    return [("erm", None), *((m, a) for m in methods for a in data.alphas())]
+    """(method, alpha) of everything that has decision maps."""
+    known = data.maps[["method", "alpha"]].drop_duplicates().itertuples(index=False)
+    return [(method, None if np.isnan(alpha) else alpha) for method, alpha in known]
 
 
 def table(data: ItemData) -> pd.DataFrame:
@@ -100,21 +106,22 @@ def draw(data: ItemData, separation: float) -> Figure:
     Mixup with accumulated gradients."""
     config = DatasetConfig("separated_moons", points=300, noise=0.1, separation=separation)
     seed0 = separated_moons(config)
-    alphas, ticks = data.alphas(), np.linspace(-REACH, REACH, GRID)
-    methods = ["mixup", "mixup_accumulated"]
-    figure, axes = style.grid_of_panels(2, len(alphas) + 1)
-    for method, line in zip(methods, axes):
-        cells = [("ERM", "erm", None)]
-        cells += [(rf"{style.METHODS[method]}, $\alpha = {a:g}$", method, a) for a in alphas]
-        for axis, (name, method_, alpha) in zip(line, cells):
-            share = (data.decision_map(method_, alpha) > 0.5).mean(axis=1).to_numpy()
+    ticks, alphas = np.linspace(-REACH, REACH, GRID), [None, *data.alphas()]
+    figure, axes = style.grid_of_panels(2, len(alphas))
+    for mixup, line in zip(("mixup", "mixup_accumulated"), axes):
+        for axis, alpha in zip(line, alphas):
+            method = "erm" if alpha is None else mixup
+            if (method, alpha) not in rows_of(data):
+                continue
+            name = style.METHODS[method] + ("" if alpha is None else rf", $\alpha = {alpha:g}$")
+            share = (data.decision_map(method, alpha) > 0.5).mean(axis=1).to_numpy()
             share = share.reshape(GRID, GRID)
             axis.contourf(ticks, ticks, share, np.linspace(0, 1, 6), cmap="coolwarm", alpha=0.7)
             axis.contour(ticks, ticks, share, [0.5], colors="black", linewidths=1)
             for label, marker, colour in ((0, "o", style.BLUE), (1, "s", style.ORANGE)):
                 points = seed0.x_train[seed0.y_train == label]
                 axis.scatter(*points.T, s=2, marker=marker, color=colour, label=f"class {label}")
-            linear = by_seed(data, method_, alpha).mean()
+            linear = by_seed(data, method, alpha).mean()
             axis.set_title(f"{name}\nlinearity {linear:.1f} %", fontsize=7.5)
             axis.set_box_aspect(1)
             axis.grid(False)

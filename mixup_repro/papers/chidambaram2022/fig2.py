@@ -121,14 +121,12 @@ def table(data: ItemData) -> pd.DataFrame:
     """Final clean training error and test error (%), of ERM and Mixup at each alpha."""
     out = []
     for method, alpha in (("erm", None), *(("mixup", a) for a in data.alphas())):
-        errors = {
-            "training error (%)": 100 * train_error(data, method, alpha).iloc[-1],
-            "test error (%)": 100 * (1 - data.metric("accuracy", method, alpha)),
-        }
-        cells: dict = {"method": style.METHODS[method], "alpha": alpha}
-        for name, values in errors.items():
-            cells |= interval(values).cells(name)
-        out.append(cells)
+        tested = data.metric("accuracy", method, alpha)
+        if len(tested):
+            training = interval(100 * train_error(data, method, alpha).iloc[-1])
+            cells = {"method": style.METHODS[method], "alpha": alpha}
+            cells |= training.cells("training error (%)")
+            out.append(cells | interval(100 * (1 - tested)).cells("test error (%)"))
     return pd.DataFrame(out)
 
 
