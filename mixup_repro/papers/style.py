@@ -67,7 +67,7 @@ def panels(n: int, **kwargs) -> tuple[Figure, list]:
 def grid_of_panels(rows: int, columns: int) -> tuple[Figure, list[list]]:
     """Small square panels with shared axes, row by row."""
     matplotlib.rcParams.update(RC)
-    figure = Figure(figsize=(1.75 * columns, 2.05 * rows + 0.8))
+    figure = Figure(figsize=(1.75 * columns, 2.3 * rows + 0.8))
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).tolist()
 
 
