@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy import special, stats
+from scipy.optimize import brentq
 
 CHUNK = 2_000_000  # pairs times queries at once
 
@@ -170,8 +171,6 @@ def failing_alpha(eps: float) -> float:
     Raises:
         ValueError: eps outside (0, 1): from 1 on, the ball holds other points.
     """
-    from scipy.optimize import brentq
-
     if not 0 < eps < 1:
         raise ValueError(f"eps={eps}: must lie between 0 and 1, the distance of neighbours")
 

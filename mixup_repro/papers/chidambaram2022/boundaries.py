@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from mixup_repro.config import DatasetConfig
 from mixup_repro.data.toy import GRID, REACH, grid, separated_moons
 from mixup_repro.papers import style
-from mixup_repro.papers.claims import Finding, changes, signed
+from mixup_repro.papers.claims import Claim, Finding, changes, signed
 from mixup_repro.results import ItemData
 from mixup_repro.stats import interval, paired
 
@@ -82,6 +82,14 @@ def accumulated(data: ItemData) -> list[Finding]:
             changes(f"test accuracy (%), accumulated - zeroed, alpha = {a:g}", accuracy),
         ]
     return findings
+
+
+QUIRK = Claim(
+    "quirk_accumulate",
+    "authors' code",
+    "What never zeroing Mixup's gradients changes.",
+    accumulated,
+)
 
 
 def rows_of(data: ItemData) -> list[tuple[str, float | None]]:

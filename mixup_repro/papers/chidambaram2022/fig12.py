@@ -19,12 +19,7 @@ CLAIMS = [
         "Separation 0.1: ERM's boundary captures the shape too: it is not nearly a line.",
         lambda data: boundaries.nearly_linear(data, -1),
     ),
-    Claim(
-        "quirk_accumulate",
-        "authors' code",
-        "What never zeroing Mixup's gradients changes.",
-        boundaries.accumulated,
-    ),
+    boundaries.QUIRK,
 ]
 
 

@@ -28,12 +28,7 @@ CLAIMS = [
         "Separation 0.5: Mixup's boundaries are less linear than ERM's.",
         boundaries.less_linear,
     ),
-    Claim(
-        "quirk_accumulate",
-        "authors' code",
-        "What never zeroing Mixup's gradients changes.",
-        boundaries.accumulated,
-    ),
+    boundaries.QUIRK,
 ]
 
 
