@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mixup_repro import architectures
 from mixup_repro.architectures import build
 from mixup_repro.architectures.lenet import LeNet
 from mixup_repro.config import ArchitectureConfig
@@ -184,3 +185,18 @@ def test_a_basic_block_adds_its_shortcut_before_the_last_relu():
 def test_networks_that_do_not_fit_are_refused_with_a_remedy(config, shape, message):
     with pytest.raises(InputError, match=message):
         build(config, shape, 10, [0])
+
+
+@pytest.mark.parametrize(
+    "config, batch, expected",
+    [
+        (ArchitectureConfig("lenet"), 128, 1),
+        (ArchitectureConfig("mlp", hidden=[500]), 300, 27),
+        (ArchitectureConfig("random_features", features=1000, sigma=10.0), 50, 83),
+        (ArchitectureConfig("mlp", hidden=[100_000]), 1000, 1),
+    ],
+)
+def test_a_cpus_stack_fits_its_cache_and_a_gpus_has_no_limit(config, batch, expected):
+    assert architectures.stack_size(config, batch, torch.device("cpu")) == expected
+    on_gpu = architectures.stack_size(config, batch, torch.device("cuda"))
+    assert on_gpu == 1 if expected == 1 and config.name == "lenet" else on_gpu > 1000

@@ -28,12 +28,11 @@ def seconds_left(job: Config, dataset: Dataset, device: torch.device) -> float:
     runs = [folder.run for folder in missing(job)]
     if not runs:
         return 0.0
-    stackable = job.architecture.name in architectures.STACKABLE
-    stack = runs if stackable else runs[:1]
+    recipe = job.recipe
+    batch_size = min(recipe.batch_size or dataset.n_train, dataset.n_train)
+    stack = runs[: architectures.stack_size(job.architecture, batch_size, device)]
     dataset = dataset.for_seeds([run.seed for run in stack])
     learner, batches, plans = assemble(stack, dataset, device)
-    recipe = job.recipe
-    batch_size = plans.specs[0][0].batch_size
     n = dataset.n_train
 
     def synchronise() -> None:

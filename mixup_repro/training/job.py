@@ -80,8 +80,11 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
                 f"method={job.method.name}: {error.args[0].split(';')[0]}; use a network without, "
                 f"such as architecture=lenet"
             ) from error
-    stackable = job.architecture.name in architectures.STACKABLE
-    groups = [folders] if stackable else [[folder] for folder in folders]
+    batch_size = min(job.recipe.batch_size or dataset.n_train, dataset.n_train)
+    size = architectures.stack_size(job.architecture, batch_size, device)
+    stacks = -(-len(folders) // size)
+    ends = [len(folders) * k // stacks for k in range(stacks + 1)]  # of stacks as even as they go
+    groups = [folders[a:b] for a, b in zip(ends, ends[1:])]
     results: list[Result] = []
     for number, group in enumerate(groups, start=1):
         place = f"[{number}/{len(groups)}] " if len(groups) > 1 else ""
