@@ -21,7 +21,7 @@ help:  ## Show this help
 
 TRAIN = $(PYTHON) scripts/train.py -m
 ITEMS = chidambaram2022/fig1 chidambaram2022/fig8_x10_2 chidambaram2022/fig8_x10_10 \
-	chidambaram2022/fig3_moons chidambaram2022/fig12_moons \
+	chidambaram2022/fig3_moons \
 	carratino2020/fig1_ring carratino2020/fig1_arch carratino2020/fig4_digits \
 	carratino2020/temperature_digits carratino2020/ablation_digits \
 	carratino2020/fig8_moons carratino2020/fig9_moons
