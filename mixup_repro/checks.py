@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mixup_repro.config import Config, MethodConfig, RecipeConfig
 
 SCALES = ("paper", "short", "smoke")
-MIXED = ("alpha", "lam_per", "pairing", "pairing_group")
+MIXED = ("alpha", "lam_per", "pairing", "pairing_group", "truncated")
 # The fields of `method` that each method reads; what it does not read is not part of its runs.
 METHOD_FIELDS = {
     "erm": (),
@@ -78,6 +78,10 @@ def check(job: Config) -> None:
     _need(terms is None or terms > 0, f"evaluation.terms={terms}: an alpha, which must be > 0")
     threads = job.hardware.threads
     _need(threads is None or threads >= 1, f"hardware.threads={threads}: must be at least 1")
+    _choice(job.hardware.precision, ("auto", "float32", "bfloat16"), "hardware.precision")
+    minutes, workers = job.hardware.checkpoint_minutes, job.dataset.workers
+    _need(minutes > 0, f"hardware.checkpoint_minutes={minutes:g}: must be > 0")
+    _need(workers is None or workers >= 0, f"dataset.workers={workers}: must be at least 0")
     _choice(job.wandb.mode, ("disabled", "offline", "online"), "wandb.mode")
     if job.wandb.mode == "online" and not os.environ.get("WANDB_API_KEY"):
         raise InputError("wandb.mode=online: set WANDB_API_KEY, or use wandb.mode=offline")
@@ -131,5 +135,15 @@ def _check_recipe(recipe: RecipeConfig) -> None:
     )
     padding = recipe.crop_padding or 0
     _need(padding >= 0, f"recipe.crop_padding={padding}: must be at least 0")
+    area = recipe.resized_crop
+    _need(area is None or 0 < area <= 1, f"recipe.resized_crop={area}: must lie in (0, 1]")
+    _need(not (area and padding), "recipe.resized_crop and recipe.crop_padding: choose one")
+    warmup = recipe.warmup_epochs or 0
+    _need(
+        0 <= warmup <= recipe.epochs,
+        f"recipe.warmup_epochs={warmup}: must lie between 0 and recipe.epochs={recipe.epochs}",
+    )
+    part = recipe.microbatch
+    _need(part is None or part >= 1, f"recipe.microbatch={part}: must be at least 1")
     every = recipe.evaluate_every
     _need(every >= 1, f"recipe.evaluate_every={every}: must be at least 1")

@@ -25,6 +25,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 class DatasetConfig:
     name: str = "???"
     root: Optional[str] = None  # where the files lie; not part of a run's identity
+    workers: Optional[int] = None  # imagenet: reading processes a rank; null: one a CPU core
     label: Optional[str] = None  # image_folder: its name in results (default: the folder's name)
     points: Optional[int] = None  # alternating_line: m of X_m^k; the plane's sets: training + test
     classes: Optional[int] = None  # alternating_line: k of X_m^k
@@ -32,6 +33,10 @@ class DatasetConfig:
     separation: Optional[float] = None  # separated_moons: how far each moon is pushed aside
     flipped: Optional[float] = None  # two_moons: share of training labels that are flipped
     layout: Optional[str] = None  # gaussians: where the classes lie
+    size: Optional[int] = None  # imagenet: pixels of a side, for training and testing
+    resize: Optional[int] = None  # imagenet: the shorter side before the centre crop of testing
+    interpolation: Optional[str] = None  # imagenet: bilinear | bicubic
+    unreadable: Optional[str] = None  # imagenet: null stops at a damaged picture; skip: the next
     mean: Optional[list[float]] = None  # per channel, pixels in [0, 1]; null: of the training set
     std: Optional[list[float]] = None
 
@@ -39,6 +44,7 @@ class DatasetConfig:
 @dataclass
 class ArchitectureConfig:
     name: str = "???"
+    library: Optional[str] = None  # timm: the name is one of timm's; null: one of our own
     hidden: Optional[list[int]] = None  # mlp: widths of the hidden layers
     features: Optional[int] = None  # random_features: how many
     sigma: Optional[float] = None  # random_features: standard deviation of the frequencies
@@ -51,6 +57,7 @@ class MethodConfig:
     lam_per: Optional[str] = None  # example | batch
     pairing: Optional[str] = None  # permutation | reversal | uniform
     pairing_group: Optional[int] = None  # partners come from groups of this many; null: the batch
+    truncated: Optional[bool] = None  # an example's own weight is max(lam, 1 - lam)
     epsilon: Optional[float] = None  # label_smoothing: weight of the uniform distribution
 
 
@@ -65,8 +72,11 @@ class RecipeConfig:
     epochs: int = 1
     decay_at: Optional[list[float]] = None  # fractions of `epochs` at which lr is multiplied ...
     decay_by: Optional[float] = None  # ... by this
+    warmup_epochs: Optional[int] = None  # lr rises from 0, step by step, over these
     crop_padding: Optional[int] = None  # random crop after zero-padding by this many pixels
     flip: Optional[bool] = None  # random horizontal flip
+    resized_crop: Optional[float] = None  # imagenet: random crops from this share of a picture up
+    microbatch: Optional[int] = None  # examples of one pass, and of one BatchNorm; null: all
     evaluate_every: int = 1  # epochs between two points of the test curves
     evaluate_train: bool = False  # also measure loss and accuracy on the clean training set
     evaluate_rescaled: bool = False  # also measure the rescaled prediction, at the run's own alpha
@@ -83,7 +93,11 @@ class EvaluationConfig:
 class HardwareConfig:
     device: str = "auto"  # auto | cpu | cuda
     threads: Optional[int] = None  # CPU threads of PyTorch; null: its own choice
-    checkpoint_seconds: float = 1.0  # at most one checkpoint in this time
+    checkpoint_seconds: float = 1.0  # at most one checkpoint in this time, after an epoch
+    checkpoint_minutes: float = 10.0  # and at most one in this time inside an epoch
+    precision: str = "auto"  # of the network in training: auto | float32 | bfloat16
+    graph: bool = True  # on a GPU: replay the training step as one CUDA graph
+    sync_batchnorm: bool = False  # torchrun: BatchNorm over the batches of all processes
 
 
 @dataclass
@@ -112,7 +126,7 @@ class Config:
 # What a run computes: these groups and the scale make its identity, and nothing else does.
 SCIENCE = ("dataset", "architecture", "method", "recipe")
 NOT_SCIENCE = {
-    "dataset": ("root",),
+    "dataset": ("root", "workers"),
     "recipe": ("evaluate_every", "evaluate_train", "evaluate_rescaled"),
 }
 

@@ -20,7 +20,7 @@ import numpy as np
 
 STREAMS = (  # append only
     *("init", "order", "partner", "lam", "crop", "flip", "box"),
-    *("label_partner", "label_lam", "data", "features"),
+    *("label_partner", "label_lam", "data", "features", "resized_crop"),
 )
 
 
@@ -40,8 +40,10 @@ class PlanSpec:
     pairing_group: Optional[int] = None
     alpha: Optional[float] = None
     lam_per: str = "example"
+    truncated: bool = False
     crop_padding: int = 0
     flip: bool = False
+    resized_crop: bool = False  # each example's own seed for a random resized crop
     box: bool = False  # CutMix: a box centre for each example
     own_labels: bool = False  # labels have partners and lambdas of their own
 
@@ -60,6 +62,7 @@ class EpochPlan:
     lam      (..., n)     weight of the example itself; 1 - lam is its partner's
     offset   (..., n, 2)  top-left corner of the crop in the padded image
     flip     (..., n)     mirrored left to right
+    crop_seed (..., n)    of the generator that draws a random resized crop
     box      (..., n, 2)  CutMix box centre, as fractions of height and width
     label_partner, label_lam (..., n)  like partner and lam, where labels are mixed on their own
     """
@@ -72,6 +75,7 @@ class EpochPlan:
     box: Any = None
     label_partner: Any = None
     label_lam: Any = None
+    crop_seed: Any = None
 
     def map(self, function: Callable[[Any], Any]) -> EpochPlan:
         """The plan with `function` applied to every array it has."""
@@ -97,12 +101,14 @@ def draw_block(spec: PlanSpec, seed: int, block: int) -> EpochPlan:
     """The plans of epochs block * spec.block, ...: arrays with a leading axis of spec.block."""
     shape = (spec.block, spec.n)
     order = stream(seed, "order", block).permuted(np.broadcast_to(np.arange(spec.n), shape), axis=1)
-    offset = flip = partner = lam = box = label_partner = label_lam = None
+    offset = flip = partner = lam = box = label_partner = label_lam = crop_seed = None
     if spec.crop_padding:
         crop = stream(seed, "crop", block)
         offset = crop.integers(2 * spec.crop_padding + 1, size=(*shape, 2))
     if spec.flip:
         flip = stream(seed, "flip", block).random(shape) < 0.5
+    if spec.resized_crop:
+        crop_seed = stream(seed, "resized_crop", block).integers(2**62, size=shape)
     if spec.pairing:
         partner = _partners(spec, stream(seed, "partner", block))
         lam = _lambdas(spec, stream(seed, "lam", block))
@@ -111,7 +117,7 @@ def draw_block(spec: PlanSpec, seed: int, block: int) -> EpochPlan:
         label_lam = _lambdas(spec, stream(seed, "label_lam", block))
     if spec.box:
         box = stream(seed, "box", block).random((*shape, 2), dtype=np.float32)
-    return EpochPlan(order, partner, lam, offset, flip, box, label_partner, label_lam)
+    return EpochPlan(order, partner, lam, offset, flip, box, label_partner, label_lam, crop_seed)
 
 
 @lru_cache(maxsize=8)
@@ -148,6 +154,8 @@ def _lambdas(spec: PlanSpec, rng: np.random.Generator) -> np.ndarray:
         lam = rng.beta(spec.alpha, spec.alpha, (spec.block, batch[-1] + 1))[:, batch]
     else:
         lam = rng.beta(spec.alpha, spec.alpha, shape)
+    if spec.truncated:  # the pair is the same; who of the two counts as the example is chosen
+        lam = np.maximum(lam, 1 - lam)
     return lam.astype(np.float32)
 
 

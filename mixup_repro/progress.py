@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from mixup_repro.distributed import rank
+
 QUIET_SECONDS = 60  # without a terminal, a line this often
 LOG_WIDTH = 120
 
@@ -21,7 +23,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.place = ""  # put before the name of every task, such as "[3/25] "
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(stderr=True, highlight=False, quiet=rank() > 0)
         if not self.console.is_terminal:
             self.console.width = LOG_WIDTH
 

@@ -3,6 +3,7 @@
     python scripts/train.py dataset=digits architecture=mlp method=mixup method.alpha=1 seeds=10
     python scripts/train.py -m method.alpha=0.1,0.5,1
     python scripts/train.py -m experiment=carratino2020/fig4_digits
+    torchrun --standalone --nproc-per-node=8 scripts/train.py method.alpha=1   (one run on 8 GPUs)
 
 Exit codes: 0 all runs finished; 1 a run failed; 2 bad input.
 """
@@ -15,6 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from mixup_repro.config import register
+from mixup_repro.distributed import process_group
 from mixup_repro.progress import Progress
 from mixup_repro.training.job import run_job
 from mixup_repro.training.session import Session
@@ -31,5 +33,6 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with process_group():
+        main()
     sys.exit(session.close())

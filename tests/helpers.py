@@ -87,3 +87,19 @@ def make_image_folder(root: Path, classes: int = 2, per_class: int = 10, size: i
                 pixels = rng.integers(256, size=(size, size, 3), dtype=np.uint8)
                 Image.fromarray(pixels // 2 + 60 * (name % 3)).save(folder / f"{k}.png")
     return root
+
+
+def make_imagenet(root: Path, classes: int = 3, per_class: int = 8) -> Path:
+    """A folder as ImageNet's: {train,val}/<wnid>/*.JPEG, of unequal sizes and modes."""
+    rng = np.random.default_rng(0)
+    for part in ("train", "val"):
+        for name in range(classes):
+            folder = root / part / f"n0000{classes - name}"
+            folder.mkdir(parents=True)
+            for k in range(per_class):
+                height, width = rng.integers(34, 60, size=2)
+                pixels = rng.integers(256, size=(height, width, 3), dtype=np.uint8)
+                picture = Image.fromarray(pixels // 2 + 40 * name)
+                picture = picture.convert("L") if k == 1 else picture
+                picture.save(folder / f"{part}_{name}_{k:08d}.JPEG", "JPEG")
+    return root

@@ -21,6 +21,7 @@ FULL = PlanSpec(
     flip=True,
     box=True,
     own_labels=True,
+    resized_crop=True,
 )
 
 sizes = st.integers(1, 60).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n)))

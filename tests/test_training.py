@@ -76,8 +76,8 @@ def interrupt(monkeypatch):
     def after(epoch: int, writes: int = 1):
         left = [writes]
 
-        def stopping(folder: Path, done: int, state: dict) -> None:
-            save(folder, done, state)
+        def stopping(folder: Path, done: int, state: dict, step: int = 0) -> None:
+            save(folder, done, state, step)
             left[0] -= done == epoch
             if done == epoch and not left[0]:
                 raise Interrupted
@@ -324,16 +324,16 @@ def test_damaged_checkpoints_do_not_crowd_out_new_ones(pictures, tmp_path, inter
 def test_any_damage_to_a_checkpoint_is_named_and_passed_over(tmp_path, content):
     checkpoint.save(tmp_path, 1, {"weights": torch.ones(3)})
     checkpoint.save(tmp_path, 2, {"weights": torch.ones(3)})
-    (tmp_path / "epoch000002.pt").write_bytes(content)
+    (tmp_path / "epoch000002-step000000.pt").write_bytes(content)
     said: list[str] = []
-    assert list(checkpoint.load_all(tmp_path, said.append)) == [1]
+    assert list(checkpoint.load_all(tmp_path, said.append)) == [(1, 0)]
     assert len(said) == 1
-    assert "epoch000002.pt" in said[0]
+    assert "epoch000002-step000000.pt" in said[0]
 
 
 def test_a_checkpoint_damaged_inside_is_named_or_loads(tmp_path):
     checkpoint.save(tmp_path, 1, {"curves": [{"name": 1.0}], "weights": torch.ones(3)})
-    path = tmp_path / "epoch000001.pt"
+    path = tmp_path / "epoch000001-step000000.pt"
     content = path.read_bytes()
     rng = np.random.default_rng(0)
     for position in rng.choice(len(content), 150, replace=False):
@@ -348,10 +348,11 @@ def test_a_checkpoint_damaged_inside_is_named_or_loads(tmp_path):
 def test_the_two_newest_checkpoints_are_kept_and_load_safely(pictures, tmp_path, interrupt):
     folder = interrupted_lenet(pictures, tmp_path, interrupt, epoch=5)
     names = sorted(path.name for path in folder.path.glob("epoch*.pt"))
-    assert names == ["epoch000004.pt", "epoch000005.pt"]
+    assert names == ["epoch000004-step000000.pt", "epoch000005-step000000.pt"]
     state = torch.load(folder.path / names[1], weights_only=True)
     assert [row["epoch"] for row in state["curves"]] == [1, 2, 3, 4, 5]
     assert set(state["learner"]) == {"network", "optimiser"}
+    assert len(state["steps"]) == 0
 
 
 def test_resuming_on_other_data_is_refused(tmp_path, interrupt):
@@ -378,8 +379,38 @@ def test_resuming_on_other_data_is_refused(tmp_path, interrupt):
     ],
 )
 def test_resume_points(epochs_of_each_run, expected):
-    available = [{epoch: {} for epoch in epochs} for epochs in epochs_of_each_run]
-    assert resume_points(available) == expected
+    available = [{(epoch, 0): {} for epoch in epochs} for epochs in epochs_of_each_run]
+    assert resume_points(available) == [((epoch, 0), members) for epoch, members in expected]
+
+
+def test_resume_points_inside_an_epoch():
+    assert resume_points([{(3, 0): {}, (3, 70): {}}, {(3, 70): {}, (4, 0): {}}]) == [
+        ((3, 70), [0, 1])
+    ]
+
+
+@pytest.mark.parametrize("words", [("seeds=2", "method.alpha=[0.5,2]"), ("method=erm",)])
+def test_a_run_stopped_inside_an_epoch_goes_on_at_the_exact_step(words, tmp_path, monkeypatch):
+    words = (*DIGITS, "recipe.epochs=3", *words)
+    whole = run(*words, runs_dir=tmp_path / "whole")
+    save = checkpoint.save
+
+    def stopping(folder: Path, epoch: int, state: dict, step: int = 0) -> None:
+        save(folder, epoch, state, step)
+        if (epoch, step) == (1, 9) and folder.parts[-2:] == whole[-1].folder.path.parts[-2:]:
+            raise Interrupted
+
+    steps: list[int] = []
+    step = Learner.step
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", stopping)
+        with pytest.raises(Interrupted):
+            run(*words, "hardware.checkpoint_minutes=1e-9", runs_dir=tmp_path / "halves")
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "step", lambda self, b: steps.append(0) or step(self, b))
+        halves = run(*words, runs_dir=tmp_path / "halves")
+    assert len(steps) == 2 * STEPS - 9
+    assert [artefacts(r.folder) for r in halves] == [artefacts(r.folder) for r in whole]
 
 
 # --- Schedule, evaluation, records ------------------------------------------------------------
@@ -390,7 +421,7 @@ def test_the_optimiser_follows_the_schedule(tmp_path, monkeypatch, optimizer):
     step, rates = Learner.step, []
 
     def noted(learner, batch):
-        rates.append(learner.optimiser.param_groups[0]["lr"])
+        rates.append(learner.optimiser.param_groups[0]["lr"].item())
         return step(learner, batch)
 
     monkeypatch.setattr(Learner, "step", noted)
@@ -495,3 +526,47 @@ def test_curves_hold_the_asked_epochs_and_always_the_last(tmp_path):
     (result,) = run(*DIGITS, *words, runs_dir=tmp_path)
     assert [row["epoch"] for row in result.record["curves"]] == [2, 4, 5]
     assert all({"train_accuracy", "test_accuracy"} <= set(r) for r in result.record["curves"])
+
+
+def test_the_warm_up_rises_step_by_step_from_nothing(tmp_path, monkeypatch):
+    step, rates = Learner.step, []
+
+    def noted(learner, batch):
+        rates.append(learner.optimiser.param_groups[0]["lr"].item())
+        return step(learner, batch)
+
+    monkeypatch.setattr(Learner, "step", noted)
+    words = ["recipe.epochs=4", "recipe.lr=0.04", "recipe.warmup_epochs=2", "recipe.decay_at=[0.75]"]
+    run(*DIGITS, *words, "recipe.decay_by=0.5", runs_dir=tmp_path)
+    rise = [0.04 * k / (2 * STEPS) for k in range(2 * STEPS)]
+    assert rates == pytest.approx(rise + [0.04] * STEPS + [0.02] * STEPS)
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "lenet"])
+def test_passes_over_parts_of_a_batch_add_up_to_the_batch(architecture, pictures):
+    words = (*lenet(pictures), f"architecture={architecture}")
+
+    def stepped(microbatch: int) -> tuple:
+        one = expand(job(*HARDWARE, *words, f"recipe.microbatch={microbatch}"))[0]
+        dataset = load(one.config.dataset)
+        learner, batches, plans = assemble([one], dataset, torch.device("cpu"))
+        (values, *_) = [learner.step(batch) for batch in batches(plans.epoch(0), 16)]
+        return *values, *learner.network.parameters()
+
+    torch.testing.assert_close(stepped(16), stepped(4))
+
+
+def test_stacked_lenets_step_as_single_ones(pictures):
+    """The stack that GPUs train: one grouped convolution for all replicas."""
+    words = (*HARDWARE, *lenet(pictures), "seeds=3", "method.alpha=[0.5,2]", "method=mixup")
+    runs, cpu = expand(job(*words)), torch.device("cpu")
+    dataset = load(runs[0].config.dataset)
+    learner, batches, plans = assemble(runs, dataset, cpu)
+    values = [learner.step(batch) for batch in batches(plans.epoch(0), 16)]
+    for r, one in enumerate(runs):
+        single, alone, own_plans = assemble([one], dataset, cpu)
+        own = [single.step(batch) for batch in alone(own_plans.epoch(0), 16)]
+        for (loss, weight), (own_loss, own_weight) in zip(values, own):
+            torch.testing.assert_close(loss[r], own_loss[0])
+            torch.testing.assert_close(weight[r], own_weight[0])
+        torch.testing.assert_close(learner.replica_state(r), single.replica_state(0))

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mixup_repro.architectures.lenet import LeNet
 from mixup_repro.architectures.mlp import mlp_layers
 from mixup_repro.architectures.random_features import RandomFeatures
-from mixup_repro.architectures.replicas import Single, Stack, bytes_of
+from mixup_repro.architectures.replicas import Single, Stack, Vmapped, bytes_of
 from mixup_repro.architectures.resnet import resnet18, resnet34
+from mixup_repro.architectures.timm_network import timm_network
 from mixup_repro.config import ArchitectureConfig
 from mixup_repro.errors import InputError
 from mixup_repro.plan import stream
 
-__all__ = ["STACKABLE", "RandomFeatures", "Single", "Stack", "build", "bytes_of", "stack_size"]
+__all__ = [
+    "STACKABLE",
+    "RandomFeatures",
+    "Single",
+    "Stack",
+    "Vmapped",
+    "build",
+    "bytes_of",
+    "normalises",
+    "stack_size",
+]
 
 STACKABLE = ("linear", "mlp", "random_features")
 STACK_BYTES = 2**24  # one layer's outputs of all replicas: more leaves a CPU's cache, at half speed
+STACKED_LENETS = 100
 NETWORKS = {"lenet": LeNet, "resnet18": resnet18, "resnet34": resnet34}
 
 
@@ -29,12 +45,10 @@ def build(
     Raises:
         InputError: unknown name, or inputs the network cannot take.
     """
-    if config.name not in (*STACKABLE, *NETWORKS):
-        known = ", ".join((*STACKABLE, *NETWORKS))
-        raise InputError(f"architecture.name={config.name}: choose one of {known}")
-    if config.name in NETWORKS:
-        (seed,) = seeds
-        return Single(_seeded(seed, lambda: NETWORKS[config.name](input_shape, classes)))
+    make = _maker(config)
+    if make:
+        members = [_seeded(seed, lambda: make(input_shape, classes)) for seed in seeds]
+        return Single(members[0]) if len(members) == 1 else Vmapped(members)
     if config.name == "random_features":
         if not config.features or not config.sigma:
             raise InputError("architecture: random_features needs features and sigma")
@@ -47,12 +61,34 @@ def build(
     )
 
 
+def _maker(config: ArchitectureConfig) -> Callable[[tuple[int, ...], int], nn.Module] | None:
+    """What makes a network that is a module of its own; None for those that come stacked."""
+    if config.library == "timm":
+        return partial(timm_network, config.name)
+    if config.library is not None:
+        raise InputError(f"architecture.library={config.library}: timm, or null for our own")
+    if config.name not in (*STACKABLE, *NETWORKS):
+        known = ", ".join((*STACKABLE, *NETWORKS))
+        raise InputError(
+            f"architecture.name={config.name}: choose one of {known}, or one of timm's with "
+            f"architecture=timm architecture.name=<name>"
+        )
+    return NETWORKS.get(config.name)
+
+
 def stack_size(config: ArchitectureConfig, batch_size: int, device: torch.device) -> int:
-    """How many replicas to train as one stack; 1 where the network cannot be stacked."""
-    if config.name not in STACKABLE:
+    """How many replicas to train as one stack; 1 where stacking is impossible or does not pay."""
+    if config.name == "lenet" and device.type == "cuda":
+        return STACKED_LENETS
+    if config.name not in STACKABLE or config.library:
         return 1
     width = max([*(config.hidden or []), config.features or 1])
     return max(1, STACK_BYTES // (4 * batch_size * width)) if device.type == "cpu" else 10**6
+
+
+def normalises(network: nn.Module) -> bool:
+    """Whether the network's training depends on which examples are passed together."""
+    return any(isinstance(module, _BatchNorm) for module in network.modules())
 
 
 def _seeded(seed: int, make):

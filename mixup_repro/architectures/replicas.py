@@ -1,7 +1,9 @@
 """R replicas of one network behind one interface: (R, b, ...) in, (R, b, classes) out.
 
 `Stack` holds the parameters of R perceptrons with a leading replica axis and runs each layer as
-one batched matrix product. `Single` is one network of any kind, with R = 1.
+one batched matrix product. `Vmapped` holds those of R networks of any kind without BatchNorm.
+`Single` is one network of any kind, with R = 1. `autocast` is the precision of the network's inner
+computations; parameters and logits are float32.
 
 Parameters of one replica are stored in the network's own shapes, so that weights and checkpoints
 do not depend on the company a run was trained in.
@@ -9,17 +11,23 @@ do not depend on the company a run was trained in.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from copy import deepcopy
+from typing import Optional
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call, vmap
 
 
 class Stack(nn.Module):
     """R perceptrons, from a list of R module lists of `nn.Linear` of equal widths."""
 
     stacked = True
+    autocast: Optional[torch.dtype] = None
 
-    def __init__(self, members: list[nn.ModuleList]) -> None:
+    def __init__(self, members: list[nn.Module]) -> None:
         super().__init__()
         self.replicas = len(members)
         self.names = [name for name, _ in members[0].named_parameters()]
@@ -42,22 +50,43 @@ class Stack(nn.Module):
         return {name: s.detach()[replica] for name, s in zip(self.names, self.stacks)}
 
 
+class Vmapped(Stack):
+    """R networks without BatchNorm. Convolutions become grouped, which pays on a GPU only."""
+
+    def __init__(self, members: list[nn.Module]) -> None:
+        super().__init__(members)
+        self._network = [deepcopy(members[0]).to("meta")]  # in a list: its parameters are not ours
+
+    def forward(self, x: Tensor) -> Tensor:
+        def one(parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
+            return functional_call(self._network[0], parameters, (inputs,))
+
+        with _precision(self.autocast, x.device):
+            return vmap(one)(dict(zip(self.names, self.stacks)), x).float()
+
+
 class Single(nn.Module):
     """One network as a stack of one."""
 
     replicas = 1
     stacked = False
+    autocast: Optional[torch.dtype] = None
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.network(x[0]).unsqueeze(0)
+        with _precision(self.autocast, x.device):
+            return self.network(x[0]).float().unsqueeze(0)
 
     def replica_tensors(self, replica: int) -> dict[str, Tensor]:
         """The parameters and buffers by name."""
         return self.network.state_dict()
+
+
+def _precision(dtype: Optional[torch.dtype], device: torch.device):
+    return nullcontext() if dtype is None else torch.autocast(device.type, dtype)
 
 
 def bytes_of(network: Single | Stack) -> int:

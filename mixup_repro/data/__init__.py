@@ -1,13 +1,14 @@
-"""Data sets: everything in memory, pixels as uint8 until a batch is formed."""
+"""Data sets: in memory, or streamed from disk; pixels are uint8 until a batch is formed."""
 
 from mixup_repro.config import DatasetConfig
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.data.image_folder import image_folder
 from mixup_repro.data.images import digits, torchvision_set
+from mixup_repro.data.streamed import StreamedSet, imagenet
 from mixup_repro.data.toy import alternating_line, gaussians, separated_moons, two_moons
 from mixup_repro.errors import InputError
 
-__all__ = ["Dataset", "load"]
+__all__ = ["Dataset", "StreamedSet", "load"]
 
 LOADERS = {
     "alternating_line": alternating_line,
@@ -19,10 +20,11 @@ LOADERS = {
     "cifar10": torchvision_set,
     "cifar100": torchvision_set,
     "image_folder": image_folder,
+    "imagenet": imagenet,
 }
 
 
-def load(config: DatasetConfig) -> Dataset:
+def load(config: DatasetConfig) -> Dataset | StreamedSet:
     """Load a data set by the name in its config.
 
     Raises:

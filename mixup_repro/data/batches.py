@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from operator import itemgetter
 from typing import Optional
 
 import torch
@@ -11,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mixup_repro.data.dataset import Dataset
-from mixup_repro.plan import EpochPlan
+from mixup_repro.distributed import rank, world_size
+from mixup_repro.plan import EpochPlan, rank_slice
 from mixup_repro.theory.beta import gamma2, sigma2, theta_bar
 
 
@@ -21,6 +23,7 @@ class Batch:
 
     y and y_partner are one-hot (R, b, classes); lam is (R, b); box is (R, b, 2). label_lam (R, b)
     is there where labels are mixed on their own, and y_partner is then of their own partner.
+    size: examples of the whole step, where other passes or other ranks have parts of it too.
     """
 
     x: Tensor
@@ -31,6 +34,35 @@ class Batch:
     box: Optional[Tensor] = None
     label_lam: Optional[Tensor] = None
     modification: Optional[Modification] = None
+    size: Optional[int] = None
+
+    @property
+    def share(self) -> float:
+        """The share of the step's examples that are here."""
+        return 1.0 if self.size is None else self.x.shape[1] / self.size
+
+    def split(self, examples: Optional[int]) -> list[Batch]:
+        """Parts of at most so many examples, in order; None keeps it whole."""
+        if examples is None:
+            return [self]
+        whole = replace(self, size=self.size or self.x.shape[1])
+        starts = range(0, self.x.shape[1], examples)
+        return [whole._map(itemgetter((slice(None), slice(a, a + examples)))) for a in starts]
+
+    def clone(self) -> Batch:
+        return self._map(torch.clone)
+
+    def copy_(self, other: Batch) -> None:
+        """Overwrite the examples by those of another batch of the same shape."""
+        for name, tensor in self._tensors().items():
+            tensor.copy_(getattr(other, name))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        return replace(self, **{k: function(t) for k, t in self._tensors().items()})
 
 
 @dataclass(frozen=True)
@@ -82,23 +114,33 @@ class Batches:
         crop_padding: int,
         within_batch: bool,
         modification: Optional[Modification] = None,
+        group: int = 1,
     ) -> None:
         self.dataset = dataset
         self.crop_padding = crop_padding
-        self.within_batch = within_batch
+        self.within_batch = within_batch and world_size() == 1  # else partners are gathered anew
         self.modification = modification
+        self.group = group  # positions of an epoch that stay on one rank together
 
-    def __call__(self, plan: EpochPlan, batch_size: int) -> Iterator[Batch]:
-        """All batches of an epoch, the last and smaller one included. Plan arrays: (R, n)."""
+    def __call__(self, plan: EpochPlan, batch_size: int, first: int = 0) -> Iterator[Batch]:
+        """This rank's part of the batches of an epoch from step `first` on. Plan arrays: (R, n).
+
+        The last batch is included, and may be smaller.
+        """
+        for part, size in self.parts(plan, batch_size, first):
+            yield self.batch(plan, part, size)
+
+    def parts(self, plan: EpochPlan, batch_size: int, first: int) -> list[tuple[slice, int]]:
+        """This rank's positions in each batch, and the size of the whole batch."""
         n = plan.order.shape[1]
-        for start in range(0, n, batch_size):
-            yield self.batch(plan, slice(start, min(start + batch_size, n)))
+        ends = [(a, min(a + batch_size, n)) for a in range(first * batch_size, n, batch_size)]
+        return [(rank_slice(a, b, rank(), world_size(), self.group), b - a) for a, b in ends]
 
-    def batch(self, plan: EpochPlan, part: slice) -> Batch:
-        """The examples at positions `part` of every replica's epoch."""
+    def batch(self, plan: EpochPlan, part: slice, size: int) -> Batch:
+        """The examples at positions `part` of every replica's epoch, of a step of `size`."""
         x, y = self._examples(plan, (slice(None), part))
         if plan.partner is None:
-            return Batch(x, y, modification=self.modification)
+            return Batch(x, y, modification=self.modification, size=size)
         replica = torch.arange(len(x), device=x.device).unsqueeze(1)
 
         def partners(position: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,7 +157,7 @@ class Batches:
         if plan.box is not None:
             box = plan.box[:, part]
         lam = plan.lam[:, part]
-        return Batch(x, y, x_partner, y_partner, lam, box, label_lam, self.modification)
+        return Batch(x, y, x_partner, y_partner, lam, box, label_lam, self.modification, size)
 
     def _examples(self, plan: EpochPlan, at: tuple) -> tuple[Tensor, Tensor]:
         """Inputs and one-hot labels of the examples at positions `at`, augmented as planned."""

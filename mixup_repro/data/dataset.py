@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Optional
@@ -41,6 +41,7 @@ class Dataset:
     draw: Optional[Callable[[int], Dataset]] = None
     grid: Optional[Tensor] = None
     per_replica: bool = False
+    in_memory = True
     _affine: tuple[Tensor, Tensor] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -63,9 +64,8 @@ class Dataset:
             self.std = self.std or (std / self.pixel_max).tolist()
         if min(self.std) <= 0:
             raise InputError(f"dataset.std: must be > 0 in every channel of {self.label}")
-        mean, std = (torch.tensor(v, dtype=torch.float64) for v in (self.mean, self.std))
-        affine = (1 / (self.pixel_max * std), -mean / std)
-        self._affine = tuple(t.float().view(-1, 1, 1).to(self.x_train.device) for t in affine)
+        scale, shift = affine(self.mean, self.std, self.pixel_max)
+        self._affine = scale.to(self.x_train.device), shift.to(self.x_train.device)
 
     def to(self, device: torch.device) -> Dataset:
         """The data set with its tensors on `device`."""
@@ -86,6 +86,20 @@ class Dataset:
         if self.per_replica:
             at = (torch.arange(len(index), device=index.device).unsqueeze(1), index)
         return self.x_train[at], self.one_hot[at]
+
+    def chunks(
+        self, part: str, size: int, replicas: int, rank: int = 0, world_size: int = 1
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """A rank's chunks of a part (train or test): number, raw inputs (R, b, ...), y (R, b).
+
+        Ranks take turns with the chunks, which have `size` examples, but for the last.
+        """
+        x, y = (self.x_train, self.y_train) if part == "train" else (self.x_test, self.y_test)
+        if not self.per_replica:
+            x, y = x.expand(replicas, *x.shape), y.expand(replicas, *y.shape)
+        pairs = zip(x.split(size, dim=1), y.split(size, dim=1))
+        for k, (x, y) in list(enumerate(pairs))[rank::world_size]:
+            yield k, x, y
 
     @cached_property
     def one_hot(self) -> Tensor:
@@ -121,13 +135,7 @@ class Dataset:
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """(..., H, W, C) uint8 to (..., C, H, W) float32; features pass unchanged."""
-        if not self.is_image:
-            return pixels
-        width, channels = pixels.shape[-2:]
-        # One row of pixels at a time: a broadcast over three channels does not vectorise.
-        scale, shift = (t.flatten().repeat(width) for t in self._affine)
-        rows = pixels.flatten(-2).float().mul_(scale).add_(shift)
-        return rows.unflatten(-1, (width, channels)).movedim(-1, -3)
+        return normalised(pixels, *self._affine) if self.is_image else pixels
 
     @cached_property
     def x_bar(self) -> Tensor:
@@ -145,6 +153,21 @@ class Dataset:
     def y_bar(self) -> Tensor:
         """(classes,) or (R, 1, classes), the training set's class frequencies (paper: y-bar)."""
         return self.one_hot.double().mean(-2, keepdim=self.per_replica).float()
+
+
+def affine(mean: Sequence[float], std: Sequence[float], pixel_max: float) -> tuple[Tensor, Tensor]:
+    """(C, 1, 1) scale and shift that take raw pixels to (pixel / pixel_max - mean) / std."""
+    m, s = (torch.tensor(list(v), dtype=torch.float64) for v in (mean, std))
+    return (1 / (pixel_max * s)).float().view(-1, 1, 1), (-m / s).float().view(-1, 1, 1)
+
+
+def normalised(pixels: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """(..., H, W, C) uint8 to (..., C, H, W) float32: scale * pixel + shift."""
+    width, channels = pixels.shape[-2:]
+    # One row of pixels at a time: a broadcast over three channels does not vectorise.
+    scale, shift = (t.flatten().repeat(width) for t in (scale, shift))
+    rows = pixels.flatten(-2).float().mul_(scale).add_(shift)
+    return rows.unflatten(-1, (width, channels)).movedim(-1, -3)
 
 
 def pixel_statistics(pixels: Tensor) -> tuple[np.ndarray, np.ndarray]:

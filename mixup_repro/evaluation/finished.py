@@ -8,7 +8,8 @@ import torch
 
 from mixup_repro import architectures
 from mixup_repro.architectures import Single, Stack
-from mixup_repro.data import Dataset
+from mixup_repro.data import Dataset, StreamedSet
+from mixup_repro.distributed import rank
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import evaluate
 from mixup_repro.evaluation.terms import terms
@@ -17,7 +18,9 @@ from mixup_repro.training.learner import load_weights
 from mixup_repro.training.record import check_data
 
 
-def complete(folder: RunFolder, dataset: Dataset, device: torch.device) -> tuple[dict, bool]:
+def complete(
+    folder: RunFolder, dataset: Dataset | StreamedSet, device: torch.device
+) -> tuple[dict, bool]:
     """The record of a finished run with every evaluation its config asks for, and whether it grew.
 
     The data set must be the one the run was trained on.
@@ -39,13 +42,13 @@ def complete(folder: RunFolder, dataset: Dataset, device: torch.device) -> tuple
     if asked.terms and asked.terms not in {row["terms_alpha"] for row in known}:
         record["terms"] = known + along_training(folder, dataset, device, asked.terms)
         grown = True
-    if grown:
+    if grown and rank() == 0:
         folder.write_record(record)
     return record, grown
 
 
 def along_training(
-    folder: RunFolder, dataset: Dataset, device: torch.device, alpha: float
+    folder: RunFolder, dataset: Dataset | StreamedSet, device: torch.device, alpha: float
 ) -> list[dict]:
     """`terms` at every epoch whose weights the run has kept."""
     seen = dataset.for_seeds([folder.run.seed])
@@ -56,7 +59,9 @@ def along_training(
     ]
 
 
-def restore(folder: RunFolder, dataset: Dataset, device: torch.device) -> Single | Stack:
+def restore(
+    folder: RunFolder, dataset: Dataset | StreamedSet, device: torch.device
+) -> Single | Stack:
     """The trained network of a finished run.
 
     Raises:
@@ -68,7 +73,9 @@ def restore(folder: RunFolder, dataset: Dataset, device: torch.device) -> Single
     return _load(folder, folder.weights_path, dataset, device)
 
 
-def _load(folder: RunFolder, path: Path, dataset: Dataset, device: torch.device) -> Single | Stack:
+def _load(
+    folder: RunFolder, path: Path, dataset: Dataset | StreamedSet, device: torch.device
+) -> Single | Stack:
     run = folder.run
     network = architectures.build(
         run.config.architecture, dataset.input_shape, dataset.classes, [run.seed]

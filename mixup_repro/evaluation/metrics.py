@@ -32,6 +32,9 @@ class Sums:
     def __add__(self, other: Sums) -> Sums:
         return Sums(*(getattr(self, k) + getattr(other, k) for k in self.__dataclass_fields__))
 
+    def cpu(self) -> Sums:
+        return Sums(self.n, *(getattr(self, k).cpu() for k in list(self.__dataclass_fields__)[1:]))
+
 
 def sums(logits: Tensor, y: Tensor) -> Sums:
     """The sums of logits (R, n, c) against classes y (n,) or (R, n).

@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable
+from functools import partial, reduce
+from operator import add
 from typing import Optional
 
 import torch
 from torch import Tensor
 
 from mixup_repro.architectures import Single, Stack
-from mixup_repro.data import Dataset
-from mixup_repro.evaluation.metrics import metrics, sums
+from mixup_repro.data import Dataset, StreamedSet
+from mixup_repro.distributed import merge, rank, world_size
+from mixup_repro.evaluation.metrics import Sums, metrics, sums
 from mixup_repro.evaluation.temperature import scaled
 from mixup_repro.theory.beta import theta_bar
 from mixup_repro.theory.rescaling import rescaled
 
 CHUNK = 1000  # examples in one forward pass; a stack of R replicas takes CHUNK / R, at least 50
+
+
+Alphas = Iterable[Optional[float]]  # of rescaled predictions; None is the plain one
+
+
+@torch.no_grad()
+def totals(
+    network: Single | Stack, dataset: Dataset | StreamedSet, part: str, alphas: Alphas
+) -> dict[Optional[float], Sums]:
+    """The sums behind the metrics on a part (train or test) of the data set, in evaluation mode.
+
+    The ranks of a run take turns with the chunks of examples, and add up all chunks in one order:
+    whatever their number, the result is the same to the last bit. Nothing is padded.
+    """
+    was_training = network.training
+    network.eval()
+    predictors = {alpha: _predictor(network, dataset, alpha) for alpha in alphas}
+    found = {}
+    size = max(50, CHUNK // network.replicas)
+    for k, x, y in dataset.chunks(part, size, network.replicas, rank(), world_size()):
+        x = dataset.normalise(x)
+        found[k] = {alpha: sums(f(x).float(), y) for alpha, f in predictors.items()}
+    network.train(was_training)
+    chunks = merge({k: {a: s.cpu() for a, s in by.items()} for k, by in found.items()}).values()
+    return {alpha: reduce(add, (by[alpha] for by in chunks)) for alpha in predictors}
+
+
+def _predictor(network: Single | Stack, dataset: Dataset | StreamedSet, alpha: Optional[float]):
+    """Plain, or rescaled for mixup with this alpha (eq. 22)."""
+    if alpha is None:
+        return network
+    return partial(rescaled, network, alpha=alpha, x_bar=dataset.x_bar, y_bar=dataset.y_bar)
 
 
 @torch.no_grad()  # not inference_mode: the data set keeps x_bar, which training may use
@@ -29,9 +64,7 @@ def predict(
     """
     was_training = network.training
     network.eval()
-    f = network
-    if alpha is not None:
-        f = partial(rescaled, network, alpha=alpha, x_bar=dataset.x_bar, y_bar=dataset.y_bar)
+    f = _predictor(network, dataset, alpha)
     if x.ndim == 1 + len(dataset.input_shape):
         x = x.expand(network.replicas, *x.shape)
     parts = x.split(max(50, CHUNK // network.replicas), dim=1)
@@ -42,7 +75,7 @@ def predict(
 
 def evaluate(
     network: Single | Stack,
-    dataset: Dataset,
+    dataset: Dataset | StreamedSet,
     alphas: list[float],
     temperature_at: Optional[list[Optional[float]]] = None,
 ) -> list[list[dict]]:
@@ -52,14 +85,15 @@ def evaluate(
     at that alpha, of the logits f(x~) of the shrunk inputs, which rescaling divides by theta_bar.
     """
     rows: list[list[dict]] = [[] for _ in range(network.replicas)]
+    for alpha, total in totals(network, dataset, "test", (None, *alphas)).items():
+        name = {"evaluation": "plain" if alpha is None else "rescaled", "eval_alpha": alpha}
+        for r, row in enumerate(metrics(total)):
+            rows[r].append(name | row)
+    if temperature_at is None:
+        return rows
     y = dataset.y_test.expand(network.replicas, -1)
     for alpha in (None, *alphas):
         logits = predict(network, dataset, dataset.x_test, alpha)
-        name = {"evaluation": "plain" if alpha is None else "rescaled", "eval_alpha": alpha}
-        for r, row in enumerate(metrics(sums(logits, y))):
-            rows[r].append(name | row)
-        if temperature_at is None:
-            continue
         if alpha is not None:  # back to the logits of the shrunk inputs
             logits = theta_bar(alpha) * logits + (1 - theta_bar(alpha)) * dataset.y_bar
         name = {"evaluation": "temperature", "eval_alpha": alpha}

@@ -1,4 +1,4 @@
-"""Checkpoints: `epoch<k>.pt` in the run's folder, the newest two kept, written then renamed.
+"""Checkpoints: `epoch<k>-step<s>.pt` in a run's folder, the newest two kept, written then renamed.
 
 Each run has files of its own, also when it was trained in a stack. Two generations are kept for
 two reasons: a damaged file leaves the one before it, and a stack killed between two of its members'
@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 
+Point = tuple[int, int]  # epochs done, and steps of the next
+START: Point = (0, 0)
 GENERATIONS = 2
 
 
-def save(folder: Path, epoch: int, state: dict) -> None:
-    """Write the state after `epoch` epochs: tensors, numbers, strings, lists and dicts only."""
-    path = folder / f"epoch{epoch:06d}.pt"
+def save(folder: Path, epoch: int, state: dict, step: int = 0) -> None:
+    """Write the state after `epoch` epochs and `step` steps of the next.
+
+    Tensors, numbers, strings, lists and dicts only.
+    """
+    path = folder / f"epoch{epoch:06d}-step{step:06d}.pt"
     write(path, state)
     # Anything newer was damaged: training went on from before it.
     older = [p for p in sorted(folder.glob("epoch*.pt")) if p.name <= path.name]
@@ -34,31 +39,31 @@ def write(path: Path, state: dict) -> None:
     os.replace(partial, path)
 
 
-def load_all(folder: Path, warn: Callable[[str], None]) -> dict[int, dict]:
-    """The readable checkpoints of a run by epoch; a damaged one is named, and passed over."""
+def load_all(folder: Path, warn: Callable[[str], None]) -> dict[Point, dict]:
+    """The readable checkpoints of a run by point; a damaged one is named, and passed over."""
     states = {}
-    for path in sorted(folder.glob("epoch*.pt")):
-        epoch = int(re.findall(r"\d+", path.name)[0])
+    for path in sorted(folder.glob("epoch*-step*.pt")):
+        epoch, step = map(int, re.findall(r"\d+", path.name))
         try:
-            states[epoch] = torch.load(path, map_location="cpu", weights_only=True)
+            states[epoch, step] = torch.load(path, map_location="cpu", weights_only=True)
         except Exception:  # torch.load fails in many ways on a damaged file
             warn(f"{path} is damaged; going on without it")
     return states
 
 
-def resume_points(available: list[dict[int, dict]]) -> list[tuple[int, list[int]]]:
-    """(epoch, members) for each group of runs that can go on together from one epoch.
+def resume_points(available: list[Iterable[Point]]) -> list[tuple[Point, list[int]]]:
+    """(point, members) for each group of runs that can go on together from one point.
 
-    `available` lists each run's checkpoints. Runs without any start at epoch 0. The others go on
-    from the newest epoch they all have; where there is none, each from its own newest.
+    `available` lists the points of each run's checkpoints. Runs without any begin at START. The
+    others go on from the newest point they all have; where there is none, each from its own newest.
     """
     fresh = [i for i, states in enumerate(available) if not states]
     started = [i for i, states in enumerate(available) if states]
-    groups = [(0, fresh)] if fresh else []
+    groups = [(START, fresh)] if fresh else []
     shared = set.intersection(*(set(available[i]) for i in started)) if started else set()
     if shared:
         return [*groups, (max(shared), started)]
     newest = {i: max(available[i]) for i in started}
-    for epoch in sorted(set(newest.values())):
-        groups.append((epoch, [i for i in started if newest[i] == epoch]))
+    for point in sorted(set(newest.values())):
+        groups.append((point, [i for i in started if newest[i] == point]))
     return groups

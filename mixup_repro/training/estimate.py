@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from itertools import count, islice
 
 import torch
 
 from mixup_repro import architectures
 from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset
-from mixup_repro.evaluation.predictor import predict
 from mixup_repro.runs import RunFolder
 from mixup_repro.training.loop import assemble
 from mixup_repro.training.run import snapshot_epochs
@@ -39,21 +39,22 @@ def seconds_left(job: Config, dataset: Dataset, device: torch.device) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
-    plan, first = plans.epoch(0), slice(0, batch_size)
-    for step in range(WARM_UP + STEPS):
+    endless = (b for epoch in count() for b in batches(plans.epoch(epoch), batch_size))
+    for step, batch in enumerate(islice(endless, WARM_UP + STEPS)):
         if step == WARM_UP:
             synchronise()
             started = time.perf_counter()
-        learner.step(batches.batch(plan, first))
+        learner.step(batch)
         timed = step + 1 - WARM_UP
         if timed > 0 and time.perf_counter() - started > SECONDS:
             break
     synchronise()
     step_s = (time.perf_counter() - started) / timed
-    sample = dataset.x_test if dataset.per_replica else dataset.x_test[:1000]
+    _, x, _ = next(dataset.chunks("test", 1000, len(stack)))
     started = time.perf_counter()
-    logits = predict(learner.network, dataset, sample).cpu()
-    evaluate_s = (time.perf_counter() - started) * dataset.n_test / logits.shape[1]
+    with torch.no_grad():
+        learner.network(dataset.normalise(x)).cpu()
+    evaluate_s = (time.perf_counter() - started) * dataset.n_test / x.shape[1]
     epoch_s = step_s * -(-n // batch_size) + evaluate_s / recipe.evaluate_every
     return epoch_s * recipe.epochs * (len(runs) / len(stack))
 

@@ -9,14 +9,14 @@ from filelock import Timeout
 
 from mixup_repro import architectures
 from mixup_repro.config import Config, expand
-from mixup_repro.data import Dataset, load
+from mixup_repro.data import Dataset, StreamedSet, load
+from mixup_repro.distributed import from_main, local_rank, main_first, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import complete
-from mixup_repro.methods import DIFFERENTIATED
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
-from mixup_repro.theory.taylor import check_per_example
 from mixup_repro.training import checkpoint
+from mixup_repro.training.preconditions import check_job
 from mixup_repro.training.record import check_data
 from mixup_repro.training.run import Result, Training
 
@@ -24,12 +24,16 @@ from mixup_repro.training.run import Result, Training
 def device_of(config: Config) -> torch.device:
     """The device that hardware.device names; auto is a GPU where there is one.
 
+    Of several processes each takes the GPU of its local rank.
+
     Raises:
         InputError: a device that is not there.
     """
     name = config.hardware.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and world_size() > 1:
+        name = f"cuda:{local_rank()}"
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -55,10 +59,9 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
     device = device_of(job)
     if job.hardware.threads:
         torch.set_num_threads(job.hardware.threads)
-    dataset = load(job.dataset).to(device)
-    if not dataset.is_image:
-        for name in _for_pictures(job):
-            raise InputError(f"{name} is for pictures, and {dataset.label} has none")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    dataset = main_first(lambda: load(job.dataset)).to(device)
     folders = [RunFolder(run) for run in expand(job)]
     if not train:
         idle = [f for f in folders if not f.record_path.exists()]
@@ -66,20 +69,12 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
         return [Result(f, "not trained") for f in idle] + _run_group(
             folders, dataset, device, progress
         )
-    for folder in folders:
-        folder.create()
+    from_main(lambda: [folder.create() for folder in folders] and None)
     sample = folders[0].run
     network = architectures.build(  # what does not fit the data is found before any work
         job.architecture, dataset.input_shape, dataset.classes, [sample.seed]
     )
-    if job.method.name in DIFFERENTIATED:
-        try:
-            check_per_example(network)
-        except ValueError as error:
-            raise InputError(
-                f"method={job.method.name}: {error.args[0].split(';')[0]}; use a network without, "
-                f"such as architecture=lenet"
-            ) from error
+    check_job(job, dataset, network, world_size())
     batch_size = min(job.recipe.batch_size or dataset.n_train, dataset.n_train)
     size = architectures.stack_size(job.architecture, batch_size, device)
     stacks = -(-len(folders) // size)
@@ -92,39 +87,36 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
     return results
 
 
-def _for_pictures(job: Config) -> list[str]:
-    """What the job asks for that only pictures can have."""
-    asked = {
-        "recipe.crop_padding": job.recipe.crop_padding,
-        "recipe.flip": job.recipe.flip,
-        "method=cutmix": job.method.name == "cutmix",
-    }
-    return [name for name, value in asked.items() if value]
-
-
 def _run_group(
-    group: list[RunFolder], dataset: Dataset, device: torch.device, progress: Progress
+    group: list[RunFolder], dataset: Dataset | StreamedSet, device: torch.device, progress: Progress
 ) -> list[Result]:
     results, missing = [], []
     with ExitStack() as locks:
-        for folder in group:
-            try:
-                locks.enter_context(folder.lock().acquire(blocking=False))
-            except Timeout:
+        # Of several processes the first takes the locks and reads the files; all do as it found.
+        for folder, state in zip(group, from_main(lambda: [_claim(f, locks) for f in group])):
+            if state == "running":
                 progress.say(f"{folder} is being trained by another process; skipped here")
                 results.append(Result(folder, "running"))
-                continue
-            if not folder.record_path.exists():
+            elif state == "done":
+                check_data(folder, folder.read_record()["data"], dataset)
+                record, grown = complete(folder, dataset, device)
+                results.append(Result(folder, "evaluated" if grown else "present", record=record))
+            else:
                 missing.append(folder)
-                continue
-            check_data(folder, folder.read_record()["data"], dataset)
-            record, grown = complete(folder, dataset, device)
-            results.append(Result(folder, "evaluated" if grown else "present", record=record))
-        available = [checkpoint.load_all(f.path, progress.say) for f in missing]
-        for epoch, members in checkpoint.resume_points(available):
+        available = from_main(lambda: [checkpoint.load_all(f.path, progress.say) for f in missing])
+        for point, members in checkpoint.resume_points(available):
             folders = [missing[i] for i in members]
-            states = [available[i][epoch] for i in members] if epoch else []
+            states = [available[i][point] for i in members if available[i]]
             for folder, state in zip(folders, states):
                 check_data(folder, state["data"], dataset)
-            results += Training(folders, dataset, device, progress).run(epoch, states)
+            results += Training(folders, dataset, device, progress).run(point, states)
     return results
+
+
+def _claim(folder: RunFolder, locks: ExitStack) -> str:
+    """Lock a run: done, or missing; or running, where another process has it."""
+    try:
+        locks.enter_context(folder.lock().acquire(blocking=False))
+    except Timeout:
+        return "running"
+    return "done" if folder.record_path.exists() else "missing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Optional
 
 import torch
 from torch import Tensor
@@ -10,14 +11,23 @@ from torch import Tensor
 from mixup_repro.architectures import Single, Stack
 from mixup_repro.config import Config, RecipeConfig
 from mixup_repro.data.batches import Batch
-from mixup_repro.methods import METHODS
+from mixup_repro.distributed import add_up, broadcast, world_size
+from mixup_repro.methods import DIFFERENTIATED, METHODS
+from mixup_repro.training.graph import Graph
 
 
 def optimiser(recipe: RecipeConfig, network: Single | Stack) -> torch.optim.Optimizer:
-    """The recipe's optimiser, fused: one kernel updates every parameter."""
-    common = {"lr": recipe.lr, "weight_decay": recipe.weight_decay or 0.0, "fused": True}
+    """The recipe's optimiser, fused: one kernel updates every parameter.
+
+    The learning rate is a tensor, which a CUDA graph reads at every step. Fused kernels want it in
+    float32 on a GPU; on a CPU float64 gives exactly the steps of a plain number.
+    """
+    device = next(network.parameters()).device
+    lr = torch.tensor(recipe.lr, dtype=None if device.type == "cuda" else torch.float64)
+    common = {"lr": lr.to(device), "weight_decay": recipe.weight_decay or 0.0, "fused": True}
     if recipe.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), **common)
+        graph = device.type == "cuda"
+        return torch.optim.Adam(network.parameters(), capturable=graph, **common)
     return torch.optim.SGD(
         network.parameters(),
         momentum=recipe.momentum or 0.0,
@@ -26,47 +36,93 @@ def optimiser(recipe: RecipeConfig, network: Single | Stack) -> torch.optim.Opti
     )
 
 
-def learning_rate(recipe: RecipeConfig, epoch: int) -> float:
-    """The step schedule: lr * decay_by^(number of decay points reached by `epoch`)."""
+def learning_rate(recipe: RecipeConfig, epoch: float) -> float:
+    """The step schedule: lr * decay_by^(number of decay points reached by `epoch`).
+
+    During the warm-up it is that times epoch / warmup_epochs, where `epoch` counts steps as
+    fractions.
+    """
     passed = sum(epoch >= round(f * recipe.epochs) for f in recipe.decay_at or ())
-    return recipe.lr * (recipe.decay_by or 1.0) ** passed
+    rise = min(1.0, epoch / recipe.warmup_epochs) if recipe.warmup_epochs else 1.0
+    return recipe.lr * (recipe.decay_by or 1.0) ** passed * rise
+
+
+def precision(config: Config, device: torch.device) -> Optional[torch.dtype]:
+    """What the network computes in while it trains: bfloat16, or None for float32.
+
+    auto is bfloat16 on GPUs that have it. Losses that differentiate the network stay in float32.
+    """
+    asked = config.hardware.precision
+    if asked == "auto":
+        fit = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        asked = "bfloat16" if fit and config.method.name not in DIFFERENTIATED else "float32"
+    return torch.bfloat16 if asked == "bfloat16" else None
 
 
 class Learner:
     """Replicas that share a recipe and a method but neither seed nor alpha."""
 
     def __init__(self, network: Single | Stack, config: Config, device: torch.device) -> None:
+        if config.hardware.sync_batchnorm and world_size() > 1:
+            network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.network = network.to(device).train()
+        self.network.autocast = precision(config, device)
         self.config = config
         self.method: Callable = METHODS[config.method.name]
-        self.optimiser = optimiser(config.recipe, network)
+        self.optimiser = optimiser(config.recipe, self.network)
         self.accumulates = config.method.name == "mixup_accumulated"
-        self._parameters = list(network.parameters())
+        self._parameters = list(self.network.parameters())
+        self._lr: Optional[float] = None
+        # Not across ranks, where a capture would hold communication, nor where the gradients of a
+        # step are those of the last: their addresses would have to be kept.
+        graph = device.type == "cuda" and world_size() == 1 and not self.accumulates
+        self.graph = Graph(self._step, device) if graph and config.hardware.graph else None
 
     @property
     def replicas(self) -> int:
         return self.network.replicas
 
     def set_learning_rate(self, lr: float) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
+        if lr != self._lr:
+            self._lr = lr
+            for group in self.optimiser.param_groups:
+                group["lr"].fill_(lr)
+
+    def share_buffers(self) -> None:
+        """Give every rank the BatchNorm statistics of rank 0."""
+        for buffer in self.network.buffers():
+            broadcast(buffer)
 
     def step(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """One update. Returns (R,) mean loss and (R,) mean weight of the predicted class.
 
         The loss is the sum over replicas of their means: each replica's gradient is its own.
-        The second value is the lambda-weighted accuracy of mixup and the accuracy of ERM.
+        The second value is the lambda-weighted accuracy of mixup and the accuracy of ERM. Passes
+        over parts of the batch, here and on other ranks, add up to the whole batch's gradient.
         """
-        outcome = self.method(self.network, batch, self.config.method)
-        loss = outcome.loss.mean(-1)
+        return self.graph(batch) if self.graph else self._step(batch)
+
+    def _step(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if not self.accumulates:
             self.optimiser.zero_grad(set_to_none=True)
-        loss.sum().backward()
+        parts = [self._pass(part) for part in batch.split(self.config.recipe.microbatch)]
+        loss, weight = parts[0] if len(parts) == 1 else (sum(values) for values in zip(*parts))
+        if world_size() > 1:
+            add_up([*(p.grad for p in self._parameters), loss, weight])
         self.optimiser.step()
+        return loss, weight
+
+    def _pass(self, part: Batch) -> tuple[Tensor, Tensor]:
+        """Forward and backward over a part of a batch: its share of both means."""
+        outcome = self.method(self.network, part, self.config.method)
+        loss = outcome.loss.mean(-1)
+        if part.share < 1:
+            loss = part.share * loss
+        loss.sum().backward()
         with torch.no_grad():
             predicted = outcome.logits.argmax(-1, keepdim=True)
             weight = outcome.targets.gather(-1, predicted).squeeze(-1).mean(-1)
-        return loss.detach(), weight
+        return loss.detach(), weight if part.share == 1 else part.share * weight
 
     def replica_state(self, replica: int) -> dict[str, dict]:
         """Everything one replica needs to go on: weights and optimiser state, on the CPU."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mixup_repro import architectures
 from mixup_repro.checks import METHOD_FIELDS
 from mixup_repro.config import Config, Run
 from mixup_repro.data import Dataset
 from mixup_repro.data.batches import Batches, Modification
-from mixup_repro.evaluation.metrics import metrics, sums
-from mixup_repro.evaluation.predictor import predict
+from mixup_repro.data.streamed import StreamedBatches, StreamedSet
+from mixup_repro.evaluation.metrics import metrics
+from mixup_repro.evaluation.predictor import totals
 from mixup_repro.methods import ON_MODIFIED_DATA
 from mixup_repro.plan import EpochPlan, PlanSpec, draw_block
 from mixup_repro.training.learner import Learner, learning_rate
 
+Steps = Sequence[tuple[Tensor, Tensor]]  # (R,) loss and (R,) weight of each step
+AfterStep = Callable[[int, Steps], None]
 EvaluatedEpoch = Callable[[int, list[dict]], None]
 Failure = Callable[[int, str], None]
 
@@ -31,10 +35,12 @@ def plan_spec(config: Config, n: int) -> PlanSpec:
         batch_size=min(recipe.batch_size or n, n),
         pairing=method.pairing if mixes else None,
         pairing_group=method.pairing_group if mixes else None,
+        truncated=bool(method.truncated),
         alpha=method.alpha,
         lam_per=method.lam_per or "example",
         crop_padding=recipe.crop_padding or 0,
         flip=bool(recipe.flip),
+        resized_crop=bool(recipe.resized_crop),
         box=method.name == "cutmix",
         own_labels=method.name == "mixup_independent",
     )
@@ -59,7 +65,7 @@ class Plans:
 
 
 def assemble(
-    runs: list[Run], dataset: Dataset, device: torch.device
+    runs: list[Run], dataset: Dataset | StreamedSet, device: torch.device
 ) -> tuple[Learner, Batches, Plans]:
     """What `fit` needs to train these runs as one stack (or one run), from their seeds.
 
@@ -70,25 +76,34 @@ def assemble(
     network = architectures.build(
         config.architecture, dataset.input_shape, dataset.classes, [run.seed for run in runs]
     )
+    plans = Plans(runs, dataset.n_train, device)
+    learner = Learner(network, config, device)
+    if not dataset.in_memory:
+        group = config.method.pairing_group or 1
+        return learner, StreamedBatches(dataset, config.recipe.resized_crop, group), plans
     padding, flip = config.recipe.crop_padding or 0, bool(config.recipe.flip)
     modification = None
     if config.method.name in ON_MODIFIED_DATA:
         modification = Modification.of(dataset, [run.alpha for run in runs], padding, flip)
     batches = Batches(dataset, padding, config.method.pairing != "uniform", modification)
-    return Learner(network, config, device), batches, Plans(runs, dataset.n_train, device)
+    return learner, batches, plans
 
 
 def fit(
     learner: Learner,
-    dataset: Dataset,
+    dataset: Dataset | StreamedSet,
     batches: Batches,
     plans: Plans,
     start: int,
     on_epoch: EvaluatedEpoch,
     on_failure: Failure,
+    steps: Steps = (),
+    on_step: AfterStep = lambda epoch, steps: None,
 ) -> None:
     """Train from epoch `start` to the recipe's end.
 
+    steps: what `learner.step` returned in the steps of that epoch that are done already.
+    on_step(epoch, steps): after each step, with those of its epoch so far.
     on_epoch(epochs_done, rows): after each epoch; one row of curve values a replica, or no rows
         where the epoch was not one to evaluate.
     on_failure(replica, message): a replica's loss is not finite; the others go on. Nothing waits
@@ -97,9 +112,13 @@ def fit(
     recipe = learner.config.recipe
     batch_size = plans.specs[0][0].batch_size
     alive = np.ones(learner.replicas, dtype=bool)
+    steps_an_epoch = -(-dataset.n_train // batch_size)
     for epoch in range(start, recipe.epochs):
-        learner.set_learning_rate(learning_rate(recipe, epoch))
-        steps = [learner.step(batch) for batch in batches(plans.epoch(epoch), batch_size)]
+        steps = list(steps) if epoch == start else []
+        for batch in batches(plans.epoch(epoch), batch_size, first=len(steps)):
+            learner.set_learning_rate(learning_rate(recipe, epoch + len(steps) / steps_an_epoch))
+            steps.append(learner.step(batch))
+            on_step(epoch, steps)
         loss, weight = (torch.stack(values).cpu().numpy() for values in zip(*steps))
         for replica in np.flatnonzero(alive & ~np.isfinite(loss).all(0)):
             alive[replica] = False
@@ -110,6 +129,7 @@ def fit(
         done = epoch + 1
         rows: list[dict] = []
         if done % recipe.evaluate_every == 0 or done == recipe.epochs:
+            learner.share_buffers()
             rows = measure(learner, dataset, [spec.alpha for spec, _ in plans.specs])
             for row, mixed, weighted in zip(rows, loss.mean(0), weight.mean(0)):
                 row |= {"epoch": done, "mixed_loss": float(mixed)}
@@ -117,19 +137,19 @@ def fit(
         on_epoch(done, rows)
 
 
-def measure(learner: Learner, dataset: Dataset, alphas: list[float | None]) -> list[dict]:
+def measure(
+    learner: Learner, dataset: Dataset | StreamedSet, alphas: list[float | None]
+) -> list[dict]:
     """Clean accuracy and cross-entropy of each replica on the test set, and as the recipe asks.
 
     alphas: of each replica, for its rescaled prediction.
     """
     recipe = learner.config.recipe
-    parts = {"test": (dataset.x_test, dataset.y_test)}
-    if recipe.evaluate_train:
-        parts["train"] = (dataset.x_train, dataset.y_train)
     rows: list[dict] = [{} for _ in alphas]
-    for part, (x, y) in parts.items():
-        for alpha in {None, *alphas} if recipe.evaluate_rescaled else {None}:
-            values = metrics(sums(predict(learner.network, dataset, x, alpha), y))
+    for part in ("test", "train") if recipe.evaluate_train else ("test",):
+        asked = dict.fromkeys((None, *alphas)) if recipe.evaluate_rescaled else (None,)
+        for alpha, total in totals(learner.network, dataset, part, asked).items():
+            values = metrics(total)
             kind = "" if alpha is None else "_rescaled"
             for row, own, value in zip(rows, alphas, values):
                 if alpha in (None, own):

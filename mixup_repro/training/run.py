@@ -11,14 +11,15 @@ import numpy as np
 import torch
 
 from mixup_repro.architectures import Single, Stack, bytes_of
-from mixup_repro.data import Dataset
+from mixup_repro.data import Dataset, StreamedSet
+from mixup_repro.distributed import merge, rank, world_size
 from mixup_repro.evaluation.finished import along_training
 from mixup_repro.evaluation.predictor import evaluate, predict
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
 from mixup_repro.tracking import Mirror
 from mixup_repro.training import checkpoint
-from mixup_repro.training.loop import assemble, fit
+from mixup_repro.training.loop import Steps, assemble, fit
 from mixup_repro.training.record import describe, device_name
 
 LOGITS_CLASSES = 100  # test logits are kept up to this many classes
@@ -48,11 +49,11 @@ class Training:
     def __init__(
         self,
         folders: list[RunFolder],
-        dataset: Dataset,
+        dataset: Dataset | StreamedSet,
         device: torch.device,
         progress: Progress,
     ) -> None:
-        self.folders, self.progress = folders, progress
+        self.folders, self.device, self.progress = folders, device, progress
         runs = [folder.run for folder in folders]
         self.dataset = dataset.for_seeds([run.seed for run in runs])
         self.config = runs[0].config
@@ -63,24 +64,34 @@ class Training:
         self.failed: dict[int, Result] = {}
         self.spent, self.write_s = 0.0, 0.0
 
-    def run(self, epoch: int, states: list[dict]) -> list[Result]:
-        """Train from `epoch` (with the checkpoints' `states`, where epoch > 0) to the records."""
+    def run(self, point: checkpoint.Point, states: list[dict]) -> list[Result]:
+        """Train from `point` (with the checkpoints' `states`, where there are any) to the records.
+
+        Raises:
+            Exception: what ended this process's part of a run on several, after recording it; the
+                others wait for this one, so it must end.
+        """
+        steps: Steps = []
         if states:
             self.learner.load_states([s["learner"] for s in states])
             self.curves = [s["curves"] for s in states]
             self.spent = sum(s["wall_s"] for s in states)
+            values = torch.stack([s["steps"] for s in states], -1).to(self.device)
+            steps = [tuple(step) for step in values]
         self.started = self.saved = time.perf_counter()
         try:
-            self._fit(epoch)
+            self._fit(point[0], steps)
         except Exception as error:  # such as out of memory: the runs after these go on
             for replica in range(len(self.folders)):
                 if replica not in self.failed:
                     self._fail(replica, f"{type(error).__name__}: {error}", format_exc())
+            if world_size() > 1:
+                raise
         return self._finish()
 
-    def _fit(self, epoch: int) -> None:
+    def _fit(self, epoch: int, steps: Steps) -> None:
         name = str(self.folders[0]) if len(self.folders) == 1 else self._stack_name()
-        self.mirrors = [Mirror(folder) for folder in self.folders]
+        self.mirrors = [Mirror(folder) for folder in self.folders if rank() == 0]
         with self.progress.task(name, self.config.recipe.epochs, epoch) as self.update:
             fit(
                 self.learner,
@@ -90,6 +101,8 @@ class Training:
                 epoch,
                 self._after_epoch,
                 self._fail,
+                steps,
+                self._after_step,
             )
 
     def _stack_name(self) -> str:
@@ -106,8 +119,9 @@ class Training:
             rows = [rows[r] for r in alive]
             for replica, row in zip(alive, rows):
                 self.curves[replica].append(row)
-                self.mirrors[replica].log(row)
-        if done in self.snapshots:
+                for mirror in self.mirrors[replica : replica + 1]:  # none on ranks after the first
+                    mirror.log(row)
+        if done in self.snapshots and rank() == 0:
             for replica in alive:
                 weights = self.learner.replica_state(replica)["network"]
                 checkpoint.write(self.folders[replica].snapshot_path(done), weights)
@@ -115,14 +129,27 @@ class Training:
         now = time.perf_counter()
         wait = max(self.config.hardware.checkpoint_seconds, CHECKPOINT_SHARE * self.write_s)
         if now - self.saved >= wait and done < self.config.recipe.epochs:
-            for replica in alive:
-                checkpoint.save(self.folders[replica].path, done, self._state(replica))
-            self.saved = time.perf_counter()
-            self.write_s = self.saved - now
+            self._checkpoint(done, [])
 
-    def _state(self, replica: int) -> dict:
+    def _after_step(self, epoch: int, steps: Steps) -> None:
+        if time.perf_counter() - self.saved > 60 * self.config.hardware.checkpoint_minutes:
+            self._checkpoint(epoch, steps)
+
+    def _checkpoint(self, epoch: int, steps: Steps) -> None:
+        """On rank 0, write the state after `epoch` epochs and these steps of the next."""
+        began = time.perf_counter()
+        for replica, folder in enumerate(self.folders):
+            if rank() == 0 and replica not in self.failed:
+                state = self._state(replica, steps)
+                checkpoint.save(folder.path, epoch, state, len(steps))
+        self.saved = time.perf_counter()
+        self.write_s = self.saved - began
+
+    def _state(self, replica: int, steps: Steps) -> dict:
+        values = [torch.stack(step)[:, replica].cpu() for step in steps]
         return {
             "learner": self.learner.replica_state(replica),
+            "steps": torch.stack(values) if values else torch.zeros(0, 2),
             "curves": self.curves[replica],
             "data": self.dataset.fingerprint(),
             "wall_s": self._wall() / len(self.folders),
@@ -147,8 +174,15 @@ class Training:
         alphas = sorted(own | set(asked.alphas or ()))
         network, dataset = self.learner.network, self.dataset
         at = [run.alpha for run in runs] if asked.temperature else None
+        switches = self._switches()
+        network.autocast = None  # whatever the training's precision, a run is judged in float32
         evaluations = evaluate(network, dataset, alphas, at)
-        logits = predict(network, dataset, dataset.x_test).cpu()
+        unreadable = merge({rank(): sorted(getattr(dataset, "unreadable", ()))})
+        if rank() > 0:
+            return [self.failed.get(r, Result(f, "done")) for r, f in enumerate(self.folders)]
+        logits = None
+        if dataset.in_memory and dataset.classes <= LOGITS_CLASSES:
+            logits = predict(network, dataset, dataset.x_test).cpu()
         maps = None if dataset.grid is None else predict(network, dataset, dataset.grid).cpu()
         wall = self._wall()
         results = []
@@ -158,18 +192,20 @@ class Training:
                 continue
             keep = {None, runs[r].alpha, *(asked.alphas or ())}
             checkpoint.write(folder.weights_path, self.learner.replica_state(r)["network"])
-            if dataset.classes <= LOGITS_CLASSES:
+            if logits is not None:
                 np.save(folder.path / "logits.npy", logits[r].numpy())
             record = describe(folder, dataset)
             record |= {
                 "wall_s": wall / len(runs),
                 "stack": len(runs),
                 "device": device_name(next(network.parameters())),
+                "switches": switches,
+                "unreadable": sorted(set().union(*unreadable.values())),
                 "curves": self.curves[r],
                 "best": max(self.curves[r], key=lambda row: row["test_accuracy"]),
                 "evaluations": [e for e in evaluations[r] if e["eval_alpha"] in keep],
             }
-            if dataset.n_test <= PREDICTION_EXAMPLES:
+            if logits is not None and dataset.n_test <= PREDICTION_EXAMPLES:
                 record["predictions"] = logits[r].double().softmax(-1).tolist()
             if maps is not None:
                 record["map"] = maps[r].double().softmax(-1)[:, 1].tolist()
@@ -180,6 +216,16 @@ class Training:
             self.mirrors[r].finish(record)
             results.append(Result(folder, "done", record=record))
         return results
+
+    def _switches(self) -> dict:
+        """How the run was computed, besides what: nothing here is part of its id."""
+        hardware, network = self.config.hardware, self.learner.network
+        return {
+            "precision": "float32" if network.autocast is None else "bfloat16",
+            "graph": self.learner.graph is not None,
+            "processes": world_size(),
+            "sync_batchnorm": hardware.sync_batchnorm,
+        }
 
 
 def snapshot_epochs(network: Single | Stack, epochs: int) -> set[int]:

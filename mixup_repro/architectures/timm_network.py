@@ -1,0 +1,26 @@
+"""Any network of timm, from scratch, such as the ImageNet ResNet-50 (v1.5: stride in the 3 x 3)."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from mixup_repro.errors import InputError
+
+
+def timm_network(name: str, input_shape: tuple[int, ...], classes: int) -> nn.Module:
+    """timm's network of this name, untrained.
+
+    Raises:
+        InputError: timm has no network of this name, or it takes no such inputs.
+    """
+    import timm  # half a second, which other networks need not pay
+
+    if name not in timm.list_models():
+        near = timm.list_models(f"{name[:6]}*")[:3] or ["resnet50"]
+        raise InputError(
+            f"architecture.name={name}: timm has no such network; it has, for example, "
+            f"{', '.join(near)}"
+        )
+    if len(input_shape) != 3:
+        raise InputError(f"architecture={name} needs pictures, not inputs of shape {input_shape}")
+    return timm.create_model(name, num_classes=classes, in_chans=input_shape[0])

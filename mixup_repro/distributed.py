@@ -1,0 +1,106 @@
+"""One run on N processes, started by torchrun: who is who, and what they tell each other.
+
+Every function is also right for a single process, where it does nothing. Gradients are averaged in
+one all-reduce of one flat vector, not by DistributedDataParallel: that way every method can be used
+(the approximate loss differentiates twice, stacks have no module of their own), the step can be
+captured in a CUDA graph, and the step's loss travels along. The overlap that this gives up is
+102 MB over NVLink for a ResNet-50.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+T = TypeVar("T")
+PATIENCE = timedelta(minutes=30)  # a rank may wait this long while rank 0 predicts and writes
+
+
+def rank() -> int:
+    return int(os.environ.get("RANK", 0))
+
+
+def world_size() -> int:
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def local_rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", 0))
+
+
+@contextmanager
+def process_group() -> Iterator[None]:
+    """Join the other ranks, where torchrun started any."""
+    if world_size() == 1:
+        yield
+        return
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def from_main(make: Callable[[], T]) -> T:
+    """What `make` returns on rank 0, on every rank; an exception is raised on every rank."""
+    if world_size() == 1:
+        return make()
+    message: list = [None, None]
+    if rank() == 0:
+        try:
+            message[0] = make()
+        except Exception as error:
+            message[1] = error
+    dist.broadcast_object_list(message)
+    if message[1] is not None:
+        raise message[1]
+    return message[0]
+
+
+def main_first(make: Callable[[], T]) -> T:
+    """`make()` on every rank, rank 0 before the others: the first may download, or fill caches."""
+    if world_size() == 1:
+        return make()
+    value = make() if rank() == 0 else None
+    from_main(lambda: None)
+    return value if rank() == 0 else make()
+
+
+def merge(parts: dict[int, T]) -> dict[int, T]:
+    """The union of all ranks' parts, in the order of their keys."""
+    every = [parts] * world_size()
+    if world_size() > 1:
+        dist.all_gather_object(every, parts)
+    union = {k: value for part in every for k, value in part.items()}
+    return dict(sorted(union.items()))
+
+
+def add_up(tensors: list[Tensor]) -> None:
+    """Replace tensors (float, of one device) by their sums over the ranks, in one all-reduce."""
+    if world_size() == 1:
+        return
+    flat = torch.cat([t.reshape(-1) for t in tensors])
+    dist.all_reduce(flat)
+    for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors])):
+        tensor.copy_(part.view_as(tensor))
+
+
+def broadcast(tensor: Tensor) -> None:
+    """Overwrite a tensor on every rank by that of rank 0."""
+    if world_size() > 1:
+        dist.broadcast(tensor, src=0)
+
+
+def anyone(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is up on any rank. Waits for the device."""
+    value = torch.tensor(float(flag), device=device)
+    add_up([value])
+    return value.item() > 0

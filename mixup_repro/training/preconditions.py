@@ -1,0 +1,96 @@
+"""What a job asks of its data, its network and the number of processes, checked before any work."""
+
+from __future__ import annotations
+
+from mixup_repro.architectures import Single, Stack, normalises
+from mixup_repro.checks import METHOD_FIELDS
+from mixup_repro.config import Config
+from mixup_repro.data import Dataset, StreamedSet
+from mixup_repro.errors import InputError
+from mixup_repro.methods import DIFFERENTIATED, ON_MODIFIED_DATA
+from mixup_repro.plan import rank_slice
+from mixup_repro.theory.taylor import check_per_example
+
+
+def check_job(
+    job: Config, dataset: Dataset | StreamedSet, network: Single | Stack, ranks: int
+) -> None:
+    """Raise InputError, saying what to do, where a job cannot run on this data by these ranks."""
+    if not dataset.is_image:
+        for name in _asked(job, "crop_padding", "flip", "resized_crop") + _cutmix(job):
+            raise InputError(f"{name} is for pictures, and {dataset.label} has none")
+    _check_streaming(job, dataset, ranks)
+    if job.method.name in DIFFERENTIATED:
+        try:
+            check_per_example(network)
+        except ValueError as error:
+            raise InputError(
+                f"method={job.method.name}: {error.args[0].split(';')[0]}; use a network without, "
+                f"such as architecture=lenet"
+            ) from error
+    if job.method.name == "approx_mixup_exact" and (ranks > 1 or job.recipe.microbatch):
+        raise InputError(
+            "method=approx_mixup_exact needs the whole batch in one pass: use one process, and "
+            "recipe.microbatch=null"
+        )
+    _check_ranks(job, dataset.n_train, network, ranks)
+
+
+def _asked(job: Config, *fields: str) -> list[str]:
+    return [f"recipe.{name}" for name in fields if getattr(job.recipe, name)]
+
+
+def _cutmix(job: Config) -> list[str]:
+    return ["method=cutmix"] if job.method.name == "cutmix" else []
+
+
+def _check_streaming(job: Config, dataset: Dataset | StreamedSet, ranks: int) -> None:
+    method, asked = job.method, job.evaluation
+    if dataset.in_memory:
+        for name in _asked(job, "resized_crop"):
+            raise InputError(f"{name} is for dataset=imagenet; here use recipe.crop_padding")
+        return
+    if not job.recipe.resized_crop:
+        raise InputError(
+            "recipe.resized_crop: dataset=imagenet needs the smallest share of a picture that a "
+            "random crop may have, such as 0.08"
+        )
+    impossible = _asked(job, "crop_padding")
+    impossible += [f"method={method.name}"] * (method.name in ON_MODIFIED_DATA)
+    impossible += ["method.pairing=uniform"] * (method.pairing == "uniform")
+    impossible += ["evaluation.temperature"] * bool(asked.temperature)
+    impossible += ["evaluation.terms"] * bool(asked.terms)
+    for name in impossible:
+        raise InputError(f"{name}: needs a data set in memory, and {dataset.label} is streamed")
+    if ranks > 1 and "pairing" in METHOD_FIELDS[method.name] and not method.pairing_group:
+        raise InputError(
+            f"method.pairing_group=null: {dataset.label} is streamed, and on {ranks} processes a "
+            f"partner must be on its example's; set method.pairing_group=128, say"
+        )
+
+
+def _check_ranks(job: Config, n: int, network: Single | Stack, ranks: int) -> None:
+    """The global batch is the recipe's; its parts must be equal, and BatchNorm's as stated."""
+    batch, part = min(job.recipe.batch_size or n, n), job.recipe.microbatch
+    group = job.method.pairing_group or 1
+    if ranks > 1 and batch % (ranks * group):
+        raise InputError(
+            f"recipe.batch_size={batch}: {ranks} processes cannot share it equally in pairing "
+            f"groups of {group}; start a number of processes that divides {batch // group}"
+        )
+    last = n % batch or batch
+    if any(p.start >= p.stop for p in (rank_slice(0, last, r, ranks, group) for r in range(ranks))):
+        raise InputError(
+            f"the last batch of an epoch has {last} examples in pairing groups of {group}, too few "
+            f"for {ranks} processes; start fewer"
+        )
+    if part and batch // ranks % part:
+        raise InputError(
+            f"recipe.microbatch={part}: must divide the {batch // ranks} examples of each process"
+        )
+    if ranks > 1 and normalises(network) and not part and not job.hardware.sync_batchnorm:
+        raise InputError(
+            f"BatchNorm on {ranks} processes would be over {batch // ranks} examples, not the "
+            f"recipe's {batch}: set hardware.sync_batchnorm=true (the same run), or "
+            f"recipe.microbatch={batch // ranks} (a run of its own)"
+        )

@@ -1,0 +1,175 @@
+"""One run on several processes (gloo, on the CPU): the same losses, the same metrics."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from helpers import HARDWARE, SCRIPT, environment, job, make_image_folder, make_imagenet
+
+from mixup_repro import architectures
+from mixup_repro.config import CHECKOUT
+from mixup_repro.data import load
+from mixup_repro.errors import InputError
+from mixup_repro.training.preconditions import check_job
+
+RECIPE = ("recipe=carratino_lenet", "recipe.epochs=3", "recipe.batch_size=16")
+
+
+def words_of(*fields: str, runs_dir: Path) -> list[str]:
+    return [str(SCRIPT), *HARDWARE, *fields, f"runs_dir={runs_dir}"]
+
+
+def torchrun(ranks: int, *fields: str, runs_dir: Path) -> subprocess.Popen:
+    """torchrun with its standalone rendezvous, as a user starts it."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return subprocess.Popen(
+        [*launcher, f"--nproc-per-node={ranks}", *words_of(*fields, runs_dir=runs_dir)],
+        cwd=CHECKOUT,
+        env=environment() | {"XDG_CACHE_HOME": str(runs_dir)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen) -> str:
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, out
+    return out
+
+
+def records(runs_dir: Path) -> dict[str, dict]:
+    paths = sorted(runs_dir.glob("*/seed*/record.json"))
+    return {str(p.relative_to(runs_dir)): json.loads(p.read_text()) for p in paths}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("data") / "pictures"
+    return make_image_folder(root, classes=3, per_class=15, size=16)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("architecture=lenet", "method.alpha=0.5", "evaluation.alphas=[2]", "seeds=[4]"),
+        pytest.param(("architecture=lenet", "method=approx_mixup"), marks=pytest.mark.slow),
+        pytest.param(
+            ("architecture=mlp", "method.alpha=[0.5,2]", "seeds=2"), marks=pytest.mark.slow
+        ),
+    ],
+    ids=["one run", "approximate mixup", "a stack"],
+)
+def test_a_run_is_the_same_on_1_2_and_4_processes(fields, pictures, tmp_path):
+    fields = ("dataset=image_folder", f"dataset.root={pictures}", *RECIPE, *fields)
+    started = {
+        ranks: torchrun(ranks, *fields, runs_dir=tmp_path / str(ranks)) for ranks in (1, 2, 4)
+    }
+    for process in started.values():
+        finish(process)
+    alone = records(tmp_path / "1")
+    assert alone
+    for ranks in (2, 4):
+        shared = records(tmp_path / str(ranks))
+        assert list(shared) == list(alone)
+        for name, record in shared.items():
+            assert record["switches"]["processes"] == ranks
+            for row, own in zip(record["curves"], alone[name]["curves"]):
+                assert row == pytest.approx(own, rel=1e-4)
+            for row, own in zip(record["evaluations"], alone[name]["evaluations"]):
+                assert row["bins"]["count"] == own["bins"]["count"]
+                assert row["accuracy"] == own["accuracy"]
+                assert row["cross_entropy"] == pytest.approx(own["cross_entropy"], rel=1e-4)
+
+
+def test_a_finished_run_is_evaluated_exactly_alike_on_any_number_of_processes(pictures, tmp_path):
+    fields = ("dataset=image_folder", f"dataset.root={pictures}", *RECIPE, "architecture=lenet")
+    for ranks in (1, 2):
+        finish(torchrun(1, *fields, runs_dir=tmp_path / str(ranks)))
+        finish(torchrun(ranks, *fields, "evaluation.alphas=[4]", runs_dir=tmp_path / str(ranks)))
+    (alone,), (shared,) = (records(tmp_path / str(ranks)).values() for ranks in (1, 2))
+    assert len(alone["evaluations"]) == 3
+    assert shared["evaluations"] == alone["evaluations"]
+
+
+# --- ImageNet ---------------------------------------------------------------------------------
+
+
+IMAGENET = (
+    *("dataset=imagenet", "dataset.size=32", "dataset.resize=36", "dataset.workers=1"),
+    *("architecture=timm", "architecture.name=resnet10t", "recipe=carratino_imagenet"),
+    *("recipe.epochs=2", "recipe.batch_size=16", "recipe.microbatch=4", "recipe.lr=0.05"),
+    *("method.pairing_group=4", "method.alpha=0.5", "recipe.evaluate_every=1"),
+)
+
+
+@pytest.fixture(scope="module")
+def imagenet(tmp_path_factory) -> Path:
+    return make_imagenet(tmp_path_factory.mktemp("data") / "imagenet", per_class=14)
+
+
+def test_a_rank_that_dies_ends_the_others_and_the_run_goes_on(imagenet, tmp_path):
+    """The whole path on 2 ranks: killed inside an epoch, resumed there, evaluated."""
+    fields = (*IMAGENET, f"dataset.root={imagenet}", "hardware.checkpoint_minutes=1e-9")
+    whole = torchrun(2, *fields, runs_dir=tmp_path / "whole")
+    finish(whole)
+    killed = torchrun(2, *fields, runs_dir=tmp_path / "killed")
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "killed").glob("*/seed0/epoch*-step000002.pt")):
+        assert killed.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    children = Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split()
+    os.kill(int(children[-1]), signal.SIGKILL)
+    died = time.monotonic()
+    killed.communicate(timeout=60)
+    assert killed.returncode != 0
+    assert time.monotonic() - died < 60
+    assert not records(tmp_path / "killed")
+    finish(torchrun(2, *fields, runs_dir=tmp_path / "killed"))
+    (resumed,), (unbroken,) = (records(tmp_path / n).values() for n in ("killed", "whole"))
+    assert [row["epoch"] for row in resumed["curves"]] == [1, 2]
+    # BatchNorm's running statistics are of rank 0 after a resume: losses agree, tests nearly.
+    for row, own in zip(resumed["curves"], unbroken["curves"]):
+        assert row["mixed_loss"] == pytest.approx(own["mixed_loss"], rel=1e-4)
+    names = [(row["evaluation"], row["eval_alpha"]) for row in resumed["evaluations"]]
+    assert names == [("plain", None), ("rescaled", 0.5)]
+
+
+# --- What several processes cannot do ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "ranks", "named"),
+    [
+        ((), 3, "recipe.batch_size=16: 3 processes"),
+        (("method.pairing_group=8",), 4, "pairing groups of 8; start a number"),
+        (("recipe.batch_size=44",), 2, "the last batch of an epoch has 1 example"),
+        (("architecture=resnet18",), 2, "hardware.sync_batchnorm=true"),
+        (("architecture=resnet18", "recipe.microbatch=3"), 2, "recipe.microbatch=3: must divide"),
+        (("method=approx_mixup_exact",), 2, "one process"),
+        (("method=approx_mixup_exact", "recipe.microbatch=8"), 1, "one pass"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused(fields, ranks, named, pictures):
+    words = ("dataset=image_folder", f"dataset.root={pictures}", "architecture=lenet", *RECIPE)
+    config = job(*words, *fields)
+    dataset = load(config.dataset)
+    network = architectures.build(config.architecture, dataset.input_shape, dataset.classes, [0])
+    with pytest.raises(InputError, match=named):
+        check_job(config, dataset, network, ranks)
+
+
+def test_a_refusal_is_one_line_on_several_processes(pictures, tmp_path):
+    fields = ("dataset=image_folder", f"dataset.root={pictures}", "architecture=resnet18")
+    process = torchrun(2, *fields, *RECIPE, runs_dir=tmp_path)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert out.count("error: BatchNorm on 2 processes") == 1
