@@ -68,6 +68,7 @@ class RecipeConfig:
     momentum: Optional[float] = None
     nesterov: Optional[bool] = None
     weight_decay: Optional[float] = None
+    norm_decay: Optional[bool] = None  # false: no weight decay of BatchNorm's parameters
     batch_size: Optional[int] = None  # null: full batch
     epochs: int = 1
     decay_at: Optional[list[float]] = None  # fractions of `epochs` at which lr is multiplied ...

@@ -26,7 +26,7 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from plain_loops import Pictures, plain_distances, plain_lenet_epoch, plain_line, textbook_lenet
+from plain_loops import Pictures, plain_distances, plain_epoch, plain_line, textbook_lenet
 from torch.utils.data import DataLoader
 
 from mixup_repro.config import Config, expand
@@ -41,13 +41,13 @@ CPU = torch.device("cpu")
 # ---- ours -----------------------------------------------------------------------------------
 
 
-def our_seconds(job: Config, dataset: Dataset) -> float:
+def our_seconds(job: Config, dataset: Dataset, device: torch.device = CPU) -> float:
     """Seconds to train all runs of `job` as one stack, with the evaluations its recipe asks for."""
 
     def stop(replica: int, message: str) -> None:
         raise RuntimeError(message)
 
-    learner, batches, plans = assemble(expand(job), dataset, CPU)
+    learner, batches, plans = assemble(expand(job), dataset, device)
     start = perf_counter()
     fit(learner, dataset, batches, plans, 0, lambda done, rows: None, stop)
     return perf_counter() - start
@@ -97,17 +97,17 @@ def bench_lenet(pictures: int, repeats: int) -> list[str]:
     speed = {}
     for workers in (0, 1, 2):
         loaded = loader(workers)
-        seconds = [plain_lenet_epoch(model, optimizer, loaded) for _ in range(2)]
+        seconds = [plain_epoch(model, optimizer, loaded) for _ in range(2)]
         speed[workers] = pictures / seconds[1]  # the first epoch starts the workers
         del loaded
     best = max(speed, key=speed.get)
     print("LeNet, plain loop, images/s by workers:", {w: round(s) for w, s in speed.items()})
     loaded = loader(best)
-    plain_lenet_epoch(model, optimizer, loaded)
+    plain_epoch(model, optimizer, loaded)
     our_seconds(lenet_job(seed=repeats), dataset)
     plain, ours = [], []
     for seed in range(repeats):
-        plain.append(plain_lenet_epoch(model, optimizer, loaded))
+        plain.append(plain_epoch(model, optimizer, loaded))
         ours.append(our_seconds(lenet_job(seed), dataset))
 
     _, batches, plans = assemble(expand(lenet_job(0)), dataset, CPU)

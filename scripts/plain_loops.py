@@ -41,14 +41,15 @@ def textbook_lenet() -> nn.Sequential:
     return nn.Sequential(*convolutions, *linear)
 
 
-def plain_lenet_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader) -> float:
+def plain_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader, device="cpu") -> float:
     """Seconds of an epoch of mixup as in the code of Zhang et al. (2018)."""
     start = perf_counter()
     criterion = nn.CrossEntropyLoss()
     train_loss = correct = total = 0.0
     for x, y in loader:
+        x, y = x.to(device), y.to(device)
         lam = np.random.beta(1.0, 1.0)
-        index = torch.randperm(len(x))
+        index = torch.randperm(len(x), device=device)
         y_a, y_b = y, y[index]
         outputs = model(lam * x + (1 - lam) * x[index])
         loss = lam * criterion(outputs, y_a) + (1 - lam) * criterion(outputs, y_b)
@@ -59,6 +60,31 @@ def plain_lenet_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader
         predicted = outputs.argmax(1)
         correct += (lam * (predicted == y_a).sum() + (1 - lam) * (predicted == y_b).sum()).item()
         total += len(y)
+    return perf_counter() - start
+
+
+def tuned_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader, device="cpu") -> float:
+    """The same with what a GPU rewards: channels last, bfloat16, pinned copies, no waiting.
+
+    The loader should pin its memory, and the model be channels last.
+    """
+    start = perf_counter()
+    criterion = nn.CrossEntropyLoss()
+    train_loss = torch.zeros((), device=device)
+    for x, y in loader:
+        x = x.to(device, non_blocking=True, memory_format=torch.channels_last)
+        y = y.to(device, non_blocking=True)
+        lam = np.random.beta(1.0, 1.0)
+        index = torch.randperm(len(x), device=device)
+        mixed = lam * x + (1 - lam) * x[index]
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            outputs = model(mixed)
+            loss = lam * criterion(outputs, y) + (1 - lam) * criterion(outputs, y[index])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        train_loss += loss.detach()
+    train_loss.item()
     return perf_counter() - start
 
 

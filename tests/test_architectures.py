@@ -39,6 +39,34 @@ def test_parameter_counts_are_the_published_ones(name, shape, classes, count):
     assert sum(p.numel() for p in network.parameters()) == count
 
 
+def test_the_imagenet_resnet_is_version_1_5():
+    config = ArchitectureConfig(name="resnet50", library="timm")
+    network = build(config, (3, 224, 224), 1000, [0]).network
+    assert sum(p.numel() for p in network.parameters()) == 25_557_032
+    halving = network.layer2[0]  # v1.5: the stride is in the 3 x 3, not in the first 1 x 1
+    assert (halving.conv1.stride, halving.conv2.stride) == ((1, 1), (2, 2))
+
+
+def test_a_network_that_timm_does_not_have_is_refused_with_others_named():
+    config = ArchitectureConfig(name="resnet51x", library="timm")
+    with pytest.raises(InputError, match=r"timm has no such network; it has resnet51q"):
+        build(config, (3, 224, 224), 10, [0])
+    with pytest.raises(InputError, match=r"architecture\.library=hub: timm"):
+        build(ArchitectureConfig(name="resnet50", library="hub"), (3, 32, 32), 10, [0])
+
+
+@torch.no_grad()
+def test_a_network_in_bfloat16_gives_nearly_the_logits_of_float32():
+    network = build(named("lenet"), (3, 32, 32), 10, [0]).eval()
+    x = torch.randn(1, 20, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    exact = network(x)
+    network.autocast = torch.bfloat16
+    rounded = network(x)
+    assert rounded.dtype == torch.float32
+    assert not torch.equal(rounded, exact)
+    torch.testing.assert_close(rounded, exact, rtol=0.05, atol=0.01)
+
+
 @pytest.mark.parametrize(
     "name, shape",
     [
@@ -188,15 +216,16 @@ def test_networks_that_do_not_fit_are_refused_with_a_remedy(config, shape, messa
 
 
 @pytest.mark.parametrize(
-    "config, batch, expected",
+    "config, batch, on_cpu, on_gpu",
     [
-        (ArchitectureConfig("lenet"), 128, 1),
-        (ArchitectureConfig("mlp", hidden=[500]), 300, 27),
-        (ArchitectureConfig("random_features", features=1000, sigma=10.0), 50, 83),
-        (ArchitectureConfig("mlp", hidden=[100_000]), 1000, 1),
+        (ArchitectureConfig("lenet"), 128, 1, architectures.STACKED_LENETS),
+        (ArchitectureConfig("mlp", hidden=[500]), 300, 27, 10**6),
+        (ArchitectureConfig("random_features", features=1000, sigma=10.0), 50, 83, 10**6),
+        (ArchitectureConfig("mlp", hidden=[100_000]), 1000, 1, 10**6),
+        (ArchitectureConfig("resnet18"), 128, 1, 1),
+        (ArchitectureConfig("resnet18", library="timm"), 128, 1, 1),
     ],
 )
-def test_a_cpus_stack_fits_its_cache_and_a_gpus_has_no_limit(config, batch, expected):
-    assert architectures.stack_size(config, batch, torch.device("cpu")) == expected
-    on_gpu = architectures.stack_size(config, batch, torch.device("cuda"))
-    assert on_gpu == 1 if expected == 1 and config.name == "lenet" else on_gpu > 1000
+def test_a_cpus_stack_fits_its_cache_and_a_gpus_has_no_limit(config, batch, on_cpu, on_gpu):
+    assert architectures.stack_size(config, batch, torch.device("cpu")) == on_cpu
+    assert architectures.stack_size(config, batch, torch.device("cuda")) == on_gpu

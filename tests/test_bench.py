@@ -1,10 +1,13 @@
 """scripts/bench.py runs and prints its rows. Its numbers are for people to judge."""
 
+from __future__ import annotations
+
 import math
 import re
 import subprocess
 import sys
 
+import pytest
 from helpers import environment
 
 from mixup_repro.config import CHECKOUT
@@ -29,3 +32,21 @@ def test_quick_bench_prints_every_row():
     assert all(
         float(rows[what][2].split()[0]) > 0 for what in ("LeNet", "X_3^2", *steps, "Table 2")
     )
+
+
+@pytest.mark.slow  # bfloat16 is emulated on most CPUs
+def test_the_gpu_bench_prints_every_row():
+    words = ["--quick", "--device", "cpu"]
+    done = subprocess.run(
+        [sys.executable, CHECKOUT / "scripts" / "bench_gpu.py", *words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [re.split(r"\s{2,}", line) for line in done.stdout.splitlines()]
+    assert [row[0] for row in rows if len(row) == 9] == [
+        *("images/s", "resnet18", "resnet34", "resnet50"),
+    ]
+    assert "ten LeNets in turn over ten stacked: " in done.stdout

@@ -395,14 +395,14 @@ def test_a_run_that_another_process_trains_is_skipped_until_that_process_ends(tm
 
 def train_noting_epochs(words: list[str], runs_dir: Path, epochs: Path) -> None:
     """train.py, noting each epoch it begins, with a checkpoint after each epoch."""
-    rate = loop.learning_rate
+    plan = loop.Plans.epoch
 
-    def noting(recipe, epoch: int) -> float:
+    def noting(plans, epoch: int):
         with open(epochs, "a") as file:
             file.write(f"{epoch}\n")
-        return rate(recipe, epoch)
+        return plan(plans, epoch)
 
-    loop.learning_rate, run_module.CHECKPOINT_SHARE = noting, 0
+    loop.Plans.epoch, run_module.CHECKPOINT_SHARE = noting, 0
     torch.set_num_threads(1)
     os._exit(train_here(*words, runs_dir=runs_dir))
 

@@ -38,6 +38,7 @@ SHAPES = {
     "cifar10": ((3, 32, 32), 10),
     "cifar10-jpeg": ((3, 32, 32), 10),
     "cifar100": ((3, 32, 32), 100),
+    "imagenet": ((3, 224, 224), 1000),
 }
 FIG4_ALPHAS = [0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
 
@@ -95,6 +96,8 @@ def test_every_option_of_a_group_composes(group):
         words = [f"{group}={path.stem}"]
         if path.stem == "image_folder":
             words.append("dataset.root=somewhere")
+        if path.stem == "timm":
+            words.append("architecture.name=resnet50")
         assert job(*words)
 
 

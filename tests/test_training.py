@@ -536,7 +536,12 @@ def test_the_warm_up_rises_step_by_step_from_nothing(tmp_path, monkeypatch):
         return step(learner, batch)
 
     monkeypatch.setattr(Learner, "step", noted)
-    words = ["recipe.epochs=4", "recipe.lr=0.04", "recipe.warmup_epochs=2", "recipe.decay_at=[0.75]"]
+    words = [
+        "recipe.epochs=4",
+        "recipe.lr=0.04",
+        "recipe.warmup_epochs=2",
+        "recipe.decay_at=[0.75]",
+    ]
     run(*DIGITS, *words, "recipe.decay_by=0.5", runs_dir=tmp_path)
     rise = [0.04 * k / (2 * STEPS) for k in range(2 * STEPS)]
     assert rates == pytest.approx(rise + [0.04] * STEPS + [0.02] * STEPS)
@@ -570,3 +575,24 @@ def test_stacked_lenets_step_as_single_ones(pictures):
             torch.testing.assert_close(loss[r], own_loss[0])
             torch.testing.assert_close(weight[r], own_weight[0])
         torch.testing.assert_close(learner.replica_state(r), single.replica_state(0))
+
+
+def test_weight_decay_may_leave_batchnorm_out(pictures):
+    words = (*HARDWARE, *lenet(pictures), "architecture=resnet18", "recipe.lr=0.1")
+
+    def after_a_step_without_gradients(*fields: str) -> dict[str, torch.Tensor]:
+        (one,) = expand(job(*words, "recipe.weight_decay=0.5", "recipe.momentum=null", *fields))
+        learner, _, _ = assemble([one], load(one.config.dataset), torch.device("cpu"))
+        for parameter in learner.network.parameters():
+            torch.nn.init.ones_(parameter)
+            parameter.grad = torch.zeros_like(parameter)
+        learner.set_learning_rate(0.1)
+        learner.optimiser.step()
+        return {n: p.detach().unique().item() for n, p in learner.network.named_parameters()}
+
+    both = after_a_step_without_gradients()
+    without = after_a_step_without_gradients("recipe.norm_decay=false")
+    assert set(both.values()) == {pytest.approx(0.95)}
+    kept = {name for name, value in without.items() if value == 1.0}
+    assert kept == {n for n in without if ".bn" in n or "shortcut.1" in n}
+    assert len(kept) == 40

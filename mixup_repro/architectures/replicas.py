@@ -62,7 +62,7 @@ class Vmapped(Stack):
             return functional_call(self._network[0], parameters, (inputs,))
 
         with _precision(self.autocast, x.device):
-            return vmap(one)(dict(zip(self.names, self.stacks)), x).float()
+            return _exact(vmap(one)(dict(zip(self.names, self.stacks)), x))
 
 
 class Single(nn.Module):
@@ -78,7 +78,7 @@ class Single(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         with _precision(self.autocast, x.device):
-            return self.network(x[0]).float().unsqueeze(0)
+            return _exact(self.network(x[0])).unsqueeze(0)
 
     def replica_tensors(self, replica: int) -> dict[str, Tensor]:
         """The parameters and buffers by name."""
@@ -87,6 +87,10 @@ class Single(nn.Module):
 
 def _precision(dtype: Optional[torch.dtype], device: torch.device):
     return nullcontext() if dtype is None else torch.autocast(device.type, dtype)
+
+
+def _exact(logits: Tensor) -> Tensor:
+    return logits.float() if logits.dtype == torch.bfloat16 else logits
 
 
 def bytes_of(network: Single | Stack) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from torch import nn
 
 from mixup_repro.errors import InputError
@@ -16,10 +18,9 @@ def timm_network(name: str, input_shape: tuple[int, ...], classes: int) -> nn.Mo
     import timm  # half a second, which other networks need not pay
 
     if name not in timm.list_models():
-        near = timm.list_models(f"{name[:6]}*")[:3] or ["resnet50"]
+        near = get_close_matches(name, timm.list_models(), cutoff=0)
         raise InputError(
-            f"architecture.name={name}: timm has no such network; it has, for example, "
-            f"{', '.join(near)}"
+            f"architecture.name={name}: timm has no such network; it has {', '.join(near)}"
         )
     if len(input_shape) != 3:
         raise InputError(f"architecture={name} needs pictures, not inputs of shape {input_shape}")

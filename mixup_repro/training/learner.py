@@ -7,6 +7,7 @@ from typing import Optional
 
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mixup_repro.architectures import Single, Stack
 from mixup_repro.config import Config, RecipeConfig
@@ -25,11 +26,15 @@ def optimiser(recipe: RecipeConfig, network: Single | Stack) -> torch.optim.Opti
     device = next(network.parameters()).device
     lr = torch.tensor(recipe.lr, dtype=None if device.type == "cuda" else torch.float64)
     common = {"lr": lr.to(device), "weight_decay": recipe.weight_decay or 0.0, "fused": True}
+    groups: list[dict] = [{"params": list(network.parameters())}]
+    if recipe.norm_decay is False:
+        norms = {p for m in network.modules() if isinstance(m, _BatchNorm) for p in m.parameters()}
+        kept = [p for p in network.parameters() if p not in norms]
+        groups = [{"params": kept}, {"params": list(norms), "weight_decay": 0.0}]
     if recipe.optimizer == "adam":
-        graph = device.type == "cuda"
-        return torch.optim.Adam(network.parameters(), capturable=graph, **common)
+        return torch.optim.Adam(groups, capturable=device.type == "cuda", **common)
     return torch.optim.SGD(
-        network.parameters(),
+        groups,
         momentum=recipe.momentum or 0.0,
         nesterov=bool(recipe.nesterov),
         **common,
