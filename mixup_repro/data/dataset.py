@@ -120,13 +120,13 @@ class Dataset:
         }
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """(..., H, W, C) uint8 to (..., C, H, W) float32; features pass unchanged."""
+        """Pixels (..., H, W, C), bytes or floats, to (..., C, H, W) float32; features unchanged."""
         if not self.is_image:
             return pixels
         width, channels = pixels.shape[-2:]
         # One row of pixels at a time: a broadcast over three channels does not vectorise.
         scale, shift = (t.flatten().repeat(width) for t in self._affine)
-        rows = pixels.flatten(-2).float().mul_(scale).add_(shift)
+        rows = pixels.flatten(-2).to(torch.float32, copy=True).mul_(scale).add_(shift)
         return rows.unflatten(-1, (width, channels)).movedim(-1, -3)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import torch
 from filelock import Timeout
@@ -10,8 +11,10 @@ from filelock import Timeout
 from mixup_repro import architectures
 from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset, load
+from mixup_repro.data.corrupted import Benchmark, benchmark
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import complete
+from mixup_repro.evaluation.ood import evaluate_ood
 from mixup_repro.methods import DIFFERENTIATED
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
@@ -59,13 +62,26 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
     if not dataset.is_image:
         for name in _for_pictures(job):
             raise InputError(f"{name} is for pictures, and {dataset.label} has none")
+    corrupted = benchmark(job.benchmark, dataset) if job.benchmark.name else None
     folders = [RunFolder(run) for run in expand(job)]
-    if not train:
-        idle = [f for f in folders if not f.record_path.exists()]
-        folders = [f for f in folders if f not in idle]
-        return [Result(f, "not trained") for f in idle] + _run_group(
-            folders, dataset, device, progress
-        )
+    if train:
+        results = _train(job, folders, dataset, device, progress)
+    else:
+        finished = [f for f in folders if f.record_path.exists()]
+        results = [Result(f, "not trained") for f in folders if f not in finished]
+        results += _run_group(finished, dataset, device, progress)
+    if corrupted is not None:
+        results = _on_benchmark(results, dataset, corrupted, job, progress)
+    return results
+
+
+def _train(
+    job: Config,
+    folders: list[RunFolder],
+    dataset: Dataset,
+    device: torch.device,
+    progress: Progress,
+) -> list[Result]:
     for folder in folders:
         folder.create()
     sample = folders[0].run
@@ -128,3 +144,26 @@ def _run_group(
                 check_data(folder, state["data"], dataset)
             results += Training(folders, dataset, device, progress).run(epoch, states)
     return results
+
+
+def _on_benchmark(
+    results: list[Result],
+    dataset: Dataset,
+    corrupted: Benchmark,
+    job: Config,
+    progress: Progress,
+) -> list[Result]:
+    """Evaluate the finished runs among these on corrupted test sets."""
+    with ExitStack() as locks:
+        folders = []
+        for folder in (result.folder for result in results if result.record):
+            try:
+                locks.enter_context(folder.lock().acquire(blocking=False))
+                folders.append(folder)
+            except Timeout:
+                progress.say(f"{folder} is in use by another process; skipped here")
+        grown = evaluate_ood(folders, dataset, corrupted, job.benchmark, progress)
+    return [
+        replace(r, outcome="evaluated") if r.folder in grown and r.outcome == "present" else r
+        for r in results
+    ]
