@@ -73,6 +73,7 @@ def evaluate_ood(
     names = asked.corruptions or list(CORRUPTIONS)
     for number, corruption in enumerate(names, start=1):
         pixels = cache(partial(benchmark.pixels, corruption))  # a corruption's severities at most
+        grown = 0
         for known in stored:
             missing = [s for s in asked.severities if known.lacks(corruption, s, len(index))]
             if not missing:
@@ -85,7 +86,9 @@ def evaluate_ood(
                     key = (corruption, severity, evaluation, alpha)
                     known.rows[key] = dict(zip(KEY, key)) | {k: row[k] for k in row if k != "bins"}
             known.write()
-        progress.say(f"{benchmark.label}: {corruption} [{number}/{len(names)}]")
+            grown += 1
+        if grown:
+            progress.say(f"{benchmark.label}: {corruption} [{number}/{len(names)}], {grown} runs")
     _say(benchmark, stored, progress)
     return [known.folder for known in stored if known.grown]
 
