@@ -91,6 +91,15 @@ class EvaluationConfig:
 
 
 @dataclass
+class BenchmarkConfig:
+    name: Optional[str] = None  # generated | cifar10-c | cifar100-c; null: none
+    root: Optional[str] = None  # where the released files lie, or generated ones are kept
+    corruptions: Optional[list[str]] = None  # null: all 19
+    severities: list[int] = field(default_factory=lambda: [1, 2, 3, 4, 5])
+    examples: Optional[int] = None  # this many of the test set, drawn once; null: all
+
+
+@dataclass
 class HardwareConfig:
     device: str = "auto"  # auto | cpu | cuda
     threads: Optional[int] = None  # CPU threads of PyTorch; null: its own choice
@@ -114,6 +123,7 @@ class Config:
     method: MethodConfig = field(default_factory=MethodConfig)
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     hardware: HardwareConfig = field(default_factory=HardwareConfig)
     wandb: WandbConfig = field(default_factory=WandbConfig)
     seeds: Any = 1  # a number n (seeds 0..n-1) or a list

@@ -8,6 +8,8 @@
     results/maps/<run_id>.csv          one row for each seed: probability of class 1 on the grid of
                                        a data set in the plane, row by row
     results/terms/<run_id>.csv         the terms of the approximate Mixup risk along training
+    results/ood/<run_id>.csv           one row for each seed, benchmark, corruption, severity and
+                                       prediction
     results/distances.csv              what scripts/distances.py measured
 
 A row is replaced only by a finished run of the same id, seed and evaluation; none is dropped. So
@@ -38,6 +40,10 @@ CURVES = (
     "epoch mixed_loss weighted_accuracy test_accuracy test_cross_entropy "
     "train_accuracy train_cross_entropy test_accuracy_rescaled test_cross_entropy_rescaled "
     "train_accuracy_rescaled train_cross_entropy_rescaled"
+).split()
+
+OOD = (
+    "benchmark corruption severity evaluation eval_alpha accuracy cross_entropy ece brier n_test"
 ).split()
 
 
@@ -98,6 +104,10 @@ def _bins(record: dict) -> list[dict]:
     ]
 
 
+def _ood(record: dict) -> list[dict]:
+    return [{name: row[name] for name in OOD} for row in record["ood"]]
+
+
 # What results/<part>/<run_id>.csv holds, and the columns besides the seed that name a row.
 PARTS = {
     "curves": (_curves, ["epoch"]),
@@ -105,6 +115,7 @@ PARTS = {
     "maps": (_maps, []),
     "bins": (_bins, ["evaluation", "eval_alpha", "bin"]),
     "terms": (lambda record: record.get("terms", []), ["terms_alpha", "epoch"]),
+    "ood": (_ood, ["benchmark", "corruption", "severity", "evaluation", "eval_alpha"]),
 }
 
 
@@ -144,6 +155,7 @@ class ItemData:
     maps: pd.DataFrame
     bins: pd.DataFrame
     terms: pd.DataFrame
+    ood: pd.DataFrame
 
     def metric(
         self, metric: str, method: str, alpha=None, eval_alpha=None, evaluation: str = ""

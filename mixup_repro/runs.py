@@ -167,6 +167,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def finished_records(runs_dir: Path) -> Iterator[dict]:
-    """The records of all finished runs below `runs_dir`, in a fixed order."""
+    """The records of all finished runs below `runs_dir`, in a fixed order.
+
+    Each with `ood`, the rows of every benchmark of corrupted pictures the run was evaluated on.
+    """
     for path in sorted(runs_dir.glob("*/seed*/record.json")):
-        yield json.loads(path.read_text())
+        files = [json.loads(p.read_text()) for p in sorted(path.parent.glob("ood-*.json"))]
+        rows = [{"benchmark": file["benchmark"]} | row for file in files for row in file["rows"]]
+        yield json.loads(path.read_text()) | {"ood": rows}

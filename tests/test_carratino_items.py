@@ -13,6 +13,8 @@ from mixup_repro.papers.carratino2020 import (
     fig1,
     fig2,
     fig3,
+    fig5,
+    fig6,
     fig7,
     fig8,
     fig9,
@@ -239,3 +241,50 @@ def test_a_check_fails_where_the_error_is_more_than_rounding():
 def test_pictures_of_the_lecture_are_drawn(name):
     figure = getattr(lecture, name)()
     assert all(axis.lines or axis.collections for axis in figure.axes)
+
+
+def corrupted(gain, benchmark: str = "toy-c-generated") -> list[dict]:
+    """Two alphas on two corruptions at three severities; gain(severity) is rescaling's."""
+    return [
+        {"run_id": f"mixup{a}", "method": "mixup", "alpha": a, "seed": s, "benchmark": benchmark}
+        | {"corruption": c, "severity": level, "evaluation": name, "eval_alpha": at}
+        | {"accuracy": 0.5 + 0.1 * s + sign * gain(level) + noise(s, level)}
+        | {"cross_entropy": 1 - sign * gain(level), "ece": 0.5 - sign * gain(level) + noise(s)}
+        for a in (0.5, 2.0)
+        for s in SEEDS
+        for c in ("fog", "snow")
+        for level in (1, 2, 3)
+        for name, at, sign in (("plain", np.nan, 0), ("rescaled", a, 1))
+    ]
+
+
+def test_figures_5_and_6_judge_rescaling_on_corrupted_pictures():
+    runs = [r | {"seed": s, "alpha": a} for a in (0.5, 2.0) for s in SEEDS for r in rows("mixup")]
+    worse = item("fig5_x", runs, ood=corrupted(lambda level: -0.1 * level))
+    assert verdicts(fig5, worse) == {"fig5_c": [SUPPORTED] * 3}
+    assert verdicts(fig6, worse) == {"fig6_severity": [SUPPORTED] * 3}
+    better = item("fig5_x", runs, ood=corrupted(lambda level: 0.1 * level))
+    assert verdicts(fig5, better) == {"fig5_c": [CONTRADICTED] * 3}
+    assert verdicts(fig6, better) == {"fig6_severity": [CONTRADICTED] * 3}
+    none = item("fig5_x", runs)
+    assert verdicts(fig5, none) == {"fig5_c": [NOT_RUN]}
+    assert verdicts(fig6, none) == {"fig6_severity": [NOT_RUN]}
+    assert list(fig5.table(worse)["prediction"]) == ["Mixup"] * 2 + ["Mixup (rescaled)"] * 2
+    table = fig6.table(worse)
+    assert list(table["severity"]) == [1, 2, 3] * 2
+    np.testing.assert_allclose(table["accuracy"], [-0.1, -0.2, -0.3] * 2)
+    assert len(fig5.draw(worse).axes) == len(fig6.draw(worse).axes) == 3
+
+
+def test_released_and_generated_pictures_are_never_averaged():
+    runs = [r | {"seed": s, "alpha": 0.5} for s in SEEDS for r in rows("mixup")]
+    both = corrupted(lambda level: -0.1) + corrupted(lambda level: 0.3, "toy-c")
+    data = item("fig5_x", runs, ood=both)
+    assert fig5.benchmark(data) == "toy-c"
+    np.testing.assert_allclose(fig5.change(data, "accuracy", 0.5), 0.3)
+
+
+def test_a_seed_that_lacks_a_corrupted_set_is_left_out():
+    runs = [r | {"seed": s, "alpha": 0.5} for s in SEEDS for r in rows("mixup")]
+    some = [r for r in corrupted(lambda level: 0.1) if (r["seed"], r["corruption"]) != (0, "fog")]
+    assert 0 not in fig5.change(item("fig5_x", runs, ood=some), "accuracy", 0.5).dropna().index

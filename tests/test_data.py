@@ -76,6 +76,13 @@ def test_normalisation_equals_torchvisions():
     torch.testing.assert_close(dataset.normalise(dataset.x_train), expected)
 
 
+def test_float_pixels_are_normalised_like_bytes_and_left_as_they_are():
+    dataset = pictures(5)
+    pixels = dataset.x_train.float()
+    torch.testing.assert_close(dataset.normalise(pixels), dataset.normalise(dataset.x_train))
+    assert torch.equal(pixels, dataset.x_train.float())
+
+
 def test_normalised_training_pixels_have_mean_zero_and_spread_one():
     dataset = pictures(50)
     x = dataset.normalise(dataset.x_train).double()

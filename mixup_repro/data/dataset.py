@@ -134,7 +134,7 @@ class Dataset:
         }
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """(..., H, W, C) uint8 to (..., C, H, W) float32; features pass unchanged."""
+        """Pixels (..., H, W, C), bytes or floats, to (..., C, H, W) float32; features unchanged."""
         return normalised(pixels, *self._affine) if self.is_image else pixels
 
     @cached_property
@@ -162,11 +162,11 @@ def affine(mean: Sequence[float], std: Sequence[float], pixel_max: float) -> tup
 
 
 def normalised(pixels: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """(..., H, W, C) uint8 to (..., C, H, W) float32: scale * pixel + shift."""
+    """(..., H, W, C), bytes or floats, to (..., C, H, W) float32: scale * pixel + shift."""
     width, channels = pixels.shape[-2:]
     # One row of pixels at a time: a broadcast over three channels does not vectorise.
     scale, shift = (t.flatten().repeat(width) for t in (scale, shift))
-    rows = pixels.flatten(-2).float().mul_(scale).add_(shift)
+    rows = pixels.flatten(-2).to(torch.float32, copy=True).mul_(scale).add_(shift)
     return rows.unflatten(-1, (width, channels)).movedim(-1, -3)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import torch
 from filelock import Timeout
@@ -10,9 +11,11 @@ from filelock import Timeout
 from mixup_repro import architectures
 from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset, StreamedSet, load
+from mixup_repro.data.corrupted import Benchmark, benchmark
 from mixup_repro.distributed import from_main, local_rank, main_first, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import complete
+from mixup_repro.evaluation.ood import evaluate_ood
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
 from mixup_repro.training import checkpoint
@@ -62,13 +65,33 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dataset = main_first(lambda: load(job.dataset)).to(device)
+    corrupted = None
+    if job.benchmark.name:
+        if world_size() > 1 or not dataset.in_memory:
+            raise InputError(
+                f"benchmark={job.benchmark.name}: corrupted test sets are for data sets in memory, "
+                f"on one process"
+            )
+        corrupted = benchmark(job.benchmark, dataset)
     folders = [RunFolder(run) for run in expand(job)]
-    if not train:
-        idle = [f for f in folders if not f.record_path.exists()]
-        folders = [f for f in folders if f not in idle]
-        return [Result(f, "not trained") for f in idle] + _run_group(
-            folders, dataset, device, progress
-        )
+    if train:
+        results = _train(job, folders, dataset, device, progress)
+    else:
+        finished = [f for f in folders if f.record_path.exists()]
+        results = [Result(f, "not trained") for f in folders if f not in finished]
+        results += _run_group(finished, dataset, device, progress)
+    if corrupted is not None:
+        results = _on_benchmark(results, dataset, corrupted, job, progress)
+    return results
+
+
+def _train(
+    job: Config,
+    folders: list[RunFolder],
+    dataset: Dataset | StreamedSet,
+    device: torch.device,
+    progress: Progress,
+) -> list[Result]:
     from_main(lambda: [folder.create() for folder in folders] and None)
     sample = folders[0].run
     network = architectures.build(  # what does not fit the data is found before any work
@@ -120,3 +143,26 @@ def _claim(folder: RunFolder, locks: ExitStack) -> str:
     except Timeout:
         return "running"
     return "done" if folder.record_path.exists() else "missing"
+
+
+def _on_benchmark(
+    results: list[Result],
+    dataset: Dataset,
+    corrupted: Benchmark,
+    job: Config,
+    progress: Progress,
+) -> list[Result]:
+    """Evaluate the finished runs among these on corrupted test sets."""
+    with ExitStack() as locks:
+        folders = []
+        for folder in (result.folder for result in results if result.record):
+            try:
+                locks.enter_context(folder.lock().acquire(blocking=False))
+                folders.append(folder)
+            except Timeout:
+                progress.say(f"{folder} is in use by another process; skipped here")
+        grown = evaluate_ood(folders, dataset, corrupted, job.benchmark, progress)
+    return [
+        replace(r, outcome="evaluated") if r.folder in grown and r.outcome == "present" else r
+        for r in results
+    ]
