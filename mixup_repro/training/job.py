@@ -14,10 +14,10 @@ from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import complete
 from mixup_repro.methods import DIFFERENTIATED
 from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder
+from mixup_repro.runs import LOOK_S, RunFolder
 from mixup_repro.theory.taylor import check_per_example
 from mixup_repro.training import checkpoint
-from mixup_repro.training.record import check_data
+from mixup_repro.training.record import check_data, check_science, identity
 from mixup_repro.training.run import Result, Training
 
 
@@ -60,6 +60,10 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
         for name in _for_pictures(job):
             raise InputError(f"{name} is for pictures, and {dataset.label} has none")
     folders = [RunFolder(run) for run in expand(job)]
+    if job.retry == "failed":
+        folders = [f for f in folders if f.state() == "failed"]
+    if not folders:
+        return []
     if not train:
         idle = [f for f in folders if not f.record_path.exists()]
         folders = [f for f in folders if f not in idle]
@@ -80,9 +84,7 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
                 f"method={job.method.name}: {error.args[0].split(';')[0]}; use a network without, "
                 f"such as architecture=lenet"
             ) from error
-    batch_size = min(job.recipe.batch_size or dataset.n_train, dataset.n_train)
-    size = architectures.stack_size(job.architecture, batch_size, device)
-    stacks = -(-len(folders) // size)
+    stacks = stack_count(job, len(folders), dataset, device)
     ends = [len(folders) * k // stacks for k in range(stacks + 1)]  # of stacks as even as they go
     groups = [folders[a:b] for a, b in zip(ends, ends[1:])]
     results: list[Result] = []
@@ -90,6 +92,12 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
         place = f"[{number}/{len(groups)}] " if len(groups) > 1 else ""
         results += _run_group(group, dataset, device, progress.within(place))
     return results
+
+
+def stack_count(job: Config, runs: int, dataset: Dataset, device: torch.device) -> int:
+    """How many stacks so many runs of a job are trained in, on this device."""
+    batch_size = min(job.recipe.batch_size or dataset.n_train, dataset.n_train)
+    return -(-runs // architectures.stack_size(job.architecture, batch_size, device))
 
 
 def _for_pictures(job: Config) -> list[str]:
@@ -109,7 +117,7 @@ def _run_group(
     with ExitStack() as locks:
         for folder in group:
             try:
-                locks.enter_context(folder.lock().acquire(blocking=False))
+                locks.enter_context(folder.lock().acquire(timeout=LOOK_S, poll_interval=LOOK_S / 20))
             except Timeout:
                 progress.say(f"{folder} is being trained by another process; skipped here")
                 results.append(Result(folder, "running"))
@@ -125,6 +133,7 @@ def _run_group(
             folders = [missing[i] for i in members]
             states = [available[i][epoch] for i in members] if epoch else []
             for folder, state in zip(folders, states):
+                check_science(folder, state.get("identity", identity(folder)))  # 0.1.0 kept none
                 check_data(folder, state["data"], dataset)
             results += Training(folders, dataset, device, progress).run(epoch, states)
     return results

@@ -17,9 +17,10 @@ from mixup_repro.evaluation.predictor import evaluate, predict
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
 from mixup_repro.tracking import Mirror
-from mixup_repro.training import checkpoint
+from mixup_repro.training import checkpoint, interrupt
+from mixup_repro.training.failures import explain
 from mixup_repro.training.loop import assemble, fit
-from mixup_repro.training.record import describe, device_name
+from mixup_repro.training.record import describe, device_name, identity
 
 LOGITS_CLASSES = 100  # test logits are kept up to this many classes
 PREDICTION_EXAMPLES = 100  # probabilities go into the record up to this many test examples
@@ -33,7 +34,7 @@ class Result:
     """What became of one run.
 
     done, present (finished before), evaluated (finished before, with new evaluations), running
-    (elsewhere), not trained, or failed.
+    (elsewhere), interrupted, not trained, or failed.
     """
 
     folder: RunFolder
@@ -60,7 +61,7 @@ class Training:
         self.snapshots = snapshot_epochs(self.learner.network, self.config.recipe.epochs)
         self.curves: list[list[dict]] = [[] for _ in folders]
         self.mirrors: list[Mirror] = []
-        self.failed: dict[int, Result] = {}
+        self.results: dict[int, Result] = {}  # of those that have ended
         self.spent, self.write_s = 0.0, 0.0
 
     def run(self, epoch: int, states: list[dict]) -> list[Result]:
@@ -72,11 +73,12 @@ class Training:
         self.started = self.saved = time.perf_counter()
         try:
             self._fit(epoch)
+            self._finish()
         except Exception as error:  # such as out of memory: the runs after these go on
             for replica in range(len(self.folders)):
-                if replica not in self.failed:
-                    self._fail(replica, f"{type(error).__name__}: {error}", format_exc())
-        return self._finish()
+                if replica not in self.results:
+                    self._fail(replica, explain(error, self.folders), format_exc())
+        return [self.results[replica] for replica in range(len(self.folders))]
 
     def _fit(self, epoch: int) -> None:
         name = str(self.folders[0]) if len(self.folders) == 1 else self._stack_name()
@@ -101,7 +103,7 @@ class Training:
         return self.spent + time.perf_counter() - self.started
 
     def _after_epoch(self, done: int, rows: list[dict]) -> None:
-        alive = [r for r in range(len(self.folders)) if r not in self.failed]
+        alive = [r for r in range(len(self.folders)) if r not in self.results]
         if rows:
             rows = [rows[r] for r in alive]
             for replica, row in zip(alive, rows):
@@ -114,16 +116,20 @@ class Training:
         self.update(done, rows)
         now = time.perf_counter()
         wait = max(self.config.hardware.checkpoint_seconds, CHECKPOINT_SHARE * self.write_s)
-        if now - self.saved >= wait and done < self.config.recipe.epochs:
+        stop = interrupt.requested()
+        if (stop or now - self.saved >= wait) and done < self.config.recipe.epochs:
             for replica in alive:
                 checkpoint.save(self.folders[replica].path, done, self._state(replica))
             self.saved = time.perf_counter()
             self.write_s = self.saved - now
+            if stop:
+                interrupt.leave(self.progress.say)
 
     def _state(self, replica: int) -> dict:
         return {
             "learner": self.learner.replica_state(replica),
             "curves": self.curves[replica],
+            "identity": identity(self.folders[replica]),
             "data": self.dataset.fingerprint(),
             "wall_s": self._wall() / len(self.folders),
         }
@@ -131,16 +137,19 @@ class Training:
     def _fail(self, replica: int, message: str, trace: str = "") -> None:
         folder = self.folders[replica]
         config = asdict(folder.run.config)
-        folder.write_failure({"error": message, "traceback": trace, "config": config})
-        self.failed[replica] = Result(folder, "failed", message)
+        self.results[replica] = Result(folder, "failed", message)
+        try:
+            folder.write_failure({"error": message, "traceback": trace, "config": config})
+        except OSError as error:  # a full disk has no room for this either
+            self.progress.say(f"{folder.failed_path} could not be written ({error.strerror})")
         for mirror in self.mirrors[replica : replica + 1]:  # none yet, where wandb itself failed
             mirror.finish(failed=True)
         self.progress.say(f"{folder} failed: {message}")
 
-    def _finish(self) -> list[Result]:
+    def _finish(self) -> None:
         """Evaluate, keep weights and logits, and write the records of the runs that finished."""
-        if len(self.failed) == len(self.folders):
-            return list(self.failed.values())
+        if len(self.results) == len(self.folders):
+            return
         runs = [folder.run for folder in self.folders]
         own = {run.alpha for run in runs if run.alpha}
         asked = self.config.evaluation
@@ -151,10 +160,8 @@ class Training:
         logits = predict(network, dataset, dataset.x_test).cpu()
         maps = None if dataset.grid is None else predict(network, dataset, dataset.grid).cpu()
         wall = self._wall()
-        results = []
         for r, folder in enumerate(self.folders):
-            if r in self.failed:
-                results.append(self.failed[r])
+            if r in self.results:
                 continue
             keep = {None, runs[r].alpha, *(asked.alphas or ())}
             checkpoint.write(folder.weights_path, self.learner.replica_state(r)["network"])
@@ -177,9 +184,8 @@ class Training:
                 device = next(network.parameters()).device
                 record["terms"] = along_training(folder, dataset, device, asked.terms)
             folder.write_record(record)
+            self.results[r] = Result(folder, "done", record=record)
             self.mirrors[r].finish(record)
-            results.append(Result(folder, "done", record=record))
-        return results
 
 
 def snapshot_epochs(network: Single | Stack, epochs: int) -> set[int]:
