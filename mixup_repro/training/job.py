@@ -117,7 +117,9 @@ def _run_group(
     with ExitStack() as locks:
         for folder in group:
             try:
-                locks.enter_context(folder.lock().acquire(timeout=LOOK_S, poll_interval=LOOK_S / 20))
+                locks.enter_context(
+                    folder.lock().acquire(timeout=LOOK_S, poll_interval=LOOK_S / 20)
+                )
             except Timeout:
                 progress.say(f"{folder} is being trained by another process; skipped here")
                 results.append(Result(folder, "running"))

@@ -34,7 +34,7 @@ class Result:
     """What became of one run.
 
     done, present (finished before), evaluated (finished before, with new evaluations), running
-    (elsewhere), interrupted, not trained, or failed.
+    (elsewhere), interrupted, missing, not trained (nor asked to be), or failed.
     """
 
     folder: RunFolder
