@@ -40,30 +40,29 @@ def named(words: list[str]) -> list[Path]:
     runs_dir = Path(jobs[0].runs_dir)
     folders = []
     for name in ids:
-        found = sorted((runs_dir / name).glob("seed*")) if re.search(r"-[0-9a-f]{8}$", name) else []
+        known = re.fullmatch(r"([^/]+-[0-9a-f]{8})(/seed\d+)?", name)
+        found = sorted((runs_dir / known[1]).glob((known[2] or "/seed*")[1:])) if known else []
         if not found:
-            raise InputError(
-                f"{name}: neither a state ({', '.join(STATES)}) nor a run in {runs_dir}"
-            )
+            raise InputError(f"{name}: no state ({', '.join(STATES)}), and no run in {runs_dir}")
         folders += found
     return folders
 
 
-def remove(folders: list[Path]) -> None:
+def remove(folders: list[Path], states: list[str]) -> None:
     """Remove run folders, all or none.
 
     Raises:
-        InputError: a run is being trained.
+        InputError: a run is being trained, or has finished since it was listed.
     """
     with ExitStack() as locks:
         for folder in folders:
+            name = f"{folder.parent.name}/{folder.name}"
             try:
                 locks.enter_context(lock_of(folder).acquire(timeout=LOOK_S))
             except Timeout as error:
-                raise InputError(
-                    f"{folder.parent.name}/{folder.name} is in use by another process; "
-                    f"nothing was removed"
-                ) from error
+                raise InputError(f"{name} is in use elsewhere; nothing was removed") from error
+            if "done" not in states and (folder / "record.json").exists():
+                raise InputError(f"{name} has finished meanwhile; nothing was removed")
         for folder in folders:
             shutil.rmtree(folder)
             if not any(folder.parent.iterdir()):
@@ -91,9 +90,10 @@ def main() -> None:
         [f"{folder.parent.name}/{folder.name}", state, f"{size:.3g}"]
         for (folder, state), size in zip(found, sizes)
     ]
+    if args.yes:
+        remove([folder for folder, _ in found], states)
     progress.table("Removed" if args.yes else "Would be removed", ["run", "state", "MiB"], rows)
     if args.yes:
-        remove([folder for folder, _ in found])
         progress.say(f"{len(found)} runs, {sum(sizes):.3g} MiB removed")
     else:
         progress.say(f"{len(found)} runs, {sum(sizes):.3g} MiB; add --yes to remove them")

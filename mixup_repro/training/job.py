@@ -117,9 +117,7 @@ def _run_group(
     with ExitStack() as locks:
         for folder in group:
             try:
-                locks.enter_context(
-                    folder.lock().acquire(timeout=LOOK_S, poll_interval=LOOK_S / 20)
-                )
+                locks.enter_context(folder.lock().acquire(timeout=LOOK_S))
             except Timeout:
                 progress.say(f"{folder} is being trained by another process; skipped here")
                 results.append(Result(folder, "running"))

@@ -154,10 +154,8 @@ class Node:
                 self.results.append(Result(folder, "failed", folder.reason()))
                 self.progress.say(f"{folder} failed: {self.results[-1].reason}")
             elif code != 2:
-                outcome = (
-                    "interrupted" if stopped else "not trained" if state == "absent" else state
-                )
-                self.results.append(Result(folder, outcome))
+                outcome = "not trained" if state == "absent" else state
+                self.results.append(Result(folder, "interrupted" if stopped else outcome))
 
     def _record_death(self, folder: RunFolder, code: int, said: list[str]) -> None:
         why = f"its process exited with code {code}"
@@ -180,7 +178,7 @@ def _start(part: Part, slot: Slot, descriptor: int) -> Worker:
     """Start a process that has the slot: it inherits the lock, and this one lets go of it."""
     words = [*part.words, "hardware.slots=null", f"hardware.threads={slot.threads}"]
     inherited = {k: v for k, v in os.environ.items() if k != "SLURM_JOB_ID"}  # requeued by us alone
-    output = tempfile.TemporaryFile()
+    output = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the process has ended)
     process = subprocess.Popen(
         [sys.executable, sys.argv[0], *words],
         env=inherited | slot.environment,

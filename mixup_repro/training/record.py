@@ -36,8 +36,8 @@ def check_science(folder: RunFolder, stored: dict) -> None:
         if here.get(name) != there.get(name):
             raise InputError(
                 f"{folder} has a checkpoint of another run: {name}={there.get(name)} there, "
-                f"{here.get(name)} here; was the folder copied? Move its epoch*.pt away, and the run "
-                f"starts anew"
+                f"{here.get(name)} here; was the folder copied? Move its epoch*.pt away, and the "
+                f"run starts anew"
             )
 
 
