@@ -101,6 +101,7 @@ class Progress:
 
 def _table(title: str, header: list[str], rows: list[list[str]]) -> Table:
     table = Table(*header, title=title, title_justify="left", caption_justify="left")
+    table.columns[0].overflow = "fold"  # ids are to be copied, so none is cut short
     for row in rows:
         table.add_row(*row)
     return table

@@ -98,6 +98,18 @@ def test_every_option_of_a_group_composes(group):
         assert job(*words)
 
 
+def test_slurm_jobs_may_be_requeued_and_are_told_before_their_end():
+    launcher = compose_config("hardware=slurm", hydra_node=True).hydra.launcher
+    assert launcher._target_.endswith("SlurmLauncher")
+    assert launcher.additional_parameters.requeue is True
+    assert launcher.signal_delay_s >= 60
+
+
+def test_slots_are_for_jobs_of_this_process_only():
+    assert job("hardware=node").hardware.slots == "auto"
+    assert all(job(f"hardware={name}").hardware.slots is None for name in ("auto", "cpu", "gpu"))
+
+
 def carratino(lr_at: list[tuple[int, float]], lr: float) -> tuple[dict, list[float]]:
     """The settings of appendix B.1, and the learning rate of each of its 200 epochs."""
     rates = []
