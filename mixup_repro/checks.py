@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Optional
 
 from mixup_repro.errors import InputError
 
 if TYPE_CHECKING:
-    from mixup_repro.config import Config, MethodConfig, RecipeConfig
+    from mixup_repro.config import Config, HardwareConfig, MethodConfig, RecipeConfig
 
 SCALES = ("paper", "short", "smoke")
 MIXED = ("alpha", "lam_per", "pairing", "pairing_group", "truncated")
@@ -51,6 +52,14 @@ def seed_list(seeds: Any) -> list[int]:
     raise InputError(f"seeds={seeds}: give a number of seeds, or a list of distinct seeds >= 0")
 
 
+def part_of(part: Optional[str]) -> tuple[int, int]:
+    """(k, n) of `part=k/n`; all runs are part 1 of 1."""
+    found = re.fullmatch(r"(\d+)/(\d+)", part or "1/1")
+    k, n = map(int, found.groups()) if found else (0, 0)
+    _need(1 <= k <= n, f"part={part}: give k/n with k from 1 to n, such as 1/4")
+    return k, n
+
+
 def _need(ok: bool, message: str) -> None:
     if not ok:
         raise InputError(message)
@@ -63,6 +72,8 @@ def _choice(value: Any, choices: tuple[str, ...], name: str) -> None:
 def check(job: Config) -> None:
     """Raise InputError, saying what to do, where the job cannot run as asked."""
     seed_list(job.seeds)
+    part_of(job.part)
+    _choice(job.retry, ("all", "failed"), "retry")
     if job.scale is not None:
         _choice(job.scale, SCALES, "scale")
     hidden = job.architecture.hidden
@@ -76,11 +87,8 @@ def check(job: Config) -> None:
         _need(alpha > 0, f"evaluation.alphas: {alpha:g} must be > 0")
     terms = job.evaluation.terms
     _need(terms is None or terms > 0, f"evaluation.terms={terms}: an alpha, which must be > 0")
-    threads = job.hardware.threads
-    _need(threads is None or threads >= 1, f"hardware.threads={threads}: must be at least 1")
-    _choice(job.hardware.precision, ("auto", "float32", "bfloat16"), "hardware.precision")
-    minutes, workers = job.hardware.checkpoint_minutes, job.dataset.workers
-    _need(minutes > 0, f"hardware.checkpoint_minutes={minutes:g}: must be > 0")
+    _check_hardware(job.hardware)
+    workers = job.dataset.workers
     _need(workers is None or workers >= 0, f"dataset.workers={workers}: must be at least 0")
     _choice(job.wandb.mode, ("disabled", "offline", "online"), "wandb.mode")
     if job.wandb.mode == "online" and not os.environ.get("WANDB_API_KEY"):
@@ -108,6 +116,21 @@ def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
         _need(
             group >= 1 and batch % group == 0,
             f"method.pairing_group={group}: must divide recipe.batch_size={batch}",
+        )
+
+
+def _check_hardware(hardware: HardwareConfig) -> None:
+    threads, slots, share = hardware.threads, hardware.slots, hardware.runs_per_gpu
+    _need(threads is None or threads >= 1, f"hardware.threads={threads}: must be at least 1")
+    _choice(hardware.precision, ("auto", "float32", "bfloat16"), "hardware.precision")
+    minutes = hardware.checkpoint_minutes
+    _need(minutes > 0, f"hardware.checkpoint_minutes={minutes:g}: must be > 0")
+    _need(share >= 1, f"hardware.runs_per_gpu={share}: must be at least 1")
+    if slots is not None and slots != "auto":
+        listed = isinstance(slots, list) and slots and all(type(s) is int and s >= 0 for s in slots)
+        _need(
+            listed and len(set(slots)) == len(slots),
+            f"hardware.slots={slots}: give auto, or a list of distinct numbers such as [0, 1]",
         )
 
 

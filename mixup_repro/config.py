@@ -15,7 +15,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mixup_repro.checks import METHOD_FIELDS, SCALES, check, number_list, seed_list
+from mixup_repro.checks import METHOD_FIELDS, SCALES, check, number_list, part_of, seed_list
 from mixup_repro.errors import InputError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -108,6 +108,8 @@ class HardwareConfig:
     precision: str = "auto"  # of the network in training: auto | float32 | bfloat16
     graph: bool = True  # on a GPU: replay the training step as one CUDA graph
     sync_batchnorm: bool = False  # torchrun: BatchNorm over the batches of all processes
+    slots: Any = None  # null: train in this process; auto or a list such as [0, 1]: one process ...
+    runs_per_gpu: int = 1  # ... for each visible GPU (or these), times this; or for each CPU core
 
 
 @dataclass
@@ -127,6 +129,8 @@ class Config:
     hardware: HardwareConfig = field(default_factory=HardwareConfig)
     wandb: WandbConfig = field(default_factory=WandbConfig)
     seeds: Any = 1  # a number n (seeds 0..n-1) or a list
+    part: Optional[str] = None  # k/n: only the k-th of n parts of the job's runs
+    retry: str = "all"  # all: train whatever is missing | failed: only runs that failed before
     scale: Optional[str] = None  # paper | short | smoke; set by experiments
     paper: Optional[str] = None
     item: Optional[str] = None
@@ -193,6 +197,7 @@ def expand(job: Config) -> list[Run]:
     """The runs of a job, alpha by alpha.
 
     Fields that a method does not read are left out: ERM's cells of a grid over alpha are one run.
+    A part may be empty, where there are fewer runs than parts.
     """
     reads = METHOD_FIELDS[job.method.name]
     method = MethodConfig(job.method.name, **{k: getattr(job.method, k) for k in reads})
@@ -200,8 +205,10 @@ def expand(job: Config) -> list[Run]:
     if "alpha" in reads:
         methods = [replace(method, alpha=a) for a in number_list(method.alpha, "method.alpha")]
     seeds = seed_list(job.seeds)
-    return [
-        Run(replace(deepcopy(job), method=method, seeds=None), seed)
+    runs = [
+        Run(replace(deepcopy(job), method=method, seeds=None, part=None, retry="all"), seed)
         for method in methods
         for seed in seeds
     ]
+    part, parts = part_of(job.part)
+    return runs[len(runs) * (part - 1) // parts : len(runs) * part // parts]

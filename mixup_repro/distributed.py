@@ -100,7 +100,9 @@ def broadcast(tensor: Tensor) -> None:
 
 
 def anyone(flag: bool, device: torch.device) -> bool:
-    """Whether the flag is up on any rank. Waits for the device."""
+    """Whether the flag is up on any rank. Of several, each waits for the device."""
+    if world_size() == 1:
+        return flag
     value = torch.tensor(float(flag), device=device)
     add_up([value])
     return value.item() > 0

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import copy
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
 from mixup_repro.distributed import rank
+from mixup_repro.status import HEADER, Status
 
 QUIET_SECONDS = 60  # without a terminal, a line this often
 LOG_WIDTH = 120
@@ -68,7 +71,38 @@ class Progress:
         self.say(f"{name}: {epochs - start} epochs in {time.monotonic() - began:.1f} s, {note}")
 
     def table(self, title: str, header: list[str], rows: list[list[str]]) -> None:
-        table = Table(*header, title=title, title_justify="left")
-        for row in rows:
-            table.add_row(*row)
-        self.console.print(table)
+        self.console.print(_table(title, header, rows))
+
+    @contextmanager
+    def board(self, every: float) -> Iterator[Callable[[Status], None]]:
+        """A table that stays live; yields update(status).
+
+        every: without a terminal, a line after so many seconds at the earliest, when it changed.
+        """
+        live = self.console.is_terminal
+        said, last = -math.inf, ""
+        with Live(console=self.console, auto_refresh=False) if live else nullcontext() as shown:
+
+            def update(status: Status) -> None:
+                nonlocal said, last
+                line, now = status.line(), time.monotonic()
+                if live:
+                    table = _table("Runs", HEADER, status.rows())
+                    table.caption = line
+                    shown.update(table, refresh=True)
+                elif line != last and now - said >= every:
+                    said, last = now, line
+                    self.say(line)
+
+            yield update
+
+    def __reduce__(self) -> tuple:
+        return Progress, ()  # a console cannot go to another process
+
+
+def _table(title: str, header: list[str], rows: list[list[str]]) -> Table:
+    table = Table(*header, title=title, title_justify="left", caption_justify="left")
+    table.columns[0].overflow = "fold"  # ids are to be copied, so none is cut short
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -17,9 +17,10 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
@@ -104,26 +105,19 @@ class RunFolder:
         return self.path / "failed.json"
 
     def state(self) -> str:
-        if self.record_path.exists():
-            return "done"
-        if self.path.exists() and self._held():
-            return "running"
-        if self.failed_path.exists():
-            return "failed"
-        return "interrupted" if any(self.path.glob("epoch*.pt")) else "absent"
+        return state_of(self.path)
 
     def lock(self) -> FileLock:
         """The lock a process holds while it works on this run; freed when the process dies."""
-        return FileLock(self.path / "lock")
+        return lock_of(self.path)
 
-    def _held(self) -> bool:
-        if not (self.path / "lock").exists():
-            return False
-        try:
-            with self.lock().acquire(blocking=False):
-                return False
-        except Timeout:
-            return True
+    def epoch(self) -> int:
+        """The epoch of the newest checkpoint; 0 where there is none."""
+        return max((int(p.stem[5:11]) for p in self.path.glob("epoch*.pt")), default=0)
+
+    def reason(self) -> str:
+        """Why the run failed."""
+        return json.loads(self.failed_path.read_text())["error"]
 
     def create(self) -> None:
         """Make the folder.
@@ -156,14 +150,57 @@ class RunFolder:
         write_json(self.failed_path, failure)
 
 
+STATES = ("done", "running", "interrupted", "failed", "absent")
+LOOK_S = 0.2  # a look at a run's state holds its lock for less than a millisecond
+
+
+def state_of(folder: Path) -> str:
+    """The state of the run in a folder, one of STATES."""
+    if (folder / "record.json").exists():
+        return "done"
+    if (folder / "lock").exists():
+        try:
+            with lock_of(folder).acquire(blocking=False):
+                pass
+        except Timeout:
+            return "running"
+    if (folder / "failed.json").exists():
+        return "failed"
+    return "interrupted" if any(folder.glob("epoch*.pt")) else "absent"
+
+
+def lock_of(folder: Path) -> FileLock:
+    return FileLock(folder / "lock")
+
+
+def bytes_in(folder: Path) -> int:
+    """Size of all files below a folder; those that vanish meanwhile are not counted."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.lstat().st_size
+    return total
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write atomically: the file is either the old one or the whole new one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(partial, "w") as file:
+    with replacing(path, "w") as file:
         json.dump(value, file, indent=1, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(partial, path)
+
+
+@contextmanager
+def replacing(path: Path, mode: str) -> Iterator[IO]:
+    """A file to write that takes the place of `path` in the end, and leaves nothing on an error."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(partial, mode) as file:
+            yield file
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def finished_records(runs_dir: Path) -> Iterator[dict]:

@@ -1,49 +1,84 @@
-"""What a command line of train.py would do: runs done and missing, hours and disk. Trains nothing.
+"""What a command line of train.py would do, and how far it is. Trains nothing.
 
-python scripts/plan.py experiment=carratino2020/fig4_digits
-python scripts/plan.py experiment=carratino2020/fig4_cifar10_lenet scale=short
+    python scripts/plan.py experiment=carratino2020/fig4_digits
+    python scripts/plan.py experiment=carratino2020/fig4_cifar10_lenet scale=short
+    python scripts/plan.py experiment=carratino2020/fig4_cifar10 --watch 10
+
+--watch SECONDS shows the runs' states again and again, until all are done or failed.
+Exit codes: 0 fine; 2 bad input.
 """
 
+import argparse
 import sys
-from collections import Counter
+import time
 
 from hydra.errors import HydraException
 
 from mixup_repro import experiments
-from mixup_repro.config import expand
+from mixup_repro.config import Config
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder, run_id
+from mixup_repro.status import HEADER, Status
 from mixup_repro.training.estimate import bytes_needed, seconds_left
 from mixup_repro.training.job import device_of
 
-STATES = ("done", "running", "interrupted", "failed", "absent")
 
-
-def main(overrides: list[str]) -> None:
-    progress = Progress()
-    rows, hours, disk = [], 0.0, 0
-    for job in experiments.jobs(overrides):
+def plan(jobs: list[Config], progress: Progress) -> None:
+    status = Status(jobs)
+    progress.table("Runs by state", HEADER, status.rows())
+    for line in status.reasons():
+        progress.say(line)
+    recorded = probed = disk = 0.0
+    for job in jobs:
         device = device_of(job)
         dataset = load(job.dataset).to(device)
-        hours += seconds_left(job, dataset, device) / 3600
-        disk += bytes_needed(job, dataset)
-        states: dict[str, Counter] = {}
-        for run in expand(job):
-            states.setdefault(run_id(run.config), Counter())[RunFolder(run).state()] += 1
-        rows += [[name, *(str(count[s]) for s in STATES)] for name, count in states.items()]
-    progress.table("Runs by state", ["run", *STATES], rows)
-    left = sum(int(n) for row in rows for n in row[3:])
+        by_records, by_probe = seconds_left(job, dataset, device)
+        recorded, probed = recorded + by_records / 3600, probed + by_probe / 3600
+        disk += bytes_needed(job, dataset) / 2**20
+    count = status.count()
+    left = sum(count[state] for state in ("interrupted", "failed", "absent"))
     progress.say(
-        f"{left} runs to train on {device.type}: about {hours:.2g} hours from a timed probe, "
-        f"{disk / 2**20:.3g} MiB of disk"
+        f"{left} runs to train on one {device.type}: about {recorded + probed:.2g} hours "
+        f"({recorded:.2g} by finished runs of the same kind, {probed:.2g} by a timed probe)"
     )
+    progress.say(f"disk: {status.bytes() / 2**20:.3g} MiB used, about {disk:.3g} MiB more needed")
+
+
+def watch(jobs: list[Config], seconds: float, progress: Progress) -> None:
+    status = Status(jobs)
+    with progress.board(every=seconds) as update:
+        update(status)
+        while not status.ended():
+            time.sleep(seconds)
+            status.look()
+            update(status)
+    for line in status.reasons():
+        progress.say(line)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("overrides", nargs="*", help="as for train.py")
+    parser.add_argument("-m", "--multirun", action="store_true", help="as for train.py; always on")
+    parser.add_argument("--watch", type=float, metavar="SECONDS", help="show a live table")
+    args = parser.parse_intermixed_args()
+    if args.watch is not None and args.watch <= 0:
+        parser.error("--watch: seconds must be > 0")
+    jobs = experiments.jobs(args.overrides)
+    if args.watch:
+        watch(jobs, args.watch, Progress())
+    else:
+        plan(jobs, Progress())
 
 
 if __name__ == "__main__":
     try:
-        main([word for word in sys.argv[1:] if word not in ("-m", "--multirun")])
+        main()
     except (InputError, HydraException) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -4,8 +4,11 @@
     python scripts/train.py -m method.alpha=0.1,0.5,1
     python scripts/train.py -m experiment=carratino2020/fig4_digits
     torchrun --standalone --nproc-per-node=8 scripts/train.py method.alpha=1   (one run on 8 GPUs)
+    python scripts/train.py -m hardware=node experiment=carratino2020/fig4_cifar10
+    python scripts/train.py -m experiment=carratino2020/fig4_cifar10 retry=failed
 
-Exit codes: 0 all runs finished; 1 a run failed; 2 bad input.
+Exit codes: 0 all runs finished; 1 a run failed or was cut short; 2 bad input; 75 stopped by a
+signal (SIGTERM, SIGUSR1, SIGUSR2): checkpoints are written, and the same command goes on.
 """
 
 import sys

@@ -101,6 +101,18 @@ def test_every_option_of_a_group_composes(group):
         assert job(*words)
 
 
+def test_slurm_jobs_may_be_requeued_and_are_told_before_their_end():
+    launcher = compose_config("hardware=slurm", hydra_node=True).hydra.launcher
+    assert launcher._target_.endswith("SlurmLauncher")
+    assert launcher.additional_parameters.requeue is True
+    assert launcher.signal_delay_s >= 60
+
+
+def test_slots_are_for_jobs_of_this_process_only():
+    assert job("hardware=node").hardware.slots == "auto"
+    assert all(job(f"hardware={name}").hardware.slots is None for name in ("auto", "cpu", "gpu"))
+
+
 def carratino(lr_at: list[tuple[int, float]], lr: float) -> tuple[dict, list[float]]:
     """The settings of appendix B.1, and the learning rate of each of its 200 epochs."""
     rates = []
@@ -289,6 +301,10 @@ BASE = "dataset=cifar10", "architecture=lenet", "recipe=carratino_lenet", "metho
         "hardware.device=cuda",
         "hardware.threads=3",
         "hardware.checkpoint_seconds=9",
+        "hardware.slots=[0,1]",
+        "hardware.runs_per_gpu=2",
+        "retry=failed",
+        "part=1/1",
         "wandb.mode=offline",
         "runs_dir=/elsewhere",
         "recipe.evaluate_every=7",

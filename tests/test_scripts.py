@@ -1,15 +1,25 @@
-"""plan.py, evaluate.py and report.py, run as a user runs them."""
+"""plan.py, clean.py, evaluate.py and report.py, run as a user runs them."""
 
 from __future__ import annotations
 
+import io
 import json
+import runpy
+import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
+import torch
+from filelock import FileLock
+from helpers import job
 
-from mixup_repro.config import CHECKOUT
+from mixup_repro.config import CHECKOUT, expand
+from mixup_repro.data import load
+from mixup_repro.runs import RunFolder
+from mixup_repro.training import checkpoint, estimate
 
 JOB = ["dataset=digits", "architecture=mlp", "architecture.hidden=[8]", "recipe.epochs=2"]
 JOB += ["method.alpha=[0.5,2]", "seeds=2", "hardware.device=cpu"]
@@ -18,6 +28,20 @@ JOB += ["method.alpha=[0.5,2]", "seeds=2", "hardware.device=cpu"]
 def run(script: str, *words: str) -> subprocess.CompletedProcess:
     command = [sys.executable, f"scripts/{script}.py", *words]
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
+
+
+def run_here(script: str, *words: str) -> tuple[int, str]:
+    """Run a script in this process, which saves its start; returns exit code and stderr."""
+    argv, code = sys.argv, 0
+    sys.argv = [f"scripts/{script}.py", *words]
+    with redirect_stderr(io.StringIO()) as stderr:
+        try:
+            runpy.run_path(str(CHECKOUT / "scripts" / f"{script}.py"), run_name="__main__")
+        except SystemExit as stop:
+            code = stop.code or 0
+        finally:
+            sys.argv = argv
+    return code, stderr.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +60,126 @@ def test_plan_counts_what_is_done_and_missing_and_trains_nothing(runs):
     plan = run("plan", *JOB, "seeds=3", f"runs_dir={runs}")
     assert plan.returncode == 0, plan.stderr
     table = [line.split("│") for line in plan.stderr.splitlines() if "mixup-a" in line]
-    assert [[int(cell) for cell in row[2:-1]] for row in table] == [[2, 0, 0, 0, 1]] * 2
-    assert "2 runs to train on cpu" in plan.stderr
+    assert [[int(cell) for cell in row[2:7]] for row in table] == [[2, 0, 0, 0, 1]] * 2
+    assert "2 runs to train on one cpu" in plan.stderr
+    assert "0 by a timed probe" in plan.stderr  # the other seeds' wall times are known
     assert records(runs) == before
+
+
+def test_plan_says_why_runs_failed_and_how_far_the_others_are(runs, tmp_path):
+    shutil.copytree(runs, tmp_path / "runs")
+    words = [*JOB, f"runs_dir={tmp_path / 'runs'}", "seeds=6"]
+    one = [RunFolder(r) for r in expand(job(*words)) if r.alpha == 2]
+    for folder in one[2:4]:
+        folder.create()
+        folder.write_failure({"error": "the loss is not finite"})
+    one[4].create()
+    checkpoint.save(one[4].path, 1, {})
+    with FileLock(one[4].path / "lock"):
+        _, running = run_here("plan", *words)
+    _, plan = run_here("plan", *words)
+    line = f"failed: {one[0].id}, 2 runs (seed 2, 3): the loss is not finite"
+    assert line in plan and line in running
+    cells = {text: next(x for x in text.splitlines() if one[0].id in x) for text in (plan, running)}
+    values = [[cell.strip() for cell in cells[text].split("│")[2:8]] for text in (running, plan)]
+    assert values == [["2", "1", "0", "2", "1", "1/2"], ["2", "0", "1", "2", "1", "1/2"]]
+
+
+def test_hours_left_come_from_finished_runs_where_there_are_any(runs, tmp_path):
+    shutil.copytree(runs, tmp_path / "runs")
+    words = [*JOB, "seeds=4", f"runs_dir={tmp_path / 'runs'}"]
+    one = job(*words)
+    dataset, cpu = load(one.dataset), torch.device("cpu")
+    folders = [RunFolder(r) for r in expand(one)]
+    for folder, wall in zip(folders, (100.0, 300.0, None, None, 10.0, 30.0)):
+        if wall:
+            folder.write_record(folder.read_record() | {"wall_s": wall})
+    folders[2].create()
+    checkpoint.save(folders[2].path, 1, {})  # half of its two epochs
+    by_records, by_probe = estimate.seconds_left(one, dataset, cpu)
+    assert by_records == pytest.approx(200 * 1.5 + 20 * 2)
+    assert by_probe == 0
+    for folder in folders[4:6]:  # made elsewhere: no measure for this machine
+        folder.write_record(folder.read_record() | {"device": "NVIDIA H200"})
+    by_records, by_probe = estimate.seconds_left(one, dataset, cpu)
+    assert by_records == pytest.approx(300)
+    assert by_probe > 0
+
+
+def test_watch_shows_states_until_all_runs_have_ended(runs):
+    assert run_here("plan", *JOB, f"runs_dir={runs}", "--watch", "0.1") == (0, "4 done\n")
+    code, stderr = run_here("plan", *JOB, "--watch", "0")
+    assert code == 2 and "seconds must be > 0" in stderr
+
+
+# --- clean ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copies(runs, tmp_path) -> dict[str, RunFolder]:
+    """A copy of the runs, with one failed and one interrupted run more."""
+    shutil.copytree(runs, tmp_path / "runs")
+    words = [*JOB, "seeds=4", f"runs_dir={tmp_path / 'runs'}"]
+    done, _, failed, interrupted, *_ = [RunFolder(r) for r in expand(job(*words))]
+    for folder in (failed, interrupted):
+        folder.create()
+        checkpoint.save(folder.path, 1, {})
+    failed.write_failure({"error": "no reason"})
+    return {"done": done, "failed": failed, "interrupted": interrupted}
+
+
+def clean(copies: dict[str, RunFolder], *words: str) -> tuple[int, str]:
+    return run_here("clean", *words, f"runs_dir={copies['done'].run.config.runs_dir}")
+
+
+def left(copies: dict[str, RunFolder]) -> set[str]:
+    return {state for state, folder in copies.items() if folder.path.exists()}
+
+
+def test_clean_removes_only_the_states_that_are_named(copies, runs):
+    code, stderr = clean(copies, "failed", *JOB, "seeds=4")
+    assert code == 0 and "--yes" in stderr
+    assert str(copies["failed"]) in stderr
+    assert left(copies) == {"done", "failed", "interrupted"}
+    assert clean(copies, "failed", *JOB, "seeds=2", "--yes")[0] == 0  # names other seeds
+    assert left(copies) == {"done", "failed", "interrupted"}
+    assert clean(copies, "failed", *JOB, "seeds=4", "--yes")[0] == 0
+    assert left(copies) == {"done", "interrupted"}
+    assert clean(copies, "interrupted", copies["done"].id, "--yes")[0] == 0
+    assert left(copies) == {"done"}
+    before = len(list(copies["done"].path.parent.parent.rglob("record.json")))
+    assert clean(copies, "done", str(copies["done"]), "--yes")[0] == 0
+    assert left(copies) == set()
+    assert len(list(copies["done"].path.parent.parent.rglob("record.json"))) == before - 1
+
+
+def test_clean_refuses_all_while_one_of_them_is_being_trained(copies):
+    with FileLock(copies["interrupted"].path / "lock"):
+        assert clean(copies, "interrupted", copies["done"].id, "--yes")[0] == 0  # none idle
+        assert left(copies) == {"done", "failed", "interrupted"}
+    with FileLock(copies["done"].path / "lock"):  # being evaluated
+        code, stderr = clean(copies, "done", "failed", copies["done"].id, "--yes")
+    assert code == 2 and "in use" in stderr
+    assert left(copies) == {"done", "failed", "interrupted"}
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ([], "state"),
+        (["dataset=digits"], "state"),
+        (["failed"], "name runs by"),
+        (["failed", "digits-mlp-mixup-a1-00000000"], "no run in"),
+        (["failed", "../elsewhere-00000000"], "no run in"),
+        (["failed", "absent"], "no run in"),
+        (["failed", "experiment=nope"], "experiment/nope"),
+    ],
+)
+def test_clean_wants_names_and_states(copies, words, named):
+    code, stderr = clean(copies, *words, "--yes")
+    assert code == 2
+    assert stderr.startswith("error: ") and named in stderr
+    assert left(copies) == {"done", "failed", "interrupted"}
 
 
 def test_plan_of_an_unknown_experiment_is_one_error(runs):

@@ -26,25 +26,31 @@ def complete(
     The data set must be the one the run was trained on.
     """
     record, asked, alpha = folder.read_record(), folder.run.config.evaluation, folder.run.alpha
-    has = {(row["evaluation"], row["eval_alpha"]) for row in record["evaluations"]}
-    alphas = {alpha, *(asked.alphas or ())} - {None}
-    wanted = {("rescaled", a) for a in alphas}
-    if asked.temperature:
-        wanted |= {("temperature", None), ("temperature", alpha)}
-    grown = False
-    if wanted - has:
+    wanted, terms_alpha = lacking(folder, record)
+    if wanted:
+        alphas = {alpha, *(asked.alphas or ())} - {None}
         network = restore(folder, dataset, device)
         seen = dataset.for_seeds([folder.run.seed])
         (rows,) = evaluate(network, seen, sorted(alphas), [alpha] if asked.temperature else None)
-        record["evaluations"] += [r for r in rows if (r["evaluation"], r["eval_alpha"]) not in has]
-        grown = True
-    known = record.get("terms", [])
-    if asked.terms and asked.terms not in {row["terms_alpha"] for row in known}:
-        record["terms"] = known + along_training(folder, dataset, device, asked.terms)
-        grown = True
+        record["evaluations"] += [r for r in rows if (r["evaluation"], r["eval_alpha"]) in wanted]
+    if terms_alpha:
+        more = along_training(folder, dataset, device, terms_alpha)
+        record["terms"] = record.get("terms", []) + more
+    grown = bool(wanted or terms_alpha)
     if grown and rank() == 0:
         folder.write_record(record)
     return record, grown
+
+
+def lacking(folder: RunFolder, record: dict) -> tuple[set, float | None]:
+    """What the config asks for that the record has not: evaluations, and an alpha for terms."""
+    asked, alpha = folder.run.config.evaluation, folder.run.alpha
+    wanted = {("rescaled", a) for a in {alpha, *(asked.alphas or ())} - {None}}
+    if asked.temperature:
+        wanted |= {("temperature", None), ("temperature", alpha)}
+    has = {(row["evaluation"], row["eval_alpha"]) for row in record["evaluations"]}
+    known = {row["terms_alpha"] for row in record.get("terms", [])}
+    return wanted - has, asked.terms if asked.terms not in known else None
 
 
 def along_training(

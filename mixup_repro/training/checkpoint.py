@@ -7,12 +7,14 @@ files still has an epoch that all members share.
 
 from __future__ import annotations
 
-import os
+import io
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
+
+from mixup_repro.runs import replacing
 
 Point = tuple[int, int]  # epochs done, and steps of the next
 START: Point = (0, 0)
@@ -33,10 +35,15 @@ def save(folder: Path, epoch: int, state: dict, step: int = 0) -> None:
 
 
 def write(path: Path, state: dict) -> None:
-    """Save atomically: the file is either the old one or the whole new one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    """Save atomically: the file is either the old one or the whole new one.
+
+    Raises:
+        OSError: it cannot be written, such as on a full disk. What was there before is still there.
+    """
+    whole = io.BytesIO()  # torch.save into a file hides which error the file system reported
+    torch.save(state, whole)
+    with replacing(path, "wb") as file:
+        file.write(whole.getbuffer())
 
 
 def load_all(folder: Path, warn: Callable[[str], None]) -> dict[Point, dict]:

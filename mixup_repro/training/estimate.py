@@ -1,7 +1,8 @@
-"""What a job would still cost, from a few timed steps on this machine."""
+"""What a job would still cost: by the wall times of finished runs, else by a few timed steps."""
 
 from __future__ import annotations
 
+import json
 import time
 from itertools import count, islice
 
@@ -23,12 +24,36 @@ def missing(job: Config) -> list[RunFolder]:
     return [f for f in folders if f.state() not in ("done", "running")]
 
 
-def seconds_left(job: Config, dataset: Dataset, device: torch.device) -> float:
-    """Estimated seconds to train what is missing of a job; checkpoints are not deducted."""
-    runs = [folder.run for folder in missing(job)]
-    if not runs:
-        return 0.0
-    recipe = job.recipe
+def seconds_left(job: Config, dataset: Dataset, device: torch.device) -> tuple[float, float]:
+    """Estimated seconds to train what is missing of a job, one stack (or run) after another.
+
+    Returns (by finished runs of the same id, by a timed probe): what was trained before the last
+    checkpoints is deducted from both.
+    """
+    by_records, unknown = 0.0, []
+    for folder in missing(job):
+        left = 1 - folder.epoch() / job.recipe.epochs
+        times = wall_times(folder, device)
+        if times:
+            by_records += left * sum(times) / len(times)
+        else:
+            unknown.append((folder, left))
+    if not unknown:
+        return by_records, 0.0
+    each = probe(job, [folder for folder, _ in unknown], dataset, device)
+    return by_records, each * sum(left for _, left in unknown)
+
+
+def wall_times(folder: RunFolder, device: torch.device) -> list[float]:
+    """Seconds that finished runs of the same id took, other seeds on the same kind of device."""
+    records = [json.loads(p.read_text()) for p in folder.path.parent.glob("seed*/record.json")]
+    on_cpu = device.type == "cpu"
+    return [r["wall_s"] for r in records if r["device"].startswith("cpu") == on_cpu]
+
+
+def probe(job: Config, folders: list[RunFolder], dataset: Dataset, device: torch.device) -> float:
+    """Estimated seconds for one of these runs of a job, from a few timed steps on this machine."""
+    runs, recipe = [folder.run for folder in folders], job.recipe
     batch_size = min(recipe.batch_size or dataset.n_train, dataset.n_train)
     stack = runs[: architectures.stack_size(job.architecture, batch_size, device)]
     dataset = dataset.for_seeds([run.seed for run in stack])
@@ -56,7 +81,7 @@ def seconds_left(job: Config, dataset: Dataset, device: torch.device) -> float:
         learner.network(dataset.normalise(x)).cpu()
     evaluate_s = (time.perf_counter() - started) * dataset.n_test / x.shape[1]
     epoch_s = step_s * -(-n // batch_size) + evaluate_s / recipe.evaluate_every
-    return epoch_s * recipe.epochs * (len(runs) / len(stack))
+    return epoch_s * recipe.epochs / len(stack)
 
 
 def bytes_needed(job: Config, dataset: Dataset) -> int:

@@ -17,10 +17,10 @@ from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import complete
 from mixup_repro.evaluation.ood import evaluate_ood
 from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder
+from mixup_repro.runs import LOOK_S, RunFolder
 from mixup_repro.training import checkpoint
 from mixup_repro.training.preconditions import check_job
-from mixup_repro.training.record import check_data
+from mixup_repro.training.record import check_data, check_science, identity
 from mixup_repro.training.run import Result, Training
 
 
@@ -74,6 +74,10 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
             )
         corrupted = benchmark(job.benchmark, dataset)
     folders = [RunFolder(run) for run in expand(job)]
+    if job.retry == "failed":
+        folders = from_main(lambda: [f for f in folders if f.state() == "failed"])
+    if not folders:
+        return []
     if train:
         results = _train(job, folders, dataset, device, progress)
     else:
@@ -98,9 +102,7 @@ def _train(
         job.architecture, dataset.input_shape, dataset.classes, [sample.seed]
     )
     check_job(job, dataset, network, world_size())
-    batch_size = min(job.recipe.batch_size or dataset.n_train, dataset.n_train)
-    size = architectures.stack_size(job.architecture, batch_size, device)
-    stacks = -(-len(folders) // size)
+    stacks = stack_count(job, len(folders), dataset, device)
     ends = [len(folders) * k // stacks for k in range(stacks + 1)]  # of stacks as even as they go
     groups = [folders[a:b] for a, b in zip(ends, ends[1:])]
     results: list[Result] = []
@@ -108,6 +110,14 @@ def _train(
         place = f"[{number}/{len(groups)}] " if len(groups) > 1 else ""
         results += _run_group(group, dataset, device, progress.within(place))
     return results
+
+
+def stack_count(
+    job: Config, runs: int, dataset: Dataset | StreamedSet, device: torch.device
+) -> int:
+    """How many stacks so many runs of a job are trained in, on this device."""
+    batch_size = min(job.recipe.batch_size or dataset.n_train, dataset.n_train)
+    return -(-runs // architectures.stack_size(job.architecture, batch_size, device))
 
 
 def _run_group(
@@ -131,6 +141,7 @@ def _run_group(
             folders = [missing[i] for i in members]
             states = [available[i][point] for i in members if available[i]]
             for folder, state in zip(folders, states):
+                check_science(folder, state.get("identity", identity(folder)))  # 0.1.0 kept none
                 check_data(folder, state["data"], dataset)
             results += Training(folders, dataset, device, progress).run(point, states)
     return results
@@ -139,7 +150,7 @@ def _run_group(
 def _claim(folder: RunFolder, locks: ExitStack) -> str:
     """Lock a run: done, or missing; or running, where another process has it."""
     try:
-        locks.enter_context(folder.lock().acquire(blocking=False))
+        locks.enter_context(folder.lock().acquire(timeout=LOOK_S))
     except Timeout:
         return "running"
     return "done" if folder.record_path.exists() else "missing"
@@ -157,7 +168,7 @@ def _on_benchmark(
         folders = []
         for folder in (result.folder for result in results if result.record):
             try:
-                locks.enter_context(folder.lock().acquire(blocking=False))
+                locks.enter_context(folder.lock().acquire(timeout=LOOK_S))
                 folders.append(folder)
             except Timeout:
                 progress.say(f"{folder} is in use by another process; skipped here")

@@ -15,7 +15,7 @@ import mixup_repro
 from mixup_repro.config import CHECKOUT
 from mixup_repro.data import Dataset
 from mixup_repro.errors import InputError
-from mixup_repro.runs import RunFolder
+from mixup_repro.runs import RunFolder, science
 
 
 def check_data(folder: RunFolder, stored: dict, dataset: Dataset) -> None:
@@ -27,6 +27,32 @@ def check_data(folder: RunFolder, stored: dict, dataset: Dataset) -> None:
                 f"{dataset.label} here has {name}={value}; check dataset.root, or give the other "
                 f"data its own dataset.label"
             )
+
+
+def check_science(folder: RunFolder, stored: dict) -> None:
+    """Raise InputError where a checkpoint is of another run than the folder it lies in."""
+    here, there = flat(identity(folder)), flat(stored)
+    for name in sorted(here | there):
+        if here.get(name) != there.get(name):
+            raise InputError(
+                f"{folder} has a checkpoint of another run: {name}={there.get(name)} there, "
+                f"{here.get(name)} here; was the folder copied? Move its epoch*.pt away, and the "
+                f"run starts anew"
+            )
+
+
+def identity(folder: RunFolder) -> dict:
+    """What makes a run this one: the science of its config, and its seed."""
+    return science(folder.run.config) | {"seed": folder.run.seed}
+
+
+def flat(fields: dict) -> dict:
+    """{"recipe.lr": ...} of {"recipe": {"lr": ...}}."""
+    out = {}
+    for name, value in fields.items():
+        inner = flat(value) if isinstance(value, dict) else {"": value}
+        out |= {f"{name}.{k}".rstrip("."): v for k, v in inner.items()}
+    return out
 
 
 def describe(folder: RunFolder, dataset: Dataset) -> dict:

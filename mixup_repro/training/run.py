@@ -12,19 +12,21 @@ import torch
 
 from mixup_repro.architectures import Single, Stack, bytes_of
 from mixup_repro.data import Dataset, StreamedSet
-from mixup_repro.distributed import merge, rank, world_size
+from mixup_repro.distributed import anyone, merge, rank, world_size
 from mixup_repro.evaluation.finished import along_training
 from mixup_repro.evaluation.predictor import evaluate, predict
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
 from mixup_repro.tracking import Mirror
-from mixup_repro.training import checkpoint
+from mixup_repro.training import checkpoint, interrupt
+from mixup_repro.training.failures import explain
 from mixup_repro.training.loop import Steps, assemble, fit
-from mixup_repro.training.record import describe, device_name
+from mixup_repro.training.record import describe, device_name, identity
 
 LOGITS_CLASSES = 100  # test logits are kept up to this many classes
 PREDICTION_EXAMPLES = 100  # probabilities go into the record up to this many test examples
 CHECKPOINT_SHARE = 20  # training between two checkpoints takes at least this many times a write
+ASK_RANKS = 50  # steps after which ranks ask each other for signals; the answer is waited for
 SNAPSHOTS = 10  # weights are kept at this many epochs, the last one included ...
 SNAPSHOT_BYTES = 2**19  # ... where they take at most this much
 
@@ -34,7 +36,7 @@ class Result:
     """What became of one run.
 
     done, present (finished before), evaluated (finished before, with new evaluations), running
-    (elsewhere), not trained, or failed.
+    (elsewhere), interrupted, missing, not trained (nor asked to be), or failed.
     """
 
     folder: RunFolder
@@ -61,7 +63,7 @@ class Training:
         self.snapshots = snapshot_epochs(self.learner.network, self.config.recipe.epochs)
         self.curves: list[list[dict]] = [[] for _ in folders]
         self.mirrors: list[Mirror] = []
-        self.failed: dict[int, Result] = {}
+        self.results: dict[int, Result] = {}  # of those that have ended
         self.spent, self.write_s = 0.0, 0.0
 
     def run(self, point: checkpoint.Point, states: list[dict]) -> list[Result]:
@@ -81,13 +83,14 @@ class Training:
         self.started = self.saved = time.perf_counter()
         try:
             self._fit(point[0], steps)
+            self._finish()
         except Exception as error:  # such as out of memory: the runs after these go on
             for replica in range(len(self.folders)):
-                if replica not in self.failed:
-                    self._fail(replica, f"{type(error).__name__}: {error}", format_exc())
+                if replica not in self.results:
+                    self._fail(replica, explain(error, self.folders), format_exc())
             if world_size() > 1:
                 raise
-        return self._finish()
+        return [self.results[replica] for replica in range(len(self.folders))]
 
     def _fit(self, epoch: int, steps: Steps) -> None:
         name = str(self.folders[0]) if len(self.folders) == 1 else self._stack_name()
@@ -114,7 +117,7 @@ class Training:
         return self.spent + time.perf_counter() - self.started
 
     def _after_epoch(self, done: int, rows: list[dict]) -> None:
-        alive = [r for r in range(len(self.folders)) if r not in self.failed]
+        alive = [r for r in range(len(self.folders)) if r not in self.results]
         if rows:
             rows = [rows[r] for r in alive]
             for replica, row in zip(alive, rows):
@@ -128,22 +131,33 @@ class Training:
         self.update(done, rows)
         now = time.perf_counter()
         wait = max(self.config.hardware.checkpoint_seconds, CHECKPOINT_SHARE * self.write_s)
-        if now - self.saved >= wait and done < self.config.recipe.epochs:
-            self._checkpoint(done, [])
+        stop = anyone(interrupt.requested(), self.device)
+        if (stop or now - self.saved >= wait) and done < self.config.recipe.epochs:
+            self._checkpoint(done, [], stop)
 
     def _after_step(self, epoch: int, steps: Steps) -> None:
-        if time.perf_counter() - self.saved > 60 * self.config.hardware.checkpoint_minutes:
-            self._checkpoint(epoch, steps)
+        stop = interrupt.requested()
+        if world_size() > 1:  # all or none: whoever goes on would wait for the others
+            stop = len(steps) % ASK_RANKS == 0 and anyone(stop, self.device)
+        due = time.perf_counter() - self.saved > 60 * self.config.hardware.checkpoint_minutes
+        if stop or due:
+            self._checkpoint(epoch, steps, stop)
 
-    def _checkpoint(self, epoch: int, steps: Steps) -> None:
-        """On rank 0, write the state after `epoch` epochs and these steps of the next."""
+    def _checkpoint(self, epoch: int, steps: Steps, stop: bool) -> None:
+        """On rank 0, write the state after `epoch` epochs and these steps of the next.
+
+        Raises:
+            SystemExit: it was the last, because of a signal.
+        """
         began = time.perf_counter()
         for replica, folder in enumerate(self.folders):
-            if rank() == 0 and replica not in self.failed:
+            if rank() == 0 and replica not in self.results:
                 state = self._state(replica, steps)
                 checkpoint.save(folder.path, epoch, state, len(steps))
         self.saved = time.perf_counter()
         self.write_s = self.saved - began
+        if stop:
+            interrupt.leave(self.progress.say)
 
     def _state(self, replica: int, steps: Steps) -> dict:
         values = [torch.stack(step)[:, replica].cpu() for step in steps]
@@ -151,6 +165,7 @@ class Training:
             "learner": self.learner.replica_state(replica),
             "steps": torch.stack(values) if values else torch.zeros(0, 2),
             "curves": self.curves[replica],
+            "identity": identity(self.folders[replica]),
             "data": self.dataset.fingerprint(),
             "wall_s": self._wall() / len(self.folders),
         }
@@ -158,16 +173,19 @@ class Training:
     def _fail(self, replica: int, message: str, trace: str = "") -> None:
         folder = self.folders[replica]
         config = asdict(folder.run.config)
-        folder.write_failure({"error": message, "traceback": trace, "config": config})
-        self.failed[replica] = Result(folder, "failed", message)
+        self.results[replica] = Result(folder, "failed", message)
+        try:
+            folder.write_failure({"error": message, "traceback": trace, "config": config})
+        except OSError as error:  # a full disk has no room for this either
+            self.progress.say(f"{folder.failed_path} could not be written ({error.strerror})")
         for mirror in self.mirrors[replica : replica + 1]:  # none yet, where wandb itself failed
             mirror.finish(failed=True)
         self.progress.say(f"{folder} failed: {message}")
 
-    def _finish(self) -> list[Result]:
+    def _finish(self) -> None:
         """Evaluate, keep weights and logits, and write the records of the runs that finished."""
-        if len(self.failed) == len(self.folders):
-            return list(self.failed.values())
+        if len(self.results) == len(self.folders):
+            return
         runs = [folder.run for folder in self.folders]
         own = {run.alpha for run in runs if run.alpha}
         asked = self.config.evaluation
@@ -179,16 +197,17 @@ class Training:
         evaluations = evaluate(network, dataset, alphas, at)
         unreadable = merge({rank(): sorted(getattr(dataset, "unreadable", ()))})
         if rank() > 0:
-            return [self.failed.get(r, Result(f, "done")) for r, f in enumerate(self.folders)]
+            self.results |= {
+                r: Result(f, "done") for r, f in enumerate(self.folders) if r not in self.results
+            }
+            return
         logits = None
         if dataset.in_memory and dataset.classes <= LOGITS_CLASSES:
             logits = predict(network, dataset, dataset.x_test).cpu()
         maps = None if dataset.grid is None else predict(network, dataset, dataset.grid).cpu()
         wall = self._wall()
-        results = []
         for r, folder in enumerate(self.folders):
-            if r in self.failed:
-                results.append(self.failed[r])
+            if r in self.results:
                 continue
             keep = {None, runs[r].alpha, *(asked.alphas or ())}
             checkpoint.write(folder.weights_path, self.learner.replica_state(r)["network"])
@@ -213,9 +232,8 @@ class Training:
                 device = next(network.parameters()).device
                 record["terms"] = along_training(folder, dataset, device, asked.terms)
             folder.write_record(record)
+            self.results[r] = Result(folder, "done", record=record)
             self.mirrors[r].finish(record)
-            results.append(Result(folder, "done", record=record))
-        return results
 
     def _switches(self) -> dict:
         """How the run was computed, besides what: nothing here is part of its id."""

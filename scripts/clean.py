@@ -1,0 +1,107 @@
+"""Remove runs: those named, in the states named, and nothing else.
+
+    python scripts/clean.py failed experiment=carratino2020/fig4_digits
+    python scripts/clean.py interrupted failed dataset=digits method.alpha=1 seeds=10
+    python scripts/clean.py done digits-mlp-mixup-a1-0fd53858 runs_dir=runs --yes
+
+States: failed, interrupted, done. Runs are named by the words of a train.py command line, or by
+their ids. Without --yes this lists what would go. A run that is being trained is never removed.
+Exit codes: 0 fine; 2 bad input, and nothing was removed.
+"""
+
+import argparse
+import re
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from filelock import Timeout
+from hydra.errors import HydraException
+
+from mixup_repro import experiments
+from mixup_repro.config import expand
+from mixup_repro.errors import InputError
+from mixup_repro.progress import Progress
+from mixup_repro.runs import LOOK_S, RunFolder, bytes_in, lock_of, state_of
+
+STATES = ("failed", "interrupted", "done")
+
+
+def named(words: list[str]) -> list[Path]:
+    """The folders of the runs that overrides, or ids, name."""
+    overrides = [word for word in words if "=" in word]
+    ids = [word for word in words if "=" not in word]
+    if not words or (overrides == words and all(w.startswith("runs_dir=") for w in words)):
+        raise InputError("name runs by experiment=<paper>/<item>, other fields, or their ids")
+    jobs = experiments.jobs(overrides)
+    if not ids:
+        return list({str(f): f.path for job in jobs for f in map(RunFolder, expand(job))}.values())
+    runs_dir = Path(jobs[0].runs_dir)
+    folders = []
+    for name in ids:
+        known = re.fullmatch(r"([^/]+-[0-9a-f]{8})(/seed\d+)?", name)
+        found = sorted((runs_dir / known[1]).glob((known[2] or "/seed*")[1:])) if known else []
+        if not found:
+            raise InputError(f"{name}: no state ({', '.join(STATES)}), and no run in {runs_dir}")
+        folders += found
+    return folders
+
+
+def remove(folders: list[Path], states: list[str]) -> None:
+    """Remove run folders, all or none.
+
+    Raises:
+        InputError: a run is being trained, or has finished since it was listed.
+    """
+    with ExitStack() as locks:
+        for folder in folders:
+            name = f"{folder.parent.name}/{folder.name}"
+            try:
+                locks.enter_context(lock_of(folder).acquire(timeout=LOOK_S))
+            except Timeout as error:
+                raise InputError(f"{name} is in use elsewhere; nothing was removed") from error
+            if "done" not in states and (folder / "record.json").exists():
+                raise InputError(f"{name} has finished meanwhile; nothing was removed")
+        for folder in folders:
+            shutil.rmtree(folder)
+            if not any(folder.parent.iterdir()):
+                folder.parent.rmdir()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("words", nargs="*", metavar="state|override|id")
+    parser.add_argument("--yes", action="store_true", help="remove; without it, only list")
+    args = parser.parse_intermixed_args()
+    states = [word for word in args.words if word in STATES]
+    if not states:
+        raise InputError(f"say which runs by their state: {', '.join(STATES)}")
+    folders = named([word for word in args.words if word not in STATES])
+    progress = Progress()
+    found = [(folder, state) for folder in folders if (state := state_of(folder)) in states]
+    if not found:
+        progress.say(f"none of these {len(folders)} runs is {' or '.join(states)}")
+        return
+    sizes = [bytes_in(folder) / 2**20 for folder, _ in found]
+    rows = [
+        [f"{folder.parent.name}/{folder.name}", state, f"{size:.3g}"]
+        for (folder, state), size in zip(found, sizes)
+    ]
+    if args.yes:
+        remove([folder for folder, _ in found], states)
+    progress.table("Removed" if args.yes else "Would be removed", ["run", "state", "MiB"], rows)
+    if args.yes:
+        progress.say(f"{len(found)} runs, {sum(sizes):.3g} MiB removed")
+    else:
+        progress.say(f"{len(found)} runs, {sum(sizes):.3g} MiB; add --yes to remove them")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (InputError, HydraException) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
