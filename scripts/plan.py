@@ -24,7 +24,7 @@ STATES = ("done", "running", "interrupted", "failed", "absent")
 def main(overrides: list[str]) -> None:
     progress = Progress()
     rows, hours, disk = [], 0.0, 0
-    for job in experiments.jobs(overrides):
+    for job in list(experiments.jobs(overrides)):  # all are checked before any is timed
         device = device_of(job)
         dataset = load(job.dataset).to(device)
         hours += seconds_left(job, dataset, device) / 3600
