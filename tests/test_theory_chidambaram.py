@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from scipy import integrate, stats
 from scipy.optimize import minimize
 from sklearn.svm import SVC
 
+from mixup_repro.papers.chidambaram2022 import lecture
 from mixup_repro.theory import beta, margins
 from mixup_repro.theory.conditions import assumption_2_9, assumption_3_1
 from mixup_repro.theory.midpoints import mixup_matrix, recover
@@ -69,6 +72,15 @@ def test_lemma_2_3_equals_monte_carlo(alpha):
         near = np.linalg.norm(mixed - query[k], axis=1) < eps
         error = weight[near].std(0) / near.sum() ** 0.5
         assert (np.abs(weight[near].mean(0) - h[k]) < 5 * error + 1e-6).all()
+
+
+def test_the_bars_of_the_definitions_picture_add_up_to_h_eps():
+    weights = lecture.definitions().axes[2]
+    share = np.zeros(2)
+    for bar in weights.patches:
+        share[bar.get_facecolor()[0] > 0.5] += bar.get_width()  # blue, then orange
+    printed = [float(word) for word in re.findall(r"\d\.\d\d", weights.get_xlabel())]
+    np.testing.assert_allclose(share / share.sum(), printed, atol=0.0051)
 
 
 def test_lemma_2_3_minimises_the_local_mixup_loss():
