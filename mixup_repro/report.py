@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -55,6 +56,7 @@ class Item:
     def stem(self) -> str:
         return f"{self.name}-{self.data.scale}"
 
+    @cached_property
     def findings(self) -> list[tuple[Claim, list[Finding]]]:
         claims = [c for c in self.module.CLAIMS if not c.items or self.experiment in c.items]
         return [(claim, claim.findings(self.data)) for claim in claims]
@@ -147,7 +149,7 @@ def write(found: list[Item], folder: Path) -> None:
             "verdict": tally(findings),
         }
         for item in found
-        for claim, findings in item.findings()
+        for claim, findings in item.findings
     ]
     parts = [HEAD, "## Verdicts\n", markdown(pd.DataFrame(verdicts))]
     for paper, title in PAPERS.items():
@@ -177,7 +179,7 @@ def findings_table(item: Item) -> pd.DataFrame:
                 "n": f.effect.n if f.effect else "",
                 "verdict": f.verdict,
             }
-            for claim, findings in item.findings()
+            for claim, findings in item.findings
             for f in findings
         ]
     )

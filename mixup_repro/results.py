@@ -187,7 +187,7 @@ class ItemData:
         rows = rows if alpha is None else rows[rows["alpha"] == alpha]
         if rows.empty:
             raise NoValues(f"no decision maps of {method}")
-        return rows.set_index("seed").filter(regex=r"^g\d+$").T.reset_index(drop=True)
+        return rows.set_index("seed").loc[:, "g0":].T.reset_index(drop=True)
 
     def mean_confidence(self, method: str) -> pd.Series:
         """Mean confidence of the plain prediction by seed."""
@@ -207,19 +207,23 @@ def load(results: Path) -> pd.DataFrame:
     return frame.reindex(columns=COLUMNS)
 
 
-@cache  # composing takes a tenth of a second a job
-def run_ids(name: str, scale: str) -> list[str]:
-    """The ids of the runs that an experiment consists of at a scale."""
-    jobs = experiments.jobs([f"experiment={name}", f"scale={scale}"])
-    return sorted({run_id(run.config) for job in jobs for run in expand(job)})
+@cache
+def run_ids(name: str, scale: str, known: frozenset[str]) -> list[str] | None:
+    """The ids of the runs that an experiment consists of at a scale; None if one is not `known`."""
+    ids: set[str] = set()
+    for job in experiments.jobs([f"experiment={name}", f"scale={scale}"]):
+        ids |= {run_id(run.config) for run in expand(job)}
+        if not ids <= known:  # then the jobs after it need not be composed
+            return None
+    return sorted(ids)
 
 
 def item_data(results: Path, frame: pd.DataFrame, name: str, scale: str) -> ItemData | None:
     """What an experiment is drawn from, found by id; None where one of its ids has no runs yet."""
-    ids = run_ids(name, scale)
-    runs = frame[frame["run_id"].isin(ids)]
-    if set(ids) > set(runs["run_id"]):
+    ids = run_ids(name, scale, frozenset(frame["run_id"]))
+    if ids is None:
         return None
+    runs = frame[frame["run_id"].isin(ids)]
     about = runs.drop_duplicates("run_id").set_index("run_id")[["method", "alpha"]]
     parts = {kind: _read(results / kind, key, ids, about) for kind, (_, key) in PARTS.items()}
     return ItemData(name, scale, runs, **parts)
@@ -235,7 +239,8 @@ def _read(folder: Path, key: list[str], ids: list[str], about: pd.DataFrame) -> 
             parts.append(pd.concat([which, rows], axis=1))
     if not parts:
         return pd.DataFrame(columns=["run_id", "method", "alpha", "seed", *key])
-    return pd.concat(parts, ignore_index=True)
+    # As read, a map's 10,000 columns are 10,000 arrays; a copy holds columns of a type in one.
+    return pd.concat(parts, ignore_index=True).copy()
 
 
 MEASURED_KEY = ["dataset", "alpha", "share", "draw", "part"]

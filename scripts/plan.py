@@ -67,7 +67,7 @@ def main() -> None:
     args = parser.parse_intermixed_args()
     if args.watch is not None and args.watch <= 0:
         parser.error("--watch: seconds must be > 0")
-    jobs = experiments.jobs(args.overrides)
+    jobs = list(experiments.jobs(args.overrides))  # all are checked before any is timed
     if args.watch:
         watch(jobs, args.watch, Progress())
     else:

@@ -31,7 +31,7 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     for item in found:
-        for claim, findings in item.findings():
+        for claim, findings in item.findings:
             verdict = report.tally(findings).replace("*", "")
             print(f"{item.experiment} ({item.data.scale})  {claim.id}: {verdict}")
     print(f"figures, tables and REPORT.md are in {args.results_dir.name}/")

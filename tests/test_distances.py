@@ -116,7 +116,7 @@ def test_the_report_has_an_item_for_each_data_set(tmp_path):
     (data,) = measured_data(tmp_path / "distances.csv", "chidambaram2022/table2")
     item = report.Item(data.name, report.module_of(data.name), data)
     assert item.module is table2 and data.seeds() == 4
-    verdicts = {c.id: [f.verdict for f in found] for c, found in item.findings()}
+    verdicts = {c.id: [f.verdict for f in found] for c, found in item.findings}
     assert verdicts["table2_small"] == ["supported", "supported"]
     assert verdicts["table2"][0] == "agrees" and verdicts["table2"][1] == "differs"
     assert item.module.table(data)["minimum"].iloc[0] == pytest.approx(11.55)

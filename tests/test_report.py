@@ -72,7 +72,7 @@ def test_the_gain_of_rescaling_is_paired_by_seed(item):
 
 
 def test_verdicts_follow_the_made_up_runs(item):
-    found = {claim.id: findings for claim, findings in item.findings()}
+    found = {claim.id: findings for claim, findings in item.findings}
     verdict = {f.part: f.verdict for f in found["fig4_acc"]}
     assert verdict["mean over alphas"] == "supported"
     assert found["fig4_acc"][0].effect.mean == pytest.approx((0.005 + 0.08) / 2 + 1.5e-4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,11 +12,13 @@ from scipy import integrate, stats
 from scipy.optimize import minimize
 from sklearn.svm import SVC
 
-from mixup_repro.theory import margins
+from mixup_repro.papers.chidambaram2022 import lecture
+from mixup_repro.theory import beta, margins
 from mixup_repro.theory.conditions import assumption_2_9, assumption_3_1
 from mixup_repro.theory.midpoints import mixup_matrix, recover
 from mixup_repro.theory.optimal import (
     Beta,
+    FromDensity,
     failing_alpha,
     failing_alpha_bound,
     mixup_optimal,
@@ -70,6 +74,15 @@ def test_lemma_2_3_equals_monte_carlo(alpha):
         assert (np.abs(weight[near].mean(0) - h[k]) < 5 * error + 1e-6).all()
 
 
+def test_the_bars_of_the_definitions_picture_add_up_to_h_eps():
+    weights = lecture.definitions().axes[2]
+    share = np.zeros(2)
+    for bar in weights.patches:
+        share[bar.get_facecolor()[0] > 0.5] += bar.get_width()  # blue, then orange
+    printed = [float(word) for word in re.findall(r"\d\.\d\d", weights.get_xlabel())]
+    np.testing.assert_allclose(share / share.sum(), printed, atol=0.0051)
+
+
 def test_lemma_2_3_minimises_the_local_mixup_loss():
     """h_eps(x) is the constant prediction with the smallest Mixup loss inside the ball."""
     x, y = scattered()
@@ -99,6 +112,84 @@ def test_lemma_2_3_minimises_the_local_mixup_loss():
     found = minimize(loss, [1 / 3, 1 / 3], method="Nelder-Mead", options={"xatol": 1e-8}).x
     np.testing.assert_allclose(ours[:2], found, atol=5e-3)
     assert ours.sum() == pytest.approx(1)
+
+
+LEFT = FromDensity(stats.truncnorm(-1, 4, 0.2, 0.2).pdf)  # on [0, 1], mean about 0.26
+RIGHT = FromDensity(lambda lam: LEFT.density(1 - lam))
+UNIFORM = FromDensity(stats.uniform(0.1, 0.3).pdf, (0.1, 0.4))
+
+
+@settings(max_examples=25)
+@given(st.floats(1, 60), st.floats(1, 60), st.floats(0, 1), st.floats(0, 1))
+def test_any_density_gives_what_beta_gives_in_closed_form(a, b, one, other):
+    low, high = np.array([min(one, other), 0.0]), np.array([max(one, other), 1.0])
+    ours, closed = FromDensity(stats.beta(a, b).pdf), Beta(a, b)
+    np.testing.assert_allclose(ours.mass(low, high), closed.mass(low, high), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(ours.moment(low, high), closed.moment(low, high), rtol=0, atol=1e-8)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_uniform_mixing_is_exact(one, other):
+    low, high = sorted((one, other))
+    a, b = np.clip([low, high], 0.1, 0.4)
+    assert UNIFORM.mass(low, high) == pytest.approx((b - a) / 0.3, abs=1e-12)
+    assert UNIFORM.moment(low, high) == pytest.approx((b**2 - a**2) / 0.6, abs=1e-12)
+
+
+@pytest.mark.parametrize("low, high", [(0.0, 1.0), (0.1, 0.4), (0.5, 0.9), (0.7, 0.7001)])
+def test_masses_and_moments_of_a_density_equal_quadrature(low, high):
+    mass, _ = integrate.quad(LEFT.density, low, high, epsrel=1e-10)
+    moment, _ = integrate.quad(lambda t: t * LEFT.density(t), low, high, epsrel=1e-10)
+    assert LEFT.mass(low, high) == pytest.approx(mass, rel=1e-6)
+    assert LEFT.moment(low, high) == pytest.approx(moment, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "mixing, frozen",
+    [
+        (Beta(5, 2), stats.beta(5, 2)),
+        (LEFT, stats.truncnorm(-1, 4, 0.2, 0.2)),
+        (UNIFORM, stats.uniform(0.1, 0.3)),
+    ],
+)
+def test_lemma_2_3_equals_monte_carlo_where_the_mixing_is_not_symmetric(mixing, frozen):
+    x, y = scattered()
+    query, eps, draws = np.array([0.2, 0.1]), 0.4, 1_000_000
+    rng = np.random.default_rng(1)
+    s, t = rng.integers(len(x), size=(2, draws))
+    lam = frozen.rvs((draws, 1), random_state=rng)
+    near = np.linalg.norm(lam * x[s] + (1 - lam) * x[t] - query, axis=1) < eps
+    weight = (lam * np.eye(3)[y[s]] + (1 - lam) * np.eye(3)[y[t]])[near]
+    h = mixup_optimal(x, y, mixing, eps, query[None]).h[0]
+    assert (np.abs(weight.mean(0) - h) < 5 * weight.std(0) / near.sum() ** 0.5 + 1e-6).all()
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10_000), st.sampled_from([LEFT, UNIFORM, Beta(5, 2)]), st.floats(0.1, 1))
+def test_h_eps_sums_to_one_and_moves_with_the_classes(seed, mixing, eps):
+    x, y = scattered(seed=seed)
+    queries = np.random.default_rng(seed).normal(size=(20, 2))
+    h = mixup_optimal(x, y, mixing, eps, queries).h
+    inside = np.isfinite(h[:, 0])
+    np.testing.assert_allclose(h[inside].sum(1), 1)
+    renamed = mixup_optimal(x, (y + 1) % 3, mixing, eps, queries).h
+    np.testing.assert_allclose(np.roll(renamed, -1, axis=1), h, atol=1e-8)
+
+
+@pytest.mark.parametrize("eps", [0.3, None])
+def test_a_mirrored_or_folded_mixing_distribution_gives_the_same_classifier(eps):
+    """Every pair is drawn in both orders: only the symmetric part of the density counts."""
+    x, y = scattered()
+    folded = FromDensity(lambda lam: beta.density(lam, 2.0), (0.5,))
+    even = FromDensity(lambda lam: (LEFT.density(lam) + RIGHT.density(lam)) / 2)
+    queries = 0.3 * x[:3] + 0.7 * x[3:6]
+    for one, other in ((LEFT, RIGHT), (LEFT, even), (folded, Beta(2, 2))):
+        a, b = (
+            mixup_optimal(x, y, m, eps, queries) if eps else mixup_optimal_limit(x, y, m, queries)
+            for m in (one, other)
+        )
+        assert a.outside == b.outside == 0
+        np.testing.assert_allclose(a.h, b.h, atol=1e-8)
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
@@ -405,6 +496,10 @@ def test_corollary_3_8_gradient_descent_and_mixup_agree_above_the_bound():
     [
         (lambda: mixup_optimal(*LINE, Beta(1, 1), 0.0, [1.0]), "eps=0.0: must be > 0"),
         (lambda: Beta(0, 1), "both must be > 0"),
+        (lambda: FromDensity(stats.norm.pdf), "is 0.341345: must be 1"),
+        (lambda: FromDensity(stats.beta(0.5, 0.5).pdf), "must be bounded"),
+        (lambda: FromDensity(np.ones_like, (0.7, 0.2)), "must increase"),
+        (lambda: FromDensity(np.ones_like, (1.2,)), "inside of"),
         (lambda: mixup_optimal([0, 1, 1], [0, 1, 1], Beta(1, 1), 0.1, [1.0]), "1 and 2 coincide"),
         (lambda: mixup_optimal([0, 1, 1], [0, 1, 0], Beta(1, 1), 0.1, [1.0]), "1 and 0 overlap"),
         (lambda: mixup_optimal([0, 1], [0, 0], Beta(1, 1), 0.1, [1.0]), "at least two of both"),

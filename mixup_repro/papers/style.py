@@ -88,6 +88,7 @@ def finish(figure: Figure, title: str, note: str) -> Figure:
     rows = max(1, int(np.ceil(inches / figure.get_figwidth())))
     figure.set_figheight(figure.get_figheight() + 0.2 * (rows - 1))
     figure.tight_layout(rect=(0, 0.07 + 0.07 * rows, 1, 1))
+    figure.set_layout_engine(None)  # what is left of it would draw all once more before saving
     columns = -(-len(labels) // rows)
     figure.legend(handles, labels, loc="lower center", ncols=columns, bbox_to_anchor=(0.5, 0.05))
     figure.text(0.5, 0.015, note, ha="center", fontsize=7.5, color=GREY)

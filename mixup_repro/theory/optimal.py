@@ -4,19 +4,24 @@ A mixture lam s + (1 - lam) t of two points lies within eps of a query x for lam
 at all: where the line through s and t runs through the ball. The measure of that interval under the
 mixing distribution, and the mean of lam over it, are all that Lemma 2.3 needs.
 
-Data are points x (n, d) and classes y (n,) in 0..k-1, each pair equally likely.
+Data are points x (n, d) and classes y (n,) in 0..k-1, each ordered pair equally likely. So the
+distribution of lambda need not be symmetric, and only what is symmetric in it counts: its mirror
+image, of 1 - lambda, gives the same classifier, and so does max(lambda, 1 - lambda).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from scipy import special, stats
+from scipy import integrate, special, stats
 from scipy.optimize import brentq
 
 CHUNK = 2_000_000  # pairs times queries at once
+HINT = "It must be bounded, with its jumps, kinks and narrow peaks named in `points`."
 
 
 class Mixing(Protocol):
@@ -29,7 +34,7 @@ class Mixing(Protocol):
         """E[lam; low < lam < high]."""
 
     def density(self, lam: np.ndarray) -> np.ndarray:
-        """The density at lam."""
+        """The density at lam; where it jumps, the mean of both sides."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,57 @@ class Beta:
 
     def density(self, lam: np.ndarray) -> np.ndarray:
         return stats.beta(self.a, self.b).pdf(lam)
+
+
+@dataclass(frozen=True)
+class FromDensity:
+    """Any bounded density on [0, 1]: Lemma 2.3 is for them all. Masses and moments by quadrature.
+
+    density: of an array, elementwise, such as `scipy.stats.truncnorm(-1, 1, 0.5, 0.5).pdf`.
+    points: where it jumps or has a kink or a narrow peak, in order. With its ends given, uniform
+    mixing `FromDensity(scipy.stats.uniform(0.2, 0.6).pdf, (0.2, 0.8))` is exact.
+
+    Raises:
+        ValueError: points that are not increasing inside of [0, 1]; a density whose integral is
+            not 1; or, in use too, one that is too rough for the quadrature.
+    """
+
+    density: Callable[[np.ndarray], np.ndarray]
+    points: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not all(a <= b for a, b in pairwise((0, *self.points, 1))):
+            raise ValueError(f"points={self.points}: must increase, inside of [0, 1]")
+        with np.errstate(all="ignore"):
+            total = float(self.mass(0.0, 1.0))
+        if not abs(total - 1) < 1e-6:
+            raise ValueError(
+                f"the density's integral over [0, 1] is {total:.6g}: must be 1. {HINT}"
+            )
+
+    def mass(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        return self._integral(self.density, low, high)
+
+    def moment(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        return self._integral(lambda lam: lam * self.density(lam), low, high)
+
+    def _integral(self, f: Callable, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        total = np.zeros(np.broadcast_shapes(np.shape(low), np.shape(high)))
+        for start, stop in pairwise((0, *self.points, 1)):
+            a = np.clip(low, start, stop)
+            width = np.clip(high, start, stop) - a
+            # All intervals at once, cut alike until the heaviest are right.
+            value, error = integrate.quad_vec(
+                lambda u, a=a, width=width: width * f(a + u * width),
+                *(0, 1),
+                epsrel=1e-9,
+                norm="max",
+                limit=100,
+            )
+            if error > 1e-6 * np.abs(value).max():
+                raise ValueError(f"the density cannot be integrated to 1e-6. {HINT}")
+            total += value
+        return total
 
 
 def _between(a: float, b: float, low: np.ndarray, high: np.ndarray) -> np.ndarray:

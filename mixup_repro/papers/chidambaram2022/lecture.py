@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 
 from mixup_repro.papers import style
 from mixup_repro.papers.chidambaram2022.theorems import CROSS, LINE
@@ -12,6 +15,67 @@ from mixup_repro.theory.optimal import Beta, failing_alpha, failing_alpha_bound,
 
 COLOURS = (style.BLUE, style.ORANGE, style.GREEN)
 LINES = ("-", "--", "-.")
+
+
+def definitions() -> Figure:
+    """Which pairs mix into a ball, for which lambda, and what each adds to eq. (1)."""
+    x = np.array([[-1.0, -0.2], [-0.6, 0.9], [0.1, 1.1], [1.0, 0.3], [0.7, -0.8], [-0.4, -0.9]])
+    y, names = np.array([0, 0, 0, 1, 1, 1]), [f"${c}_{k}$" for c in "st" for k in (1, 2, 3)]
+    query, eps, mixing = np.array([-0.1, 0.45]), 0.3, Beta(4, 4)
+    figure, (plane, intervals, weights) = style.panels(3)
+    figure.set_figheight(3.5)
+    grid = np.linspace(0, 1, 201)
+    rows: list[str] = []
+    for s, t in combinations(range(len(x)), 2):
+        span = x[s] - x[t]
+        lam, length = (query - x[t]) @ span / (span @ span), np.linalg.norm(span)
+        distance = np.linalg.norm(x[t] + lam * span - query)
+        plane.plot(*x[[s, t]].T, color="0.8", linewidth=0.6, zorder=1)
+        if distance < eps:
+            half = np.sqrt(eps**2 - distance**2) / length
+            low, high = max(lam - half, 0), min(lam + half, 1)
+            ends = np.outer([low, high], x[s]) + np.outer([1 - low, 1 - high], x[t])
+            plane.plot(*ends.T, color="black", linewidth=1.8, zorder=2)
+            row, mass = len(rows), mixing.mass(low, high)
+            moment = mixing.moment(low, high)
+            rows.append(names[s] + names[t])
+            intervals.barh(row, high - low, 0.5, low, color="black")
+            left = 0.0
+            for label, part in ((y[s], moment), (y[t], mass - moment)):
+                weights.barh(row, part, 0.5, left, color=COLOURS[label])
+                left += part
+    plane.add_patch(Circle(query, eps, facecolor="0.92", edgecolor="0.5", linewidth=0.8))
+    plane.plot(*query, "k+", markersize=7, linestyle="", label="$x$")
+    for label, marker, name in ((0, "s", "class 1"), (1, "o", "class 2")):
+        look = {"color": COLOURS[label], "markersize": 6, "linestyle": "", "zorder": 3}
+        plane.plot(*x[y == label].T, marker=marker, label=name, **look)
+    for point, name in zip(x, names):
+        plane.annotate(name, point, 1.25 * point, ha="center", va="center", fontsize=8)
+    plane.set_aspect("equal")
+    plane.margins(0.22)
+    plane.grid(False)
+    plane.set_title(rf"the ball $B_\epsilon(x)$, $\epsilon = {eps:g}$")
+    density = mixing.density(grid)
+    intervals.fill_between(
+        grid,
+        len(rows) - 0.5,
+        len(rows) - 0.5 - len(rows) * density / density.max(),
+        color="0.88",
+        zorder=0,
+    )
+    intervals.set_xlim(0, 1)
+    intervals.set_xlabel(r"$\lambda$, the weight of the first point")
+    intervals.set_title(r"pairs, and $\lambda$, that mix into it")
+    share = mixup_optimal(x, y, mixing, eps, query[None]).h[0]
+    weights.set_xlabel(rf"weight; as shares, $h_\epsilon(x) = ({share[0]:.2f}, {share[1]:.2f})$")
+    weights.set_title("what they add to each class")
+    for axis in (intervals, weights):
+        axis.set_yticks(range(len(rows)), rows)
+        axis.set_ylim(len(rows) - 0.5, -0.5)
+    note = (
+        r"Black: the set $A_{x,\epsilon}$. Grey: the density of $\lambda$, Beta(4, 4). Lemma 2.3."
+    )
+    return style.finish(figure, r"What the Mixup-optimal classifier at $x$ is made of", note)
 
 
 def optimal_line() -> Figure:
@@ -110,6 +174,7 @@ def angles(n: int = 20, draws: int = 10) -> Figure:
 
 
 PICTURES = {
+    "definitions": (definitions, "Section 2.2 and Figure 4: the sets A_{x,eps} and Lemma 2.3."),
     "optimal_line": (optimal_line, "Theorem 2.7: h_eps over X_3^2."),
     "optimal_plane": (optimal_plane, "Proposition 2.5: h_eps around a cross of two classes."),
     "thresholds": (thresholds, "Theorem 2.7: the alpha that is needed, and the proof's."),
