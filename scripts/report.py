@@ -23,8 +23,9 @@ def main() -> None:
         if not args.no_collect:
             count = results.collect(args.runs_dir, args.results_dir)
             print(f"{count} finished runs in {args.runs_dir.name}/ merged into runs.csv")
-            report.prove(args.results_dir)
         found = report.items(args.results_dir)
+        if not args.no_collect:
+            report.prove(args.results_dir)
         report.draw(found, args.results_dir)
         report.write(found, args.results_dir)
     except InputError as error:

@@ -78,7 +78,7 @@ def test_the_bars_of_the_definitions_picture_add_up_to_h_eps():
     weights = lecture.definitions().axes[2]
     share = np.zeros(2)
     for bar in weights.patches:
-        share[bar.get_facecolor()[0] > 0.5] += bar.get_width()  # blue, then orange
+        share[int(bar.get_facecolor()[0] > 0.5)] += bar.get_width()  # blue, then orange
     printed = [float(word) for word in re.findall(r"\d\.\d\d", weights.get_xlabel())]
     np.testing.assert_allclose(share / share.sum(), printed, atol=0.0051)
 
