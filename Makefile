@@ -1,9 +1,10 @@
 # Every target sets up what it needs: `make reproduce` and `make test` work in a fresh clone.
 PYTHON := .venv/bin/python
 SCALE ?=
+ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-cifar10 reproduce-cifar100 reproduce-imagenet plan figures report \
-	notebooks bench test test-slow lint clean
+.PHONY: help reproduce reproduce-cifar10 reproduce-cifar100 reproduce-imagenet plan watch figures report \
+	notebooks bench bench-gpu test test-slow lint clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' Makefile
@@ -32,27 +33,36 @@ reproduce: .venv/installed  ## Train and draw every item that needs no download 
 
 # The paper's network is ResNet-34; SCALE=short trains LeNet for 40 epochs, which a CPU can.
 NETWORK := $(if $(filter short,$(SCALE)),_lenet)
+GPUS := $(shell nvidia-smi --list-gpus 2>/dev/null | wc -l)
+# Several GPUs train the runs of CIFAR side by side, and share each run of ImageNet.
+SIDE_BY_SIDE := $(if $(filter-out 0 1,$(GPUS)),hardware=node)
+TORCHRUN = $(PYTHON) -m torch.distributed.run --standalone --nproc-per-node=$(if $(filter-out 0,$(GPUS)),$(GPUS),1)
 
+# $(1) the item, $(2) what starts train.py, $(3) more fields
 define reproduce_item
 	@if [ -z "$(SCALE)" ] && ! $(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
 	  echo "error: no GPU here, and $(1) at the paper's scale needs one; try make $@ SCALE=short" >&2; exit 2; fi
-	@$(PYTHON) scripts/plan.py experiment=carratino2020/$(1) $(if $(SCALE),scale=$(SCALE))
-	@code=0; $(TRAIN) experiment=carratino2020/$(1) $(if $(SCALE),scale=$(SCALE)) || code=$$?; \
+	@$(PYTHON) scripts/plan.py experiment=carratino2020/$(1) $(if $(SCALE),scale=$(SCALE)) $(ARGS)
+	@code=0; $(2) scripts/train.py -m experiment=carratino2020/$(1) $(if $(SCALE),scale=$(SCALE)) $(3) $(ARGS) || code=$$?; \
 	$(PYTHON) scripts/report.py || code=$$?; exit $$code
 endef
 
-reproduce-cifar10: .venv/installed  ## Carratino Fig. 4 on CIFAR-10: ResNet-34 on a GPU; SCALE=short: LeNet on a CPU
-	$(call reproduce_item,fig4_cifar10$(NETWORK))
+reproduce-cifar10: .venv/installed  ## Carratino Fig. 4 on CIFAR-10: ResNet-34 on GPUs; SCALE=short: LeNet on a CPU
+	$(call reproduce_item,fig4_cifar10$(NETWORK),$(PYTHON),$(SIDE_BY_SIDE))
 
 reproduce-cifar100: .venv/installed  ## The same on CIFAR-100
-	$(call reproduce_item,fig4_cifar100$(NETWORK))
+	$(call reproduce_item,fig4_cifar100$(NETWORK),$(PYTHON),$(SIDE_BY_SIDE))
 
-reproduce-imagenet: .venv/installed  ## Carratino Fig. 4 on ImageNet: not possible yet, says why
-	@echo "error: ImageNet needs ResNet-50 and a streaming reader, which this version does not have yet" >&2; exit 2
+reproduce-imagenet: .venv/installed  ## The same on ImageNet, ResNet-50 on all GPUs: ARGS=dataset.root=<folder>
+	$(call reproduce_item,fig4_imagenet,$(TORCHRUN))
 
 plan: .venv/installed  ## Runs done and missing, hours, disk: make plan ITEM=carratino2020/fig4_digits
 	@for item in $(or $(ITEM),$(ITEMS)); do echo "$$item"; \
 	  $(PYTHON) scripts/plan.py experiment=$$item $(if $(SCALE),scale=$(SCALE)) || exit $$?; done
+
+watch: .venv/installed  ## The same table, live while they train: make watch ITEM=carratino2020/fig4_digits
+	@$(PYTHON) scripts/plan.py experiment=$(or $(ITEM),$(error ITEM=<paper>/<item> names the experiment)) \
+	  $(if $(SCALE),scale=$(SCALE)) --watch 5
 
 figures: .venv/installed  ## Draw every figure and table again from the committed results
 	@$(PYTHON) scripts/report.py --no-collect
@@ -65,6 +75,9 @@ notebooks: .venv/installed  ## Execute the notebooks in place
 
 bench: .venv/installed  ## Print our speed beside the plain loop's, measured in one process
 	@$(PYTHON) scripts/bench.py
+
+bench-gpu: .venv/installed  ## The same on a GPU, with the share of the chip's limit
+	@$(PYTHON) scripts/bench_gpu.py
 
 test: lint  ## Lint, then the tests that take minutes at most
 	@$(PYTHON) -m pytest

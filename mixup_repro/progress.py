@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from copy import copy
 
 from rich.console import Console
 from rich.live import Live
@@ -32,8 +31,8 @@ class Progress:
 
     def within(self, place: str) -> Progress:
         """The same, for tasks at this place among others."""
-        inner = copy(self)
-        inner.place = place
+        inner = object.__new__(type(self))
+        vars(inner).update(vars(self), place=place)
         return inner
 
     def say(self, message: str) -> None:

@@ -34,7 +34,7 @@ def named(words: list[str]) -> list[Path]:
     ids = [word for word in words if "=" not in word]
     if not words or (overrides == words and all(w.startswith("runs_dir=") for w in words)):
         raise InputError("name runs by experiment=<paper>/<item>, other fields, or their ids")
-    jobs = experiments.jobs(overrides)
+    jobs = list(experiments.jobs(overrides))
     if not ids:
         return list({str(f): f.path for job in jobs for f in map(RunFolder, expand(job))}.values())
     runs_dir = Path(jobs[0].runs_dir)

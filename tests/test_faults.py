@@ -79,7 +79,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_says_what_to_do(tmp_path, mon
     for part in ("no space left", f"runs_dir={tmp_path}", "scripts/clean.py", "same command"):
         assert part in result.reason
     kept = names(result.folder)
-    assert {"epoch000002.pt", "epoch000003.pt", "failed.json"} <= kept
+    assert {"epoch000002-step000000.pt", "epoch000003-step000000.pt", "failed.json"} <= kept
     assert not any(name.startswith(".epoch") for name in kept)
     (again,) = run_job(one, Progress())
     assert again.outcome == "done"
@@ -114,8 +114,8 @@ def interrupted(words: list[str], tmp_path: Path, monkeypatch) -> RunFolder:
 
     save = checkpoint.save
 
-    def stopping(folder, epoch, state):
-        save(folder, epoch, state)
+    def stopping(folder, epoch, state, step):
+        save(folder, epoch, state, step)
         if epoch == 2:
             raise Stop
 

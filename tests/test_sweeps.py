@@ -306,7 +306,7 @@ def test_a_stop_between_two_epochs_of_no_checkpoint_still_writes_one(tmp_path, m
     words = [*DIGITS, "recipe.epochs=9", "hardware.checkpoint_seconds=1000", "seeds=2"]
     assert train_here(*words, runs_dir=tmp_path / "runs") == interrupt.EX_TEMPFAIL
     found = sorted(p.name for p in (tmp_path / "runs").glob("*/seed*/epoch*.pt"))
-    assert found == ["epoch000002.pt"] * 2
+    assert found == ["epoch000002-step000000.pt"] * 2
 
 
 def test_a_stop_in_the_last_epoch_finishes_the_run_and_starts_no_other(tmp_path, monkeypatch):

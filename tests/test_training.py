@@ -592,7 +592,7 @@ def test_weight_decay_may_leave_batchnorm_out(pictures):
 
     both = after_a_step_without_gradients()
     without = after_a_step_without_gradients("recipe.norm_decay=false")
-    assert set(both.values()) == {pytest.approx(0.95)}
+    assert list(both.values()) == pytest.approx([0.95] * len(both))
     kept = {name for name, value in without.items() if value == 1.0}
     assert kept == {n for n in without if ".bn" in n or "shortcut.1" in n}
     assert len(kept) == 40

@@ -84,7 +84,7 @@ def _check_ranks(job: Config, n: int, network: Single | Stack, ranks: int) -> No
             f"the last batch of an epoch has {last} examples in pairing groups of {group}, too few "
             f"for {ranks} processes; start fewer"
         )
-    if part and batch // ranks % part:
+    if part and part < batch // ranks and batch // ranks % part:
         raise InputError(
             f"recipe.microbatch={part}: must divide the {batch // ranks} examples of each process"
         )
