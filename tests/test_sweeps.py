@@ -246,7 +246,7 @@ def train_slowly(words: list[str], runs_dir: Path) -> None:
 
 
 def newest(runs_dir: Path) -> int:
-    found = [int(p.stem[5:]) for p in runs_dir.glob("*/seed*/epoch*.pt")]
+    found = [int(p.stem[5:11]) for p in runs_dir.glob("*/seed*/epoch*.pt")]
     return max(found, default=0) + 1000 * len(list(runs_dir.glob("*/seed*/record.json")))
 
 
