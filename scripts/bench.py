@@ -4,7 +4,8 @@
     python scripts/bench.py --quick    # seconds; its numbers mean little
 
 Prints one row for each of
-    LeNet    mixup on CIFAR-sized pictures, images per second of a training epoch;
+    lenet    mixup on CIFAR-sized pictures, images per second of a training epoch;
+    resnet18 the same; its convolutions leave a CPU little else to save;
     X_3^2    one run of 5,000 steps on three points, where ours trains 40 runs as one stack;
     approx   a step of approximate mixup on LeNet, beside one of mixup and one with whole Jacobians;
     Table 2  distances of points to the nearest mixed point of two other classes;
@@ -29,6 +30,7 @@ import torch
 from plain_loops import Pictures, plain_distances, plain_epoch, plain_line, textbook_lenet
 from torch.utils.data import DataLoader
 
+from mixup_repro import architectures
 from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset, load
 from mixup_repro.evaluation.distances import nearest
@@ -53,10 +55,11 @@ def our_seconds(job: Config, dataset: Dataset, device: torch.device = CPU) -> fl
     return perf_counter() - start
 
 
-def lenet_job(seed: int, method: str = "mixup") -> Config:
+def pictures_job(seed: int, network: str = "lenet", method: str = "mixup") -> Config:
     # One lambda a batch, as in the plain loop; one lambda an example costs the same.
-    words = ["dataset=cifar10", "architecture=lenet", "recipe=carratino_lenet", "recipe.epochs=1"]
-    (job,) = jobs([*words, f"method={method}", "method.lam_per=batch", f"seeds=[{seed}]"])
+    words = ["dataset=cifar10", f"architecture={network}", "recipe=carratino_lenet"]
+    words += ["recipe.epochs=1", f"method={method}", "method.lam_per=batch", f"seeds=[{seed}]"]
+    (job,) = jobs(words)
     return job
 
 
@@ -68,7 +71,7 @@ def line_job(steps: int, seeds: int) -> Config:
 
 def random_pictures(train: int, test: int) -> Dataset:
     """A data set like CIFAR-10 in all but content."""
-    cifar = lenet_job(0).dataset
+    cifar = pictures_job(0).dataset
     generator = torch.Generator().manual_seed(0)
 
     def pixels(n: int) -> torch.Tensor:
@@ -83,9 +86,13 @@ def random_pictures(train: int, test: int) -> Dataset:
 # ---- the comparisons ------------------------------------------------------------------------
 
 
-def bench_lenet(pictures: int, repeats: int) -> list[str]:
+def bench_network(network: str, pictures: int, repeats: int) -> list[str]:
     dataset = random_pictures(pictures, test=100)
     model = textbook_lenet()
+    if network != "lenet":
+        config = pictures_job(0, network).architecture
+        model = architectures.build(config, dataset.input_shape, 10, [0]).network
+        model = model.to(memory_format=torch.contiguous_format)  # as people leave it
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
 
     def loader(workers: int) -> DataLoader:
@@ -95,30 +102,30 @@ def bench_lenet(pictures: int, repeats: int) -> list[str]:
         )
 
     speed = {}
-    for workers in (0, 1, 2):
+    for workers in (0, 1, 2) if network == "lenet" else (1,):
         loaded = loader(workers)
         seconds = [plain_epoch(model, optimizer, loaded) for _ in range(2)]
         speed[workers] = pictures / seconds[1]  # the first epoch starts the workers
         del loaded
     best = max(speed, key=speed.get)
-    print("LeNet, plain loop, images/s by workers:", {w: round(s) for w, s in speed.items()})
+    print(f"{network}, plain loop, images/s by workers:", {w: round(s) for w, s in speed.items()})
     loaded = loader(best)
     plain_epoch(model, optimizer, loaded)
-    our_seconds(lenet_job(seed=repeats), dataset)
+    our_seconds(pictures_job(repeats, network), dataset)
     plain, ours = [], []
     for seed in range(repeats):
         plain.append(plain_epoch(model, optimizer, loaded))
-        ours.append(our_seconds(lenet_job(seed), dataset))
+        ours.append(our_seconds(pictures_job(seed, network), dataset))
 
-    _, batches, plans = assemble(expand(lenet_job(0)), dataset, CPU)
+    _, batches, plans = assemble(expand(pictures_job(0, network)), dataset, CPU)
     start = perf_counter()
     for _ in batches(plans.epoch(0), 128):
         pass
     share = (perf_counter() - start) / median(ours)
-    print(f"LeNet, ours: plan and batches take {share:.0%} of an epoch, steps the rest")
-    what = f"LeNet, {pictures:,} pictures"
+    print(f"{network}, ours: plan and batches take {share:.0%} of an epoch, steps the rest")
+    what = f"{network}, {pictures:,} pictures"
     units = [f"{pictures / median(seconds):,.0f} images/s" for seconds in (plain, ours)]
-    return [what, *units, ratio(plain, ours), ">= 5"]
+    return [what, *units, ratio(plain, ours), ">= 5" if network == "lenet" else "-"]
 
 
 def bench_line(steps: int, plain_steps: int, seeds: int, repeats: int) -> list[str]:
@@ -143,7 +150,8 @@ def bench_approximate(pictures: int, repeats: int) -> list[list[str]]:
     steps: dict[str, list[float]] = {method: [] for method in methods}
     for seed in range(repeats + 1):
         for method in methods:
-            seconds = our_seconds(lenet_job(seed, method), dataset) / -(-pictures // 128)
+            seconds = our_seconds(pictures_job(seed, method=method), dataset)
+            seconds /= -(-pictures // 128)
             steps[method] += [seconds] * (seed > 0)  # the first round warms up
 
     def row(what: str, method: str, other: str, aim: str) -> list[str]:
@@ -192,7 +200,7 @@ def bench_memory(train: int, test: int) -> list[str]:
 def memory_child(train: int, test: int) -> None:
     """Train LeNet for an epoch and print this process's memory, for `bench_memory`."""
     imports = peak_bytes()
-    our_seconds(lenet_job(0), random_pictures(train, test))
+    our_seconds(pictures_job(0), random_pictures(train, test))
     print(json.dumps({"imports": imports, "peak": peak_bytes()}))
 
 
@@ -227,13 +235,15 @@ def main() -> None:
         return memory_child(*options.memory_of)
     print(f"PyTorch {torch.__version__}, {processor()}, {torch.get_num_threads()} threads")
     if options.quick:
-        rows = [bench_lenet(pictures=256, repeats=1)]
+        rows = [bench_network("lenet", pictures=256, repeats=1)]
+        rows += [bench_network("resnet18", pictures=8, repeats=1)]
         rows += [bench_line(steps=100, plain_steps=50, seeds=10, repeats=1)]
         rows += bench_approximate(pictures=256, repeats=1)
         rows += [bench_distances(pictures=500, plain_points=10, repeats=1)]
         rows += [bench_memory(1000, 200)]
     else:
-        rows = [bench_lenet(pictures=10_000, repeats=7)]
+        rows = [bench_network("lenet", pictures=10_000, repeats=7)]
+        rows += [bench_network("resnet18", pictures=256, repeats=3)]
         rows += [bench_line(steps=5000, plain_steps=500, seeds=10, repeats=7)]
         rows += bench_approximate(pictures=2560, repeats=5)
         rows += [bench_distances(pictures=10_000, plain_points=40, repeats=5)]

@@ -25,12 +25,13 @@ def test_quick_bench_prints_every_row():
     lines = [re.split(r"\s{2,}", line) for line in done.stdout.splitlines()]
     rows = {cells[0].split(",")[0]: cells[1:] for cells in lines if len(cells) == 5}
     steps = ["approximate mixup (right) over mixup", "whole Jacobians (right) over it"]
-    assert list(rows) == ["what", "LeNet", "X_3^2", *steps, "Table 2", "memory"]
-    for what, cell in (("LeNet", 2), ("X_3^2", 2), ("memory", 1)):
+    assert list(rows) == ["what", "lenet", "resnet18", "X_3^2", *steps, "Table 2", "memory"]
+    for what, cell in (("lenet", 2), ("resnet18", 2), ("X_3^2", 2), ("memory", 1)):
         value = float(rows[what][cell].split()[0])
         assert math.isfinite(value) and value > 0
     assert all(
-        float(rows[what][2].split()[0]) > 0 for what in ("LeNet", "X_3^2", *steps, "Table 2")
+        float(rows[what][2].split()[0]) > 0
+        for what in ("lenet", "resnet18", "X_3^2", *steps, "Table 2")
     )
 
 
