@@ -52,6 +52,7 @@ NAMES = {
     "lenet": "LeNet",
     "resnet18": "ResNet-18",
     "resnet34": "ResNet-34",
+    "resnet50": "ResNet-50",
     "linear": "linear model",
     "random_features": "random Fourier features",
 }
