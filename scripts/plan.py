@@ -19,6 +19,7 @@ from mixup_repro.config import Config
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.progress import Progress
+from mixup_repro.slots import slots
 from mixup_repro.status import HEADER, Status
 from mixup_repro.training.estimate import bytes_needed, seconds_left
 from mixup_repro.training.job import device_of
@@ -36,11 +37,17 @@ def plan(jobs: list[Config], progress: Progress) -> None:
         by_records, by_probe = seconds_left(job, dataset, device)
         recorded, probed = recorded + by_records / 3600, probed + by_probe / 3600
         disk += bytes_needed(job, dataset) / 2**20
+    unit = "GPU-hours" if device.type == "cuda" else "hours of one process"
+    total = recorded + probed
+    side_by_side = ""
+    if jobs[0].hardware.slots:
+        n = len(slots(jobs[0].hardware, device))
+        side_by_side = f", {total / n:.2g} hours in {n} slots"
     count = status.count()
     left = sum(count[state] for state in ("interrupted", "failed", "absent"))
     progress.say(
-        f"{left} runs to train on one {device.type}: about {recorded + probed:.2g} hours "
-        f"({recorded:.2g} by finished runs of the same kind, {probed:.2g} by a timed probe)"
+        f"{left} runs to train: about {total:.2g} {unit}{side_by_side} ({recorded:.2g} by finished "
+        f"runs of the same kind, {probed:.2g} by a timed probe)"
     )
     progress.say(f"disk: {status.bytes() / 2**20:.3g} MiB used, about {disk:.3g} MiB more needed")
 

@@ -61,7 +61,7 @@ def test_plan_counts_what_is_done_and_missing_and_trains_nothing(runs):
     assert plan.returncode == 0, plan.stderr
     table = [line.split("│") for line in plan.stderr.splitlines() if "mixup-a" in line]
     assert [[int(cell) for cell in row[2:7]] for row in table] == [[2, 0, 0, 0, 1]] * 2
-    assert "2 runs to train on one cpu" in plan.stderr
+    assert "2 runs to train: about" in plan.stderr
     assert "0 by a timed probe" in plan.stderr  # the other seeds' wall times are known
     assert records(runs) == before
 
