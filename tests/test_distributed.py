@@ -100,6 +100,26 @@ def test_a_finished_run_is_evaluated_exactly_alike_on_any_number_of_processes(pi
     assert shared["evaluations"] == alone["evaluations"]
 
 
+@pytest.mark.slow
+def test_a_signal_stops_all_processes_at_one_step_and_the_run_goes_on(pictures, tmp_path):
+    fields = ("dataset=image_folder", f"dataset.root={pictures}", *RECIPE, "architecture=lenet")
+    fields = (*fields, "recipe.epochs=400", "recipe.evaluate_every=400")
+    finish(torchrun(2, *fields, runs_dir=tmp_path / "whole"))
+    stopped = torchrun(2, *fields, runs_dir=tmp_path / "stopped")
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "stopped").glob("*/seed0/epoch*.pt")):
+        assert stopped.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    stopped.terminate()  # torchrun passes it on
+    out, _ = stopped.communicate(timeout=60)
+    assert "stopped by" in out
+    assert not records(tmp_path / "stopped")
+    finish(torchrun(2, *fields, runs_dir=tmp_path / "stopped"))
+    (resumed,), (unbroken,) = (records(tmp_path / n).values() for n in ("stopped", "whole"))
+    assert resumed["curves"] == unbroken["curves"]
+    assert resumed["evaluations"] == unbroken["evaluations"]
+
+
 # --- ImageNet ---------------------------------------------------------------------------------
 
 

@@ -64,6 +64,7 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
         torch.set_num_threads(job.hardware.threads)
     if device.type == "cuda":
         torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True  # shapes repeat: the fastest kernel is worth a search
     dataset = main_first(lambda: load(job.dataset)).to(device)
     corrupted = None
     if job.benchmark.name:

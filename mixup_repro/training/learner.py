@@ -78,9 +78,10 @@ class Learner:
         self.accumulates = config.method.name == "mixup_accumulated"
         self._parameters = list(self.network.parameters())
         self._lr: Optional[float] = None
-        # Not across ranks, where a capture would hold communication, nor where the gradients of a
-        # step are those of the last: their addresses would have to be kept.
-        graph = device.type == "cuda" and world_size() == 1 and not self.accumulates
+        # Not across ranks, where a capture would hold communication; nor where the gradients of a
+        # step add to those of the last, or the loss differentiates the network: those run eagerly.
+        eager = self.accumulates or config.method.name in DIFFERENTIATED or world_size() > 1
+        graph = device.type == "cuda" and not eager
         self.graph = Graph(self._step, device) if graph and config.hardware.graph else None
 
     @property

@@ -240,6 +240,7 @@ class Training:
         hardware, network = self.config.hardware, self.learner.network
         return {
             "precision": "float32" if network.autocast is None else "bfloat16",
+            "tf32": torch.backends.cudnn.allow_tf32,  # on GPUs, in float32 convolutions
             "graph": self.learner.graph is not None,
             "processes": world_size(),
             "sync_batchnorm": hardware.sync_batchnorm,

@@ -67,7 +67,7 @@ def definitions() -> Figure:
     intervals.set_xlabel(r"$\lambda$, the weight of the first point")
     intervals.set_title(r"pairs, and $\lambda$, that mix into it")
     share = mixup_optimal(x, y, mixing, eps, query[None]).h[0]
-    weights.set_xlabel(rf"weight; as shares, $h_\epsilon(x) = ({share[0]:.2f}, {share[1]:.2f})$")
+    weights.set_xlabel(rf"weight; shares: $h_\epsilon(x) = ({share[0]:.2f}, {share[1]:.2f})$")
     weights.set_title("what they add to each class")
     for axis in (intervals, weights):
         axis.set_yticks(range(len(rows)), rows)
