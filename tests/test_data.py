@@ -247,7 +247,7 @@ def test_alternating_line_refuses_what_definition_2_6_excludes(points, classes):
 
 def test_an_unknown_data_set_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match="choose one of alternating_line, two_moons"):
-        load(DatasetConfig("imagenet"))
+        load(DatasetConfig("imagenette"))
 
 
 def write_mnist(root: Path) -> dict[str, np.ndarray]:

@@ -135,7 +135,13 @@ class Dataset:
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Pixels (..., H, W, C), bytes or floats, to (..., C, H, W) float32; features unchanged."""
-        return normalised(pixels, *self._affine) if self.is_image else pixels
+        if not self.is_image:
+            return pixels
+        width, channels = pixels.shape[-2:]
+        # One row of pixels at a time: a broadcast over three channels does not vectorise.
+        scale, shift = (t.flatten().repeat(width) for t in self._affine)
+        rows = pixels.flatten(-2).to(torch.float32, copy=True).mul_(scale).add_(shift)
+        return rows.unflatten(-1, (width, channels)).movedim(-1, -3)
 
     @cached_property
     def x_bar(self) -> Tensor:
@@ -159,15 +165,6 @@ def affine(mean: Sequence[float], std: Sequence[float], pixel_max: float) -> tup
     """(C, 1, 1) scale and shift that take raw pixels to (pixel / pixel_max - mean) / std."""
     m, s = (torch.tensor(list(v), dtype=torch.float64) for v in (mean, std))
     return (1 / (pixel_max * s)).float().view(-1, 1, 1), (-m / s).float().view(-1, 1, 1)
-
-
-def normalised(pixels: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """(..., H, W, C), bytes or floats, to (..., C, H, W) float32: scale * pixel + shift."""
-    width, channels = pixels.shape[-2:]
-    # One row of pixels at a time: a broadcast over three channels does not vectorise.
-    scale, shift = (t.flatten().repeat(width) for t in (scale, shift))
-    rows = pixels.flatten(-2).to(torch.float32, copy=True).mul_(scale).add_(shift)
-    return rows.unflatten(-1, (width, channels)).movedim(-1, -3)
 
 
 def pixel_statistics(pixels: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 from mixup_repro.config import DatasetConfig
 from mixup_repro.data.batches import Batches
-from mixup_repro.data.dataset import affine, normalised
+from mixup_repro.data.dataset import Dataset, affine
 from mixup_repro.data.image_folder import SUFFIXES
 from mixup_repro.distributed import add_up, rank, world_size
 from mixup_repro.errors import InputError
@@ -85,6 +85,7 @@ class StreamedSet:
 
     in_memory, is_image, per_replica = False, True, False
     draw = grid = None
+    fingerprint, normalise = Dataset.fingerprint, Dataset.normalise
 
     def __init__(self, config: DatasetConfig, train: tuple, test: tuple) -> None:
         self.label = config.label or config.name
@@ -116,19 +117,6 @@ class StreamedSet:
     @property
     def input_shape(self) -> tuple[int, ...]:
         return (3, self.config.size, self.config.size)
-
-    def fingerprint(self) -> dict:
-        """What must agree when a stored run is used with this data set again."""
-        return {
-            "n_train": self.n_train,
-            "n_test": self.n_test,
-            "classes": self.classes,
-            "input_shape": list(self.input_shape),
-        }
-
-    def normalise(self, pixels: Tensor) -> Tensor:
-        """(..., H, W, C) uint8 to (..., C, H, W) float32."""
-        return normalised(pixels, *self._affine)
 
     def read(self, part: str, batches: list[list[tuple]], resized_crop: float) -> Iterator[tuple]:
         """Batches of pixels (b, H, W, 3) uint8 and classes (b,), on the device, in order.
