@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from mixup_repro.papers import style
 from mixup_repro.papers.claims import Claim, Finding, number, signed
@@ -145,6 +146,9 @@ def draw(data: ItemData) -> Figure:
         axis.set_title(rf"$\alpha = {alpha:g}$")
         axis.set_xlabel("Epoch")
         axis.set_yscale("log")
+    axes[0].yaxis.set_major_formatter("{x:g}")
+    axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes[0].yaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("Clean training error (%)")
     about = data.runs.iloc[0]
     title = f"{about['dataset']}, {style.NAMES[about['architecture']]}: clean training error"
