@@ -2,9 +2,9 @@
 
 Every function is also right for a single process, where it does nothing. Gradients are averaged in
 one all-reduce of one flat vector, not by DistributedDataParallel: that way every method can be used
-(the approximate loss differentiates twice, stacks have no module of their own), the step can be
-captured in a CUDA graph, and the step's loss travels along. The overlap that this gives up is
-102 MB over NVLink for a ResNet-50.
+(the approximate loss differentiates twice, stacks have no module of their own), and the step's loss
+travels along. It gives up the overlap of communication (102 MB a step for a ResNet-50) with the
+backward pass; what that costs on GPUs is not measured.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def main_first(make: Callable[[], T]) -> T:
     """`make()` on every rank, rank 0 before the others: the first may download, or fill caches."""
     if world_size() == 1:
         return make()
-    value = make() if rank() == 0 else None
-    from_main(lambda: None)
-    return value if rank() == 0 else make()
+    made: list[T] = []
+    from_main(lambda: made.append(make()))  # what it raises there is raised by all
+    return made[0] if rank() == 0 else make()
 
 
 def merge(parts: dict[int, T]) -> dict[int, T]:
@@ -84,7 +84,7 @@ def merge(parts: dict[int, T]) -> dict[int, T]:
 
 
 def add_up(tensors: list[Tensor]) -> None:
-    """Replace tensors (float, of one device) by their sums over the ranks, in one all-reduce."""
+    """Replace tensors (of one type and device) by their sums over the ranks, in one all-reduce."""
     if world_size() == 1:
         return
     flat = torch.cat([t.reshape(-1) for t in tensors])

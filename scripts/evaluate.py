@@ -13,6 +13,7 @@ import hydra
 from omegaconf import DictConfig
 
 from mixup_repro.config import register
+from mixup_repro.distributed import process_group
 from mixup_repro.progress import Progress
 from mixup_repro.training.job import run_job
 from mixup_repro.training.session import Session
@@ -27,5 +28,6 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with process_group():
+        main()
     sys.exit(session.close())

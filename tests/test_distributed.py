@@ -187,9 +187,13 @@ def test_what_cannot_be_shared_is_refused(fields, ranks, named, pictures):
         check_job(config, dataset, network, ranks)
 
 
-def test_a_refusal_is_one_line_on_several_processes(pictures, tmp_path):
-    fields = ("dataset=image_folder", f"dataset.root={pictures}", "architecture=resnet18")
+@pytest.mark.parametrize(
+    ("folder", "named"),
+    [("", "error: BatchNorm on 2 processes"), ("nowhere", "error: no image folder at")],
+)
+def test_a_refusal_is_one_line_on_several_processes(pictures, tmp_path, folder, named):
+    fields = ("dataset=image_folder", f"dataset.root={pictures / folder}", "architecture=resnet18")
     process = torchrun(2, *fields, *RECIPE, runs_dir=tmp_path)
     out, _ = process.communicate(timeout=120)
     assert process.returncode != 0
-    assert out.count("error: BatchNorm on 2 processes") == 1
+    assert out.count(named) == 1

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from joblib import cpu_count
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -24,7 +25,7 @@ from mixup_repro.config import DatasetConfig
 from mixup_repro.data.batches import Batches
 from mixup_repro.data.dataset import Dataset, affine
 from mixup_repro.data.image_folder import SUFFIXES
-from mixup_repro.distributed import add_up, rank, world_size
+from mixup_repro.distributed import add_up, from_main, rank, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.plan import EpochPlan
 
@@ -128,7 +129,7 @@ class StreamedSet:
         """
         workers = self.config.workers
         if workers is None:
-            workers = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+            workers = cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         device = self.y_train.device
         loader = DataLoader(
             _Pictures(self, part, resized_crop),
@@ -160,7 +161,9 @@ class StreamedSet:
     def x_bar(self) -> Tensor:
         """(3, H, W), the mean training input without augmentation: one pass, then kept on disk."""
         cache = _cache_folder() / f"x_bar-{self._key()}.pt"
-        if not cache.exists():
+        # Ranks may have caches of their own: all do as the first does, for the pass is shared.
+        total = from_main(lambda: torch.load(cache, weights_only=True) if cache.exists() else None)
+        if total is None:
             total = torch.zeros(self.config.size, self.config.size, 3, dtype=torch.int64)
             total = total.to(self.y_train.device)
             for _, pixels, _ in self.chunks("train", CHUNK, 1, rank(), world_size()):
@@ -171,8 +174,6 @@ class StreamedSet:
                 partial = cache.with_suffix(f".{os.getpid()}")
                 torch.save(total.cpu(), partial)
                 os.replace(partial, cache)
-        else:
-            total = torch.load(cache, weights_only=True)
         scale, shift = self._affine
         mean = (total.double() / self.n_train).float().to(scale.device)
         return mean.movedim(-1, -3) * scale + shift

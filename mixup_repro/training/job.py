@@ -97,7 +97,7 @@ def _train(
     device: torch.device,
     progress: Progress,
 ) -> list[Result]:
-    from_main(lambda: [folder.create() for folder in folders] and None)
+    from_main(lambda: [folder.create() for folder in folders])
     sample = folders[0].run
     network = architectures.build(  # what does not fit the data is found before any work
         job.architecture, dataset.input_shape, dataset.classes, [sample.seed]
