@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 STACKABLE = ("linear", "mlp", "random_features")
-STACK_BYTES = 2**24  # one layer's outputs of all replicas: more leaves a CPU's cache, at half speed
+STACK_BYTES = 2**24  # one layer's outputs of all replicas: more would leave a CPU's cache
 STACKED_LENETS = 100
 NETWORKS = {"lenet": LeNet, "resnet18": resnet18, "resnet34": resnet34}
 

@@ -51,7 +51,7 @@ class Stack(nn.Module):
 
 
 class Vmapped(Stack):
-    """R networks without BatchNorm. Convolutions become grouped, which pays on a GPU only."""
+    """R networks without BatchNorm. Convolutions become grouped: meant for a GPU."""
 
     def __init__(self, members: list[nn.Module]) -> None:
         super().__init__(members)
