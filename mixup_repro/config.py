@@ -92,8 +92,9 @@ class EvaluationConfig:
 
 @dataclass
 class BenchmarkConfig:
-    name: Optional[str] = None  # generated | cifar10-c | cifar100-c; null: none
+    name: Optional[str] = None  # a key of mixup_repro.benchmarks.KINDS; null: none
     root: Optional[str] = None  # where the released files lie, or generated ones are kept
+    released: Optional[int] = None  # examples of a complete release; null: any number
     corruptions: Optional[list[str]] = None  # null: all 19
     severities: list[int] = field(default_factory=lambda: [1, 2, 3, 4, 5])
     examples: Optional[int] = None  # this many of the test set, drawn once; null: all

@@ -43,7 +43,8 @@ CURVES = (
 ).split()
 
 OOD = (
-    "benchmark corruption severity evaluation eval_alpha accuracy cross_entropy ece brier n_test"
+    "benchmark corruption severity evaluation eval_alpha "
+    "accuracy accuracy_pm0 cross_entropy ece brier n_test"
 ).split()
 
 
@@ -105,7 +106,7 @@ def _bins(record: dict) -> list[dict]:
 
 
 def _ood(record: dict) -> list[dict]:
-    return [{name: row[name] for name in OOD} for row in record["ood"]]
+    return [{name: row.get(name) for name in OOD} for row in record["ood"]]
 
 
 # What results/<part>/<run_id>.csv holds, and the columns besides the seed that name a row.

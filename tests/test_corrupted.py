@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from mixup_repro.benchmarks import benchmark, corrupted
+from mixup_repro.benchmarks.corrupted import MD5, SEED
+from mixup_repro.benchmarks.corruptions import CORRUPTIONS, corrupt
 from mixup_repro.config import BenchmarkConfig, DatasetConfig
-from mixup_repro.data import Dataset, corrupted, load
-from mixup_repro.data.corrupted import MD5, SEED, benchmark
-from mixup_repro.data.corruptions import CORRUPTIONS, corrupt
+from mixup_repro.data import Dataset, load
 from mixup_repro.errors import InputError
 
 N = 20
@@ -119,11 +120,15 @@ def test_spatter_without_opencv_is_refused_before_any_work_and_the_rest_is_not(
 @pytest.mark.parametrize(
     ("config", "data", "message"),
     [
-        (BenchmarkConfig("imagenet-c", "x"), dataset(), "choose one of generated, cifar10-c, c"),
+        (BenchmarkConfig("imagenet-d", "x"), dataset(), "choose one of generated, cifar10-c, c"),
         (BenchmarkConfig("generated"), dataset(), r"needs benchmark\.root=<folder>"),
         (BenchmarkConfig("generated", "x"), dataset(side=7), "needs pictures of 8 x 8 pixels at"),
         (BenchmarkConfig("generated", "x"), dataset(channels=2), "32 x 32 and 2"),
-        (BenchmarkConfig("generated", "x", ["rain"]), dataset(), "choose from gaussian_noise, s"),
+        (
+            BenchmarkConfig("generated", "x", corruptions=["rain"]),
+            dataset(),
+            "choose from gaussian_noise, s",
+        ),
         (BenchmarkConfig("generated", "x", severities=[0]), dataset(), "choose from 1, 2, 3, 4, 5"),
         (BenchmarkConfig("generated", "x", severities=[]), dataset(), "choose from 1, 2, 3, 4, 5"),
         (BenchmarkConfig("generated", "x", examples=0), dataset(), "has 20 for testing"),

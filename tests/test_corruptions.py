@@ -15,8 +15,8 @@ from PIL import Image
 from scipy import ndimage
 from sklearn.datasets import load_sample_images
 
-from mixup_repro.data import blur, corruptions, weather
-from mixup_repro.data.corruptions import BLOCK, CORRUPTIONS, corrupt
+from mixup_repro.benchmarks import blur, corruptions, weather
+from mixup_repro.benchmarks.corruptions import BLOCK, CORRUPTIONS, corrupt
 from mixup_repro.errors import InputError
 
 SEVERITIES = range(1, 6)

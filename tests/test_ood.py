@@ -14,13 +14,14 @@ import torch
 from helpers import environment, job, make_image_folder
 
 from mixup_repro import results
-from mixup_repro.config import CHECKOUT, expand
-from mixup_repro.data import corrupted, load
-from mixup_repro.data.corrupted import Generated
+from mixup_repro.benchmarks import corrupted
+from mixup_repro.benchmarks.corrupted import Generated
+from mixup_repro.benchmarks.sets import chosen
+from mixup_repro.config import CHECKOUT, BenchmarkConfig, expand
+from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation import ood
 from mixup_repro.evaluation.finished import restore
-from mixup_repro.evaluation.ood import chosen
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder, run_id
 from mixup_repro.training.job import run_job
@@ -157,11 +158,11 @@ def test_rows_of_more_examples_replace_those_of_fewer_and_not_the_other_way(plac
 
 
 def test_examples_are_drawn_from_all_of_a_sorted_test_set():
-    index = chosen(100, 1000)
-    np.testing.assert_array_equal(index, chosen(100, 1000))
+    index = chosen(BenchmarkConfig(examples=100), 1000)
+    np.testing.assert_array_equal(index, chosen(BenchmarkConfig(examples=100), 1000))
     assert len(set(index)) == 100 and (np.diff(index) > 0).all()
     assert np.abs(np.histogram(index, 10, (0, 1000))[0] - 10).max() < 8
-    np.testing.assert_array_equal(chosen(None, 7), np.arange(7))
+    np.testing.assert_array_equal(chosen(BenchmarkConfig(), 7), np.arange(7))
 
 
 def test_rows_of_other_pictures_do_not_count(place, monkeypatch):
@@ -233,13 +234,13 @@ def test_a_sweep_of_digits_from_evaluation_to_committed_rows(tmp_path):
     asked = [*FEW, "benchmark=generated", f"benchmark.root={tmp_path / 'sets'}"]
     done = script("evaluate", "-m", *shared, "method=erm,mixup", *asked)
     assert done.returncode == 0, done.stderr
-    assert "digits-c-generated: contrast [2/2], 2 runs" in done.stderr
+    assert "digits-c-generated contrast [4/4], 2 runs" in done.stderr
     assert "2 evaluated" in done.stderr
 
     results.collect(tmp_path / "r", tmp_path / "results")
     first = {p.name: p.read_bytes() for p in (tmp_path / "results" / "ood").iterdir()}
     frame = pd.concat([pd.read_csv(p) for p in (tmp_path / "results" / "ood").iterdir()])
-    assert list(frame.columns) == ["seed", *results.OOD]
+    assert list(frame.columns) == ["seed", *(c for c in results.OOD if c != "accuracy_pm0")]
     assert set(frame["benchmark"]) == {"digits-c-generated"} and set(frame["n_test"]) == {899}
     counts = frame.groupby(["evaluation", frame["eval_alpha"].notna()]).size().to_dict()
     assert counts == {("plain", False): 16, ("rescaled", True): 8}

@@ -59,7 +59,7 @@ def test_classes_and_order_are_those_of_torchvisions_image_folder(root):
     dataset = opened(root)
     for part, folder in (("train", "train"), ("test", "val")):
         samples = ImageFolder(str(root / folder)).samples
-        paths = [str(root / folder / path.decode()) for path in dataset.paths[part]]
+        paths = [str(root / folder / path.decode()) for path in dataset.pictures[part].paths]
         y = (dataset.y_train if part == "train" else dataset.y_test).tolist()
         assert list(zip(paths, y)) == samples
 
@@ -69,7 +69,7 @@ def test_test_pictures_are_resized_and_cropped_at_the_centre(root):
     chunks = list(dataset.chunks("test", 10))
     assert [k for k, _, _ in chunks] == [0, 1, 2]
     pixels = torch.cat([x[0] for _, x, _ in chunks])
-    for path, seen in zip(dataset.paths["test"], pixels):
+    for path, seen in zip(dataset.pictures["test"].paths, pixels):
         with Image.open(root / "val" / path.decode()) as picture:
             small = V.resize(picture.convert("RGB"), 28, V.InterpolationMode.BICUBIC)
         expected = V.pil_to_tensor(V.center_crop(small, 24)).movedim(0, -1)
@@ -112,7 +112,7 @@ def test_a_whole_picture_crop_without_flip_is_the_resized_picture(root):
     _, _, plans = assemble(expand(config(root, *fields)), dataset, torch.device("cpu"))
     index = plans.epoch(1).order[0, :8].tolist()
     for x, i in zip(batch.x[0], index):
-        with Image.open(root / "train" / dataset.paths["train"][i].decode()) as picture:
+        with Image.open(root / "train" / dataset.pictures["train"].paths[i].decode()) as picture:
             width, height = picture.size
             size = [
                 height,
@@ -233,7 +233,8 @@ def another_class(root: Path) -> None:
 
 
 def an_empty_class(root: Path) -> None:
-    (root / "train" / "n00000").mkdir()
+    for part in ("train", "val"):
+        (root / part / "n00000").mkdir()
 
 
 @pytest.mark.parametrize(

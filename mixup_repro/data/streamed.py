@@ -9,28 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from joblib import cpu_count
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from mixup_repro.config import DatasetConfig
 from mixup_repro.data.batches import Batches
 from mixup_repro.data.dataset import Dataset, affine
-from mixup_repro.data.image_folder import SUFFIXES
+from mixup_repro.data.pictures import Pictures, in_class_folders, read
 from mixup_repro.distributed import add_up, from_main, rank, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.plan import EpochPlan
 
 CHUNK = 256  # pictures at once in the pass that finds x_bar
-RATIO = (3 / 4, 4 / 3)  # shapes of random resized crops, as in torchvision
 
 
 def imagenet(config: DatasetConfig) -> StreamedSet:
@@ -58,27 +53,22 @@ def imagenet(config: DatasetConfig) -> StreamedSet:
         raise InputError(f"dataset.unreadable={config.unreadable}: skip, or null to stop")
     if config.interpolation not in ("bilinear", "bicubic"):
         raise InputError(f"dataset.interpolation={config.interpolation}: bilinear or bicubic")
-    parts = [_list(root / part) for part in ("train", "val")]
-    if parts[0][0] != parts[1][0]:
-        odd = sorted(set(parts[0][0]) ^ set(parts[1][0]))
+    train, val = (
+        sorted(entry.name for entry in os.scandir(root / part) if entry.is_dir())
+        for part in ("train", "val")
+    )
+    if len(train) < 2:
+        raise InputError(f"{root / 'train'}: found {len(train)} class folder, needs at least 2")
+    if train != val:
+        odd = sorted(set(train) ^ set(val))
         raise InputError(f"{root}: class {odd[0]} is in only one of train and val")
-    return StreamedSet(config, *parts)
-
-
-def _list(part: Path) -> tuple[list[str], np.ndarray, Tensor]:
-    """Class names, and the paths (bytes, below `part`) and classes of all pictures."""
-    classes = sorted(entry.name for entry in os.scandir(part) if entry.is_dir())
-    if len(classes) < 2:
-        raise InputError(f"{part}: found {len(classes)} class folder, needs at least 2")
-    paths, y = [], []
-    for number, name in enumerate(classes):
-        files = sorted(f for f in os.listdir(part / name) if Path(f).suffix.lower() in SUFFIXES)
-        if not files:
-            raise InputError(f"{part / name}: no pictures in this class folder")
-        paths += [os.fsencode(f"{name}/{file}") for file in files]
-        y += [number] * len(files)
-    # One array of bytes: a million Python strings would be copied into every worker.
-    return classes, np.array(paths), torch.tensor(y)
+    numbers = {name: number for number, name in enumerate(train)}
+    parts = {"train": "train", "test": "val"}
+    pictures = {
+        part: in_class_folders(root / folder, numbers, resize=config.resize)
+        for part, folder in parts.items()
+    }
+    return StreamedSet(config, train, pictures)
 
 
 class StreamedSet:
@@ -88,13 +78,15 @@ class StreamedSet:
     draw = grid = None
     fingerprint, normalise = Dataset.fingerprint, Dataset.normalise
 
-    def __init__(self, config: DatasetConfig, train: tuple, test: tuple) -> None:
+    def __init__(
+        self, config: DatasetConfig, class_names: list[str], pictures: dict[str, Pictures]
+    ) -> None:
         self.label = config.label or config.name
         self.config = config
-        self.root = Path(config.root)
-        self.classes = len(train[0])
-        self.paths = {"train": train[1], "test": test[1]}
-        self.y_train, self.y_test = train[2], test[2]
+        self.class_names = class_names
+        self.classes = len(class_names)
+        self.pictures = pictures
+        self.y_train, self.y_test = (torch.from_numpy(pictures[p].y) for p in ("train", "test"))
         self._affine = affine(config.mean, config.std, 255.0)
         self.unreadable: set[str] = set()
 
@@ -119,42 +111,25 @@ class StreamedSet:
     def input_shape(self) -> tuple[int, ...]:
         return (3, self.config.size, self.config.size)
 
-    def read(self, part: str, batches: list[list[tuple]], resized_crop: float) -> Iterator[tuple]:
-        """Batches of pixels (b, H, W, 3) uint8 and classes (b,), on the device, in order.
-
-        batches: lists of (index,) to crop at the centre, or (index, crop_seed, flip).
-
-        Raises:
-            InputError: a picture cannot be read, and dataset.unreadable is not skip.
-        """
-        workers = self.config.workers
-        if workers is None:
-            workers = cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    def read(
+        self, pictures: Pictures, batches: list[list[tuple]], resized_crop: float = 1.0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of pixels (b, H, W, 3) uint8 and numbers y (b,), on the device: see `read`."""
         device = self.y_train.device
-        loader = DataLoader(
-            _Pictures(self, part, resized_crop),
-            batch_sampler=batches,
-            num_workers=min(workers, len(batches)),
-            collate_fn=_collate,
-            pin_memory=device.type == "cuda",
-        )
-        for pixels, y, damaged in loader:
-            if damaged and self.config.unreadable is None:
-                raise InputError(
-                    f"{damaged[0]} cannot be read as a picture; replace it, or go on without it by "
-                    f"dataset.unreadable=skip"
-                )
+        pinned = device.type == "cuda"
+        for pixels, y, damaged in read(pictures, self.config, batches, resized_crop, pinned):
             self.unreadable.update(damaged)
             yield pixels.to(device, non_blocking=True), y.to(device, non_blocking=True)
 
     def chunks(
-        self, part: str, size: int, replicas: int = 1, rank: int = 0, world_size: int = 1
+        self, part: str | Pictures, size: int, replicas: int = 1, rank: int = 0, world_size: int = 1
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """As `Dataset.chunks`, from pictures resized and cropped at the centre."""
-        n = len(self.paths[part])
+        """As `Dataset.chunks`, of pictures resized and cropped at the centre, or of other ones."""
+        pictures = self.pictures[part] if isinstance(part, str) else part
+        n = len(pictures)
         numbers = range(-(-n // size))[rank::world_size]
         todo = [[(i,) for i in range(k * size, min(k * size + size, n))] for k in numbers]
-        for k, (pixels, y) in zip(numbers, self.read(part, todo, 1.0)):
+        for k, (pixels, y) in zip(numbers, self.read(pictures, todo)):
             yield k, pixels.unsqueeze(0), y.unsqueeze(0)
 
     @cached_property
@@ -180,9 +155,9 @@ class StreamedSet:
 
     def _key(self) -> str:
         """A hash of the pictures' names and of how they are cropped."""
-        digest = hashlib.sha256(self.paths["train"].tobytes())
+        digest = hashlib.sha256(self.pictures["train"].paths.tobytes())
         config = self.config
-        how = (self.root.resolve(), config.size, config.resize, config.interpolation)
+        how = (Path(config.root).resolve(), config.size, config.resize, config.interpolation)
         digest.update(repr(how).encode())
         return digest.hexdigest()[:16]
 
@@ -207,7 +182,7 @@ class StreamedBatches(Batches):
         order, seed, flip = (None if c is None else c[0].tolist() for c in columns)
         flip = flip or [False] * len(order)
         todo = [list(zip(order[p], seed[p], flip[p])) for p, _ in parts]
-        self._read = self.dataset.read("train", todo, self.resized_crop)
+        self._read = self.dataset.read(self.dataset.pictures["train"], todo, self.resized_crop)
         for part, size in parts:
             yield self.batch(plan, part, size)
 
@@ -215,56 +190,6 @@ class StreamedBatches(Batches):
         pixels, y = next(self._read)
         x = self.dataset.normalise(pixels).unsqueeze(0)
         return x, F.one_hot(y, self.dataset.classes).float().unsqueeze(0)
-
-
-class _Pictures(torch.utils.data.Dataset):
-    """What runs in the workers: path to pixels."""
-
-    def __init__(self, dataset: StreamedSet, part: str, resized_crop: float) -> None:
-        folder = "train" if part == "train" else "val"
-        self.folder, self.paths = dataset.root / folder, dataset.paths[part]
-        self.y = (dataset.y_train if part == "train" else dataset.y_test).cpu().numpy()
-        self.config, self.resized_crop = dataset.config, resized_crop
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, item: tuple) -> tuple[np.ndarray, int, list[str]]:
-        """Pixels, class and the paths of pictures that could not be read.
-
-        A damaged picture's place is taken by the next one in the list that is whole.
-        """
-        index, *how = item
-        damaged: list[str] = []
-        for attempt in range(len(self)):
-            at = (index + attempt) % len(self)
-            path = self.folder / os.fsdecode(self.paths[at])
-            try:
-                with Image.open(path) as picture:
-                    return self._pixels(picture.convert("RGB"), *how), int(self.y[at]), damaged
-            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-                damaged.append(str(path))
-        raise InputError(f"{self.folder}: no picture can be read")
-
-    def _pixels(self, picture: Image.Image, crop_seed: int | None = None, flip: bool = False):
-        import torchvision.transforms as T
-        import torchvision.transforms.functional as V
-
-        config, how = self.config, V.InterpolationMode(self.config.interpolation)
-        if crop_seed is None:
-            picture = V.center_crop(V.resize(picture, config.resize, how), config.size)
-        else:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(crop_seed)
-                box = T.RandomResizedCrop.get_params(picture, (self.resized_crop, 1.0), RATIO)
-            picture = V.resized_crop(picture, *box, [config.size] * 2, how)
-        return np.asarray(V.hflip(picture) if flip else picture)
-
-
-def _collate(items: Iterable[tuple]) -> tuple[Tensor, Tensor, list[str]]:
-    pixels, y, damaged = zip(*items)
-    names = [name for some in damaged for name in some]
-    return torch.from_numpy(np.stack(pixels)), torch.tensor(y), names
 
 
 def _cache_folder() -> Path:

@@ -1,31 +1,30 @@
-"""Finished runs on corrupted test sets (Carratino et al., Figures 5 and 6).
+"""Finished runs on test sets out of distribution (Carratino et al., Figures 5 and 6, Table 2).
 
 Results lie beside a run's record, in `ood-<benchmark>.json`: `source`, which tells the pictures,
-and `rows`, one for each corruption, severity and prediction. The file is written after every
-corruption of every run, so that a stopped evaluation goes on where it was.
+and `rows`, one for each corruption, severity and prediction. A stopped evaluation goes on where it
+was, but for the last seconds.
 """
 
 from __future__ import annotations
 
 import json
-from functools import cache, partial
+import time
 from typing import Optional
 
-import numpy as np
 import pandas as pd
 import torch
 
-from mixup_repro.config import BenchmarkConfig
-from mixup_repro.data import Dataset
-from mixup_repro.data.corrupted import Benchmark
-from mixup_repro.data.corruptions import CORRUPTIONS
+from mixup_repro.benchmarks import Benchmark, Set
+from mixup_repro.data import Dataset, StreamedSet
+from mixup_repro.distributed import from_main, rank, world_size
 from mixup_repro.evaluation.finished import restore
-from mixup_repro.evaluation.metrics import metrics, sums
-from mixup_repro.evaluation.predictor import predict
+from mixup_repro.evaluation.predictor import CHUNK, added_up, predictor
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder, write_json
 
 KEY = ("corruption", "severity", "evaluation", "eval_alpha")
+AT_ONCE = 32  # runs whose networks are in memory together: a picture is read once for all of them
+WRITE_S = 5.0  # seconds between two writes of what was found
 
 
 class Stored:
@@ -35,87 +34,106 @@ class Stored:
         self.folder = folder
         self.path = folder.path / f"ood-{benchmark.label}.json"
         self.head = {"benchmark": benchmark.label, "source": benchmark.source}
-        alpha = folder.run.alpha
+        own = folder.run.alpha
+        alphas = [own] if own else folder.run.config.evaluation.alphas or []
         self.predictions: list[tuple[str, Optional[float]]] = [("plain", None)]
-        self.predictions += [("rescaled", alpha)] if alpha else []
+        self.predictions += [("rescaled", alpha) for alpha in alphas]
         self.rows: dict[tuple, dict] = {}
-        self.grown = False
+        self.grown = self.unwritten = False
         if self.path.exists():
             old = json.loads(self.path.read_text())
             if old["source"] == benchmark.source:
                 self.rows = {tuple(row[k] for k in KEY): row for row in old["rows"]}
 
-    def lacks(self, corruption: str, severity: int, examples: int) -> bool:
+    def lacks(self, which: Set, examples: int) -> bool:
         """Whether a prediction on this set is missing, or known for fewer examples only."""
-        known = (self.rows.get((corruption, severity, *p)) for p in self.predictions)
+        known = (self.rows.get((*which, *p)) for p in self.predictions)
         return any(row is None or row["n_test"] < examples for row in known)
 
+    def add(self, which: Set, prediction: tuple, row: dict) -> None:
+        key = (*which, *prediction)
+        self.rows[key] = dict(zip(KEY, key)) | {k: v for k, v in row.items() if k != "bins"}
+        self.grown = self.unwritten = True
+
     def write(self) -> None:
-        write_json(self.path, self.head | {"rows": list(self.rows.values())})
-        self.grown = True
+        if self.unwritten and rank() == 0:
+            write_json(self.path, self.head | {"rows": list(self.rows.values())})
+        self.unwritten = False
 
 
 def evaluate_ood(
     folders: list[RunFolder],
-    dataset: Dataset,
+    dataset: Dataset | StreamedSet,
     benchmark: Benchmark,
-    asked: BenchmarkConfig,
     progress: Progress,
 ) -> list[RunFolder]:
     """Give finished runs the predictions they lack on a benchmark; returns the runs that grew.
 
-    Predictions are plain and, for runs with an alpha, rescaled at it with the training set's x_bar.
-    Each corrupted set is made or read once for all runs.
+    Predictions are plain and rescaled with the training set's x_bar: at a run's own alpha, or for a
+    run without one at those of `evaluation.alphas`.
     """
-    index = chosen(asked.examples, dataset.n_test)
-    y = dataset.y_test[torch.from_numpy(index).to(dataset.y_test.device)]
-    stored = [Stored(folder, benchmark) for folder in folders]
-    names = asked.corruptions or list(CORRUPTIONS)
-    for number, corruption in enumerate(names, start=1):
-        pixels = cache(partial(benchmark.pixels, corruption))  # a corruption's severities at most
-        grown = 0
-        for known in stored:
-            missing = [s for s in asked.severities if known.lacks(corruption, s, len(index))]
-            if not missing:
-                continue
-            network = restore(known.folder, dataset, y.device)
-            for severity in missing:
-                x = in_units_of(dataset, pixels(severity)[index])
-                for evaluation, alpha in known.predictions:
-                    (row,) = metrics(sums(predict(network, dataset, x, alpha), y))
-                    key = (corruption, severity, evaluation, alpha)
-                    known.rows[key] = dict(zip(KEY, key)) | {k: row[k] for k in row if k != "bins"}
-            known.write()
-            grown += 1
-        if grown:
-            progress.say(f"{benchmark.label}: {corruption} [{number}/{len(names)}], {grown} runs")
+    stored = from_main(lambda: [Stored(folder, benchmark) for folder in folders])
+    for first in range(0, len(stored), AT_ONCE):
+        group = stored[first : first + AT_ONCE]
+        try:
+            _evaluate_group(group, dataset, benchmark, progress)
+        finally:
+            for known in group:
+                known.write()
     _say(benchmark, stored, progress)
     return [known.folder for known in stored if known.grown]
 
 
-def chosen(examples: Optional[int], n: int) -> np.ndarray:
-    """Which of n test examples are used, in order: all, or some that are drawn once for an n.
-
-    Not the first, since a test set may be sorted by class.
-    """
-    return np.sort(np.random.default_rng(0).permutation(n)[:examples])
-
-
-def in_units_of(dataset: Dataset, pixels: np.ndarray) -> torch.Tensor:
-    """Pixels from 0 to 255 as the data set counts them, on its device."""
-    x = torch.from_numpy(pixels).to(dataset.y_test.device)
-    return x if dataset.pixel_max == 255 else x * (dataset.pixel_max / 255)
+@torch.no_grad()
+def _evaluate_group(
+    group: list[Stored], dataset: Dataset | StreamedSet, benchmark: Benchmark, progress: Progress
+) -> None:
+    missing = {
+        which: {i: known for i, known in enumerate(group) if known.lacks(which, benchmark.n_test)}
+        for which in benchmark.sets
+    }
+    needed = {i: known for some in missing.values() for i, known in some.items()}
+    device = dataset.y_test.device
+    networks = {i: restore(known.folder, dataset, device).eval() for i, known in needed.items()}
+    last = {which[0]: number for number, which in enumerate(missing, start=1)}
+    written = time.monotonic()
+    for number, (which, some) in enumerate(missing.items(), start=1):
+        if not some:
+            continue
+        predictors = {
+            (i, prediction): predictor(networks[i], dataset, prediction[1])
+            for i, known in some.items()
+            for prediction in known.predictions
+        }
+        chunks = benchmark.chunks(which, CHUNK, rank(), world_size())
+        totals = added_up(chunks, dataset, predictors, benchmark.score)
+        for (i, prediction), total in totals.items():
+            (row,) = benchmark.rows(total)
+            some[i].add(which, prediction, row)
+        if time.monotonic() - written > WRITE_S:
+            for known in group:
+                known.write()
+            written = time.monotonic()
+        if number == last[which[0]]:
+            name = f"{benchmark.label} {which[0] or ''}".strip()
+            progress.say(f"{name} [{number}/{len(missing)}], {len(some)} runs")
 
 
 def _say(benchmark: Benchmark, stored: list[Stored], progress: Progress) -> None:
+    if benchmark.skipped:
+        progress.say(f"{benchmark.label}: passed over {benchmark.skipped} files, no pictures")
     rows = [{"run": known.folder.id} | row for known in stored for row in known.rows.values()]
     if not rows:
         return
-    table = [
-        [run, evaluation, str(len(part.drop_duplicates(["corruption", "severity"])))]
-        + [f"{part['accuracy'].mean():.2%}"]
-        + [f"{part[metric].mean():.4f}" for metric in ("cross_entropy", "ece")]
-        for (run, evaluation), part in pd.DataFrame(rows).groupby(["run", "evaluation"])
-    ]
-    header = ["run", "prediction", "sets", "accuracy", "cross-entropy", "ECE"]
+    table = []
+    grouped = pd.DataFrame(rows).groupby(["run", "evaluation", "eval_alpha"], dropna=False)
+    for (run, evaluation, alpha), part in grouped:
+        means = [
+            f"{part[metric].mean():.4f}" if metric in part else ""
+            for metric in ("accuracy", "accuracy_pm0", "cross_entropy", "ece")
+        ]
+        name = evaluation if pd.isna(alpha) else f"{evaluation} at {alpha:g}"
+        sets = len(part.drop_duplicates(["corruption", "severity"]))
+        table.append([run, name, str(sets), *means])
+    header = ["run", "prediction", "sets", "accuracy", "pm-0", "cross-entropy", "ECE"]
     progress.table(f"{benchmark.label} (mean over sets and seeds)", header, table)

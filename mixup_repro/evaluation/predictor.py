@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial, reduce
 from operator import add
-from typing import Optional
+from typing import Optional, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ from mixup_repro.theory.rescaling import rescaled
 CHUNK = 1000  # examples in one forward pass; a stack of R replicas takes CHUNK / R, at least 50
 
 
+K = TypeVar("K", bound=Hashable)
+S = TypeVar("S")
 Alphas = Iterable[Optional[float]]  # of rescaled predictions; None is the plain one
 
 
@@ -35,18 +37,35 @@ def totals(
     """
     was_training = network.training
     network.eval()
-    predictors = {alpha: _predictor(network, dataset, alpha) for alpha in alphas}
-    found = {}
+    predictors = {alpha: predictor(network, dataset, alpha) for alpha in alphas}
     size = max(50, CHUNK // network.replicas)
-    for k, x, y in dataset.chunks(part, size, network.replicas, rank(), world_size()):
-        x = dataset.normalise(x)
-        found[k] = {alpha: sums(f(x).float(), y) for alpha, f in predictors.items()}
+    chunks = dataset.chunks(part, size, network.replicas, rank(), world_size())
+    found = added_up(chunks, dataset, predictors, sums)
     network.train(was_training)
-    chunks = merge({k: {a: s.cpu() for a, s in by.items()} for k, by in found.items()}).values()
-    return {alpha: reduce(add, (by[alpha] for by in chunks)) for alpha in predictors}
+    return found
 
 
-def _predictor(network: Single | Stack, dataset: Dataset | StreamedSet, alpha: Optional[float]):
+def added_up(
+    chunks: Iterable[tuple[int, Tensor, Tensor]],
+    dataset: Dataset | StreamedSet,
+    predictors: dict[K, Callable[[Tensor], Tensor]],
+    score: Callable[[Tensor, Tensor], S],
+) -> dict[K, S]:
+    """For each predictor, the sum of the scores of all ranks' chunks, in the order of the chunks.
+
+    chunks: those of this rank: number, raw inputs (R, b, ...), y (R, b).
+    """
+    found = {}
+    for k, x, y in chunks:
+        x = dataset.normalise(x)
+        found[k] = {name: score(f(x).float(), y).cpu() for name, f in predictors.items()}
+    ordered = merge(found).values()
+    return {name: reduce(add, (by[name] for by in ordered)) for name in predictors}
+
+
+def predictor(
+    network: Single | Stack, dataset: Dataset | StreamedSet, alpha: Optional[float]
+) -> Callable[[Tensor], Tensor]:
     """Plain, or rescaled for mixup with this alpha (eq. 22)."""
     if alpha is None:
         return network
@@ -64,7 +83,7 @@ def predict(
     """
     was_training = network.training
     network.eval()
-    f = _predictor(network, dataset, alpha)
+    f = predictor(network, dataset, alpha)
     if x.ndim == 1 + len(dataset.input_shape):
         x = x.expand(network.replicas, *x.shape)
     parts = x.split(max(50, CHUNK // network.replicas), dim=1)

@@ -9,9 +9,9 @@ import torch
 from filelock import Timeout
 
 from mixup_repro import architectures
+from mixup_repro.benchmarks import Benchmark, benchmark
 from mixup_repro.config import Config, expand
 from mixup_repro.data import Dataset, StreamedSet, load
-from mixup_repro.data.corrupted import Benchmark, benchmark
 from mixup_repro.distributed import from_main, local_rank, main_first, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import complete
@@ -22,6 +22,8 @@ from mixup_repro.training import checkpoint
 from mixup_repro.training.preconditions import check_job
 from mixup_repro.training.record import check_data, check_science, identity
 from mixup_repro.training.run import Result, Training
+
+FINISHED = ("done", "present", "evaluated")
 
 
 def device_of(config: Config) -> torch.device:
@@ -66,14 +68,9 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
         torch.cuda.set_device(device)
         torch.backends.cudnn.benchmark = True  # shapes repeat: the fastest kernel is worth a search
     dataset = main_first(lambda: load(job.dataset)).to(device)
-    corrupted = None
+    other = None
     if job.benchmark.name:
-        if world_size() > 1 or not dataset.in_memory:
-            raise InputError(
-                f"benchmark={job.benchmark.name}: corrupted test sets are for data sets in memory, "
-                f"on one process"
-            )
-        corrupted = benchmark(job.benchmark, dataset)
+        other = main_first(lambda: benchmark(job.benchmark, dataset))
     folders = [RunFolder(run) for run in expand(job)]
     if job.retry == "failed":
         folders = from_main(lambda: [f for f in folders if f.state() == "failed"])
@@ -85,8 +82,8 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
         finished = [f for f in folders if f.record_path.exists()]
         results = [Result(f, "not trained") for f in folders if f not in finished]
         results += _run_group(finished, dataset, device, progress)
-    if corrupted is not None:
-        results = _on_benchmark(results, dataset, corrupted, job, progress)
+    if other is not None:
+        results = _on_benchmark(results, dataset, other, progress)
     return results
 
 
@@ -117,6 +114,8 @@ def stack_count(
     job: Config, runs: int, dataset: Dataset | StreamedSet, device: torch.device
 ) -> int:
     """How many stacks so many runs of a job are trained in, on this device."""
+    if not dataset.in_memory:  # each run reads pictures in an order of its own
+        return runs
     batch_size = min(job.recipe.batch_size or dataset.n_train, dataset.n_train)
     return -(-runs // architectures.stack_size(job.architecture, batch_size, device))
 
@@ -159,21 +158,18 @@ def _claim(folder: RunFolder, locks: ExitStack) -> str:
 
 def _on_benchmark(
     results: list[Result],
-    dataset: Dataset,
-    corrupted: Benchmark,
-    job: Config,
+    dataset: Dataset | StreamedSet,
+    other: Benchmark,
     progress: Progress,
 ) -> list[Result]:
-    """Evaluate the finished runs among these on corrupted test sets."""
+    """Evaluate the finished runs among these on other test sets."""
+    finished = [result.folder for result in results if result.outcome in FINISHED]
     with ExitStack() as locks:
-        folders = []
-        for folder in (result.folder for result in results if result.record):
-            try:
-                locks.enter_context(folder.lock().acquire(timeout=LOOK_S))
-                folders.append(folder)
-            except Timeout:
-                progress.say(f"{folder} is in use by another process; skipped here")
-        grown = evaluate_ood(folders, dataset, corrupted, job.benchmark, progress)
+        free = from_main(lambda: [_claim(folder, locks) == "done" for folder in finished])
+        for folder in (f for f, is_free in zip(finished, free) if not is_free):
+            progress.say(f"{folder} is in use by another process; skipped here")
+        folders = [f for f, is_free in zip(finished, free) if is_free]
+        grown = evaluate_ood(folders, dataset, other, progress)
     return [
         replace(r, outcome="evaluated") if r.folder in grown and r.outcome == "present" else r
         for r in results

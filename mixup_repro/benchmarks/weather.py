@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import gaussian_filter
 
-from mixup_repro.data import blur
+from mixup_repro.benchmarks import blur
 from mixup_repro.errors import InputError
 
 Rng = np.random.Generator

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from mixup_repro.data import blur, weather
+from mixup_repro.benchmarks import blur, weather
 from mixup_repro.errors import InputError
 
 VERSION = 1  # of the pictures: raise it with any change that changes them

@@ -1,26 +1,25 @@
-"""Corrupted copies of a test set: the released CIFAR-10-C and CIFAR-100-C, or generated ones.
-
-A benchmark has a `label`, which names its results, and gives the pictures of a corruption and
-severity in the order of the clean test set. A generated one is labelled `<dataset>-c-generated`, so
-its results are never taken for those of released pictures.
-"""
+"""Corrupted copies of a test set in memory: released CIFAR-10-C and CIFAR-100-C, or generated."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
+import torch
 
+from mixup_repro.benchmarks.corruptions import MIN_SIDE, SEVERITIES, VERSION, corrupt
+from mixup_repro.benchmarks.sets import chosen, corrupted_sets
+from mixup_repro.benchmarks.weather import opencv
 from mixup_repro.config import BenchmarkConfig
-from mixup_repro.data.corruptions import CORRUPTIONS, MIN_SIDE, SEVERITIES, VERSION, corrupt
 from mixup_repro.data.dataset import Dataset
-from mixup_repro.data.weather import opencv
+from mixup_repro.distributed import main_first
 from mixup_repro.errors import InputError
+from mixup_repro.evaluation.metrics import metrics, sums
 from mixup_repro.runs import write_json
 
 SEED = 0
@@ -77,62 +76,51 @@ MD5 = {
 }
 
 
-class Benchmark(Protocol):
-    """Corrupted copies of a data set's test pictures.
+class Corrupted:
+    """Pictures of a corruption and severity, in the order of the clean test set."""
 
-    source: changes when the pictures do, so that results of other pictures are not kept.
-    """
+    skipped = 0
 
-    label: str
-    source: str
+    def __init__(self, config: BenchmarkConfig, dataset: Dataset) -> None:
+        if not dataset.in_memory:
+            raise InputError(
+                f"benchmark={config.name}: is for data sets in memory, not for {dataset.label}; "
+                f"choose imagenet_c or another of ImageNet's"
+            )
+        self.sets = corrupted_sets(config)
+        self.names = list(dict.fromkeys(name for name, _ in self.sets))
+        self.index = chosen(config, dataset.n_test)
+        self.n_test = len(self.index)
+        self.dataset = dataset
 
     def pixels(self, corruption: str, severity: int) -> np.ndarray:
-        """(n_test, H, W, C) uint8 from 0 to 255, whatever the data set's pixel_max is."""
+        """(n_test of the data set, H, W, C) uint8 from 0 to 255, whatever its pixel_max is."""
+        raise NotImplementedError
+
+    def chunks(self, which: tuple, size: int, rank: int, world_size: int) -> Iterator[tuple]:
+        """As `Benchmark.chunks`: pixels as the data set counts them, on its device, and classes."""
+        pixels, y = main_first(lambda: self.pixels(*which)), self.dataset.y_test
+        for k in range(-(-self.n_test // size))[rank::world_size]:
+            part = self.index[k * size : (k + 1) * size]
+            x = torch.from_numpy(pixels[part]).to(y.device)
+            if self.dataset.pixel_max != 255:
+                x = x * (self.dataset.pixel_max / 255)
+            yield k, x.unsqueeze(0), y[torch.from_numpy(part).to(y.device)].unsqueeze(0)
+
+    score = staticmethod(sums)
+    rows = staticmethod(metrics)
 
 
-def benchmark(config: BenchmarkConfig, dataset: Dataset) -> Benchmark:
-    """The benchmark a job asks for, checked: nothing it lacks is found out later.
-
-    Raises:
-        InputError: an unknown benchmark, a data set without pictures or of another kind, files that
-            are missing, partial or of other examples.
-    """
-    if config.name not in ("generated", *RELEASED):
-        choices = ", ".join(("generated", *RELEASED))
-        raise InputError(f"benchmark.name={config.name}: choose one of {choices}")
-    if not dataset.is_image:
-        raise InputError(f"benchmark={config.name}: is for pictures, and {dataset.label} has none")
-    names = list(config.corruptions or CORRUPTIONS)
-    for field, values, known in (
-        ("corruptions", names, tuple(CORRUPTIONS)),
-        ("severities", config.severities, SEVERITIES),
-    ):
-        odd = [v for v in values if v not in known]
-        if odd or not values:
-            raise InputError(
-                f"benchmark.{field}={values}: choose from {', '.join(map(str, known))}"
-            )
-    if config.examples is not None and not 1 <= config.examples <= dataset.n_test:
-        raise InputError(
-            f"benchmark.examples={config.examples}: {dataset.label} has {dataset.n_test} for "
-            f"testing; choose from 1 to that, or null for all"
-        )
-    if not config.root:
-        raise InputError(f"benchmark.name={config.name}: needs benchmark.root=<folder>")
-    if config.name == "generated":
-        return Generated(dataset, Path(config.root), names)
-    return Released(config.name, dataset, Path(config.root), names)
-
-
-class Generated:
+class Generated(Corrupted):
     """The test set as `corruptions` makes it, one file for each corruption and severity.
 
     The files lie in <root>/<dataset>-<hash of pixels, seed and version>/ and are as large as the
     test set each: 30 MB of CIFAR's, 2.9 GB for all 95.
     """
 
-    def __init__(self, dataset: Dataset, root: Path, names: list[str]) -> None:
-        if "spatter" in names:
+    def __init__(self, config: BenchmarkConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        if "spatter" in self.names:
             opencv()
         channels, height, width = dataset.input_shape
         if min(height, width) < MIN_SIDE or channels not in (1, 3):
@@ -148,7 +136,7 @@ class Generated:
         digest = hashlib.sha256(self.clean.data)
         digest.update(f"{self.clean.shape} {SEED} {VERSION}".encode())
         self.source = digest.hexdigest()[:12]
-        self.folder = root / f"{dataset.label}-{self.source}"
+        self.folder = Path(config.root) / f"{dataset.label}-{self.source}"
 
     def pixels(self, corruption: str, severity: int) -> np.ndarray:
         """From the cache, or made and put there."""
@@ -173,16 +161,18 @@ class Generated:
         return made
 
 
-class Released:
+class Released(Corrupted):
     """CIFAR-10-C or CIFAR-100-C as published: <root>/CIFAR-10-C/<corruption>.npy and labels.npy.
 
     Each file holds the test set five times, at severities 1 to 5. Only the files of `names` must be
     there. Checksums are taken once; a file of another size or time is checked again.
     """
 
-    def __init__(self, label: str, dataset: Dataset, root: Path, names: list[str]) -> None:
-        self.label = self.source = label
-        name, record = RELEASED[label]
+    def __init__(self, config: BenchmarkConfig, dataset: Dataset) -> None:
+        super().__init__(config, dataset)
+        self.label = self.source = config.name
+        root, names = Path(config.root), self.names
+        name, record = RELEASED[self.label]
         self.folder = root / name
         self.n = dataset.n_test
         hint = (
@@ -208,7 +198,7 @@ class Released:
         if not np.array_equal(found, np.tile(dataset.y_test.cpu().numpy(), len(SEVERITIES))):
             raise InputError(
                 f"{self._path('labels')}: not the test labels of {dataset.label} five times over; "
-                f"use dataset={label.removesuffix('-c')} with this benchmark"
+                f"use dataset={self.label.removesuffix('-c')} with this benchmark"
             )
 
     def pixels(self, corruption: str, severity: int) -> np.ndarray:
