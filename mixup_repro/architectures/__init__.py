@@ -34,7 +34,11 @@ __all__ = [
 STACKABLE = ("linear", "mlp", "random_features")
 STACK_BYTES = 2**24  # one layer's outputs of all replicas: more would leave a CPU's cache
 STACKED_LENETS = 100
-NETWORKS = {"lenet": LeNet, "resnet18": resnet18, "resnet34": resnet34}
+NETWORKS = {
+    "lenet": LeNet,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
+}
 
 
 def build(
