@@ -85,10 +85,11 @@ test: lint  ## Lint, then the tests that take minutes at most
 test-slow: .venv/installed  ## The slow tests alone
 	@$(PYTHON) -m pytest -m slow
 
-lint: .venv/installed  ## Check style and format with ruff
+lint: .venv/installed  ## Check style and format with ruff, types with mypy
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
 
 clean:  ## Remove caches; runs, data, results and .venv stay
-	@rm -rf .pytest_cache .ruff_cache .hypothesis .hydra build *.egg-info
+	@rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis .hydra build *.egg-info
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

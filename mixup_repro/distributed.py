@@ -24,14 +24,17 @@ PATIENCE = timedelta(minutes=30)  # a rank may wait this long while rank 0 predi
 
 
 def rank() -> int:
+    """This process's number, from 0."""
     return int(os.environ.get("RANK", 0))
 
 
 def world_size() -> int:
+    """How many processes have a part in the run."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
 def local_rank() -> int:
+    """This process's number on its machine, from 0: the GPU it takes."""
     return int(os.environ.get("LOCAL_RANK", 0))
 
 

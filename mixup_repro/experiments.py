@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from mixup_repro.config import CHECKOUT, Config, register, resolve
@@ -41,14 +43,14 @@ def jobs(overrides: Sequence[str]) -> Iterator[Config]:
         yield resolve(_compose(list(cell)))
 
 
-def _compose(words: list[str], **kwargs) -> DictConfig:
+def _compose(words: list[str], **kwargs: Any) -> DictConfig:
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return compose("config", words, **kwargs)
 
 
-def _choices(override) -> list[str]:
+def _choices(override: Override) -> list[str]:
     key = override.input_line.split("=")[0]
     if not override.is_sweep_override():
         return [override.input_line]

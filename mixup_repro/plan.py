@@ -25,7 +25,11 @@ STREAMS = (  # append only
 
 
 def stream(seed: int, purpose: str, block: int = 0) -> np.random.Generator:
-    """The generator of one purpose, for one seed and block of epochs."""
+    """The generator of one purpose, for one seed and block of epochs.
+
+    Raises:
+        ValueError: a purpose that is not among STREAMS.
+    """
     key = (STREAMS.index(purpose), block)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
@@ -37,11 +41,11 @@ class PlanSpec:
     n: int
     batch_size: int
     pairing: Optional[str] = None  # permutation | reversal | uniform; None: no partners
-    pairing_group: Optional[int] = None
-    alpha: Optional[float] = None
-    lam_per: str = "example"
-    truncated: bool = False
-    crop_padding: int = 0
+    pairing_group: Optional[int] = None  # positions that partners are drawn among; None: a batch
+    alpha: Optional[float] = None  # lambda ~ Beta(alpha, alpha)
+    lam_per: str = "example"  # example | batch
+    truncated: bool = False  # max(lam, 1 - lam) in place of lam
+    crop_padding: int = 0  # pixels a side
     flip: bool = False
     resized_crop: bool = False  # each example's own seed for a random resized crop
     box: bool = False  # CutMix: a box centre for each example
@@ -92,13 +96,21 @@ class EpochPlan:
 
 
 def draw(spec: PlanSpec, seed: int, epoch: int) -> EpochPlan:
-    """The plan of one epoch, arrays of shape (n,) or (n, 2)."""
+    """The plan of one epoch, arrays of shape (n,) or (n, 2).
+
+    Raises:
+        ValueError: partners without alpha.
+    """
     block, row = divmod(epoch, spec.block)
     return draw_block(spec, seed, block).map(lambda a: a[row])
 
 
 def draw_block(spec: PlanSpec, seed: int, block: int) -> EpochPlan:
-    """The plans of epochs block * spec.block, ...: arrays with a leading axis of spec.block."""
+    """The plans of epochs block * spec.block, ...: arrays with a leading axis of spec.block.
+
+    Raises:
+        ValueError: as `draw`.
+    """
     shape = (spec.block, spec.n)
     order = stream(seed, "order", block).permuted(np.broadcast_to(np.arange(spec.n), shape), axis=1)
     offset = flip = partner = lam = box = label_partner = label_lam = crop_seed = None
@@ -148,12 +160,14 @@ def _group_ends(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lambdas(spec: PlanSpec, rng: np.random.Generator) -> np.ndarray:
-    shape = (spec.block, spec.n)
+    alpha = spec.alpha
+    if alpha is None:
+        raise ValueError("a plan with partners needs the alpha of their lambdas")
     if spec.lam_per == "batch":
         batch = np.arange(spec.n) // spec.batch_size
-        lam = rng.beta(spec.alpha, spec.alpha, (spec.block, batch[-1] + 1))[:, batch]
+        lam = rng.beta(alpha, alpha, (spec.block, batch[-1] + 1))[:, batch]
     else:
-        lam = rng.beta(spec.alpha, spec.alpha, shape)
+        lam = rng.beta(alpha, alpha, (spec.block, spec.n))
     if spec.truncated:  # the pair is the same; who of the two counts as the example is chosen
         lam = np.maximum(lam, 1 - lam)
     return lam.astype(np.float32)

@@ -36,10 +36,13 @@ class Progress:
         return inner
 
     def say(self, message: str) -> None:
+        """A line, above the live ones."""
         self.console.print(message, markup=False, soft_wrap=True)
 
     @contextmanager
-    def task(self, name: str, epochs: int, start: int) -> Iterator[Callable]:
+    def task(
+        self, name: str, epochs: int, start: int
+    ) -> Iterator[Callable[[int, list[dict]], None]]:
         """A line for one run or stack; yields update(epochs_done, rows)."""
         name = self.place + name
         columns = (

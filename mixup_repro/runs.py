@@ -28,7 +28,7 @@ from mixup_repro.config import NOT_SCIENCE, SCIENCE, Config, Run
 from mixup_repro.errors import InputError
 
 
-def science(config: Config) -> dict:
+def science(config: Config) -> dict[str, Any]:
     """The non-null fields that a run's identity is made of."""
     fields: dict[str, Any] = {}
     for group in SCIENCE:
@@ -85,13 +85,16 @@ class RunFolder:
 
     @property
     def record_path(self) -> Path:
+        """Where the record is, once the run is done."""
         return self.path / "record.json"
 
     @property
     def weights_path(self) -> Path:
+        """The weights after the last epoch."""
         return self.path / "weights.pt"
 
     def snapshot_path(self, epoch: int) -> Path:
+        """The weights after an epoch before the last, where they are kept."""
         return self.path / f"weights-epoch{epoch:06d}.pt"
 
     def kept_weights(self) -> dict[int, Path]:
@@ -102,9 +105,11 @@ class RunFolder:
 
     @property
     def failed_path(self) -> Path:
+        """Why the run failed, where it did."""
         return self.path / "failed.json"
 
     def state(self) -> str:
+        """One of STATES."""
         return state_of(self.path)
 
     def lock(self) -> FileLock:
@@ -116,7 +121,11 @@ class RunFolder:
         return max((int(p.stem[5:11]) for p in self.path.glob("epoch*.pt")), default=0)
 
     def reason(self) -> str:
-        """Why the run failed."""
+        """Why the run failed, in one line.
+
+        Raises:
+            FileNotFoundError: it did not.
+        """
         return json.loads(self.failed_path.read_text())["error"]
 
     def create(self) -> None:
@@ -137,16 +146,23 @@ class RunFolder:
                 f"runs_dir=<folder>"
             ) from error
 
-    def read_record(self) -> dict:
+    def read_record(self) -> dict[str, Any]:
+        """What the run has found: see `training.record`.
+
+        Raises:
+            FileNotFoundError: it is not done.
+        """
         return json.loads(self.record_path.read_text())
 
-    def write_record(self, record: dict) -> None:
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Make the run done: its checkpoints, and the failure of an earlier attempt, go."""
         self.failed_path.unlink(missing_ok=True)
         write_json(self.record_path, record)
         for path in self.path.glob("epoch*.pt"):
             path.unlink()
 
-    def write_failure(self, failure: dict) -> None:
+    def write_failure(self, failure: dict[str, Any]) -> None:
+        """Make the run failed; `failure` has its `error` in one line."""
         write_json(self.failed_path, failure)
 
 
@@ -170,6 +186,7 @@ def state_of(folder: Path) -> str:
 
 
 def lock_of(folder: Path) -> FileLock:
+    """As `RunFolder.lock`, of the run in a folder."""
     return FileLock(folder / "lock")
 
 
@@ -191,7 +208,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def replacing(path: Path, mode: str) -> Iterator[IO]:
+def replacing(path: Path, mode: str) -> Iterator[IO[Any]]:
     """A file to write that takes the place of `path` in the end, and leaves nothing on an error."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -203,7 +220,7 @@ def replacing(path: Path, mode: str) -> Iterator[IO]:
         raise
 
 
-def finished_records(runs_dir: Path) -> Iterator[dict]:
+def finished_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
     """The records of all finished runs below `runs_dir`, in a fixed order.
 
     Each with `ood`, the rows of every benchmark of corrupted pictures the run was evaluated on.

@@ -29,7 +29,8 @@ class Status:
             for name, seeds in self.ids.items()
         }
 
-    def count(self) -> Counter:
+    def count(self) -> Counter[str]:
+        """How many runs are in each state."""
         return Counter(s for states in self.states.values() for s in states.values())
 
     def ended(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -228,3 +230,12 @@ def test_gradient_of_the_mixed_loss_is_the_mix_of_two_gradients():
     )
     (expected,) = torch.autograd.grad(two_terms.sum(), logits)
     torch.testing.assert_close(grad, expected)
+
+
+def test_a_method_says_that_it_lacks_what_it_needs():
+    whole = batch_of(4)
+    for method, gone in ((mixup, "x_partner"), (mixup, "lam"), (cutmix, "box")):
+        with pytest.raises(ValueError, match="lacks what this method needs"):
+            method(Recorder(3 * 6 * 8), replace(whole, **{gone: None}), CONFIG)
+    with pytest.raises(ValueError, match="lacks what this method needs"):
+        label_smoothing(Recorder(3 * 6 * 8), whole, CONFIG)

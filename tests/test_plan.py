@@ -257,3 +257,8 @@ def test_a_truncated_lambda_is_the_larger_of_both_weights():
     plain, truncated = draw(spec, 0, 0), draw(replace(spec, truncated=True), 0, 0)
     np.testing.assert_allclose(truncated.lam, np.maximum(plain.lam, 1 - plain.lam), rtol=1e-6)
     np.testing.assert_array_equal(truncated.partner, plain.partner)
+
+
+def test_partners_without_alpha_are_refused():
+    with pytest.raises(ValueError, match="needs the alpha of their lambdas"):
+        draw(replace(FULL, alpha=None), 0, 0)

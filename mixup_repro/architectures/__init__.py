@@ -95,9 +95,8 @@ def normalises(network: nn.Module) -> bool:
     return any(isinstance(module, _BatchNorm) for module in network.modules())
 
 
-def _seeded(seed: int, make):
+def _seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
     """Run `make` with PyTorch's global generator seeded, and leave that generator as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(stream(seed, "init").integers(2**62)))
-        network: nn.Module = make()
-    return network
+        return make()

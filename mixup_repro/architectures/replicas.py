@@ -11,7 +11,7 @@ do not depend on the company a run was trained in.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from typing import Optional
 
@@ -85,7 +85,7 @@ class Single(nn.Module):
         return self.network.state_dict()
 
 
-def _precision(dtype: Optional[torch.dtype], device: torch.device):
+def _precision(dtype: Optional[torch.dtype], device: torch.device) -> AbstractContextManager:
     return nullcontext() if dtype is None else torch.autocast(device.type, dtype)
 
 

@@ -50,6 +50,7 @@ class Batch:
         return [whole._map(itemgetter((slice(None), slice(a, a + examples)))) for a in starts]
 
     def clone(self) -> Batch:
+        """A copy in memory of its own."""
         return self._map(torch.clone)
 
     def copy_(self, other: Batch) -> None:
@@ -80,7 +81,9 @@ class Modification:
     gamma2: Tensor
 
     @staticmethod
-    def of(dataset: Dataset, alphas: Sequence[float], crop_padding: int, flip: bool):
+    def of(
+        dataset: Dataset, alphas: Sequence[float], crop_padding: int, flip: bool
+    ) -> Modification:
         """For training inputs cropped and flipped at random."""
         device = dataset.y_train.device
         moments = (

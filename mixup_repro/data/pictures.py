@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ class Pictures:
         return len(self.paths)
 
 
-def in_class_folders(folder: Path, numbers: dict[str, int], **how) -> Pictures:
+def in_class_folders(folder: Path, numbers: dict[str, int], **how: Any) -> Pictures:
     """The pictures of <folder>/<name>/ for each name, which stand for the class of this number.
 
     In the order given, and by file name within a class. how: further fields of `Pictures`.
@@ -133,7 +133,9 @@ class _Reader(torch.utils.data.Dataset):
                 damaged.append(str(path))
         raise InputError(f"{pictures.folder}: no picture can be read")
 
-    def _pixels(self, picture: Image.Image, crop_seed: int | None = None, flip: bool = False):
+    def _pixels(
+        self, picture: Image.Image, crop_seed: int | None = None, flip: bool = False
+    ) -> np.ndarray:
         import torchvision.transforms as T
         import torchvision.transforms.functional as V
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mixup_repro.config import DatasetConfig
-from mixup_repro.data.batches import Batches
+from mixup_repro.data.batches import Batch, Batches
 from mixup_repro.data.dataset import Dataset, affine
 from mixup_repro.data.pictures import Pictures, in_class_folders, read
 from mixup_repro.distributed import add_up, from_main, rank, world_size
@@ -97,6 +97,7 @@ class StreamedSet:
         return self
 
     def for_seeds(self, seeds: list[int]) -> StreamedSet:
+        """As `Dataset.for_seeds`: itself, whatever the seeds."""
         return self
 
     @property
@@ -176,7 +177,7 @@ class StreamedBatches(Batches):
         self.within_batch = True
         self.resized_crop = resized_crop
 
-    def __call__(self, plan: EpochPlan, batch_size: int, first: int = 0):
+    def __call__(self, plan: EpochPlan, batch_size: int, first: int = 0) -> Iterator[Batch]:
         parts = self.parts(plan, batch_size, first)
         columns = (plan.order, plan.crop_seed, plan.flip)
         order, seed, flip = (None if c is None else c[0].tolist() for c in columns)

@@ -1,5 +1,10 @@
 """Toy data sets of the papers."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Optional
+
 import numpy as np
 import torch
 
@@ -152,7 +157,15 @@ def grid() -> torch.Tensor:
     return torch.cartesian_prod(axis, axis).flip(1)
 
 
-def _halves(label, x, y, train, draw, points=None) -> Dataset:
-    x, y = torch.from_numpy(x).float(), torch.from_numpy(y).long()
-    parts = (x[:train], y[:train], x[train:], y[train:])
+def _halves(
+    label: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    train: int,
+    draw: Callable[[int], Dataset],
+    points: Optional[torch.Tensor] = None,
+) -> Dataset:
+    """Two classes; the first `train` points are for training, the others for testing."""
+    inputs, classes = torch.from_numpy(x).float(), torch.from_numpy(y).long()
+    parts = (inputs[:train], classes[:train], inputs[train:], classes[train:])
     return Dataset(label, *parts, classes=2, draw=draw, grid=points)

@@ -18,7 +18,8 @@ BINS = 15
 class Sums:
     """Per replica: counts (R,), float64 sums (R,), and per-bin values (R, BINS).
 
-    bin_count, bin_correct, bin_confidence: over equal-width bins of the top-1 confidence.
+    cross_entropy is in nats. bin_count, bin_correct, bin_confidence: over equal-width bins of the
+    top-1 confidence.
     """
 
     n: int
@@ -33,6 +34,7 @@ class Sums:
         return Sums(*(getattr(self, k) + getattr(other, k) for k in self.__dataclass_fields__))
 
     def cpu(self) -> Sums:
+        """The same, copied to the CPU."""
         return Sums(self.n, *(getattr(self, k).cpu() for k in list(self.__dataclass_fields__)[1:]))
 
 

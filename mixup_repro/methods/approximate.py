@@ -12,13 +12,13 @@ from torch.func import jvp
 
 from mixup_repro.config import MethodConfig
 from mixup_repro.data.batches import Batch
-from mixup_repro.methods.losses import Network, Outcome, convex, cross_entropy
+from mixup_repro.methods.losses import Network, Outcome, convex, cross_entropy, needed
 from mixup_repro.theory.taylor import expected_second_order, logits_and_jacobian, second_order
 
 
 def modified(batch: Batch) -> tuple[Tensor, Tensor]:
     """x~ and y~: inputs and targets shrunk to their means by theta_bar (eq. 5)."""
-    m = batch.modification
+    m = needed(batch.modification)
     theta = m.theta_bar.expand(batch.x.shape[:2])
     return convex(batch.x, m.x_bar, theta), convex(batch.y, m.y_bar, theta)
 
@@ -37,10 +37,11 @@ def approx_mixup(network: Network, batch: Batch, config: MethodConfig) -> Outcom
     l(y~, f(x~)) + 1/2 (J delta)^T H (J delta) - epsilon.(J delta) has the mean that eq. 12 names.
     """
     inputs, targets = modified(batch)
-    theta = batch.lam.maximum(1 - batch.lam)
-    delta = convex(batch.x, batch.x_partner, theta) - inputs
-    epsilon = convex(batch.y, batch.y_partner, theta) - targets
-    logits, du = jvp(network, (inputs,), (delta,))
+    lam = needed(batch.lam)
+    theta = lam.maximum(1 - lam)
+    delta = convex(batch.x, needed(batch.x_partner), theta) - inputs
+    epsilon = convex(batch.y, needed(batch.y_partner), theta) - targets
+    logits, du = jvp(network, (inputs,), (delta,))[:2]
     penalty = second_order(logits.softmax(-1), du, epsilon)
     return Outcome(cross_entropy(targets, logits) + penalty, logits, targets)
 
@@ -51,7 +52,7 @@ def approx_mixup_exact(network: Network, batch: Batch, config: MethodConfig) -> 
     The exact mean over theta, and over partners j in the batch, of `approx_mixup`'s penalty.
     """
     inputs, targets = modified(batch)
-    m = batch.modification
+    m = needed(batch.modification)
     logits, jacobian = logits_and_jacobian(network, inputs)
     a, b = (batch.x - m.x_bar).flatten(2), batch.y - m.y_bar
     p = logits.softmax(-1)

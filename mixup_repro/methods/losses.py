@@ -6,7 +6,7 @@ Shapes: R replicas, b examples, c classes; inputs (R, b, ...), targets (R, b, c)
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Optional, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from mixup_repro.config import MethodConfig
 from mixup_repro.data.batches import Batch
 
 Network = Callable[[Tensor], Tensor]
+T = TypeVar("T")
 
 
 class Outcome(NamedTuple):
@@ -50,6 +51,25 @@ def convex(x: Tensor, partner: Tensor, lam: Tensor) -> Tensor:
     return torch.lerp(partner, x, _like(lam, x))
 
 
+def needed(value: Optional[T]) -> T:
+    """A field that a method needs; METHOD_FIELDS and the plan see to it that it is there.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if value is None:
+        raise ValueError("the batch or the config lacks what this method needs")
+    return value
+
+
+def _inputs(batch: Batch) -> Tensor:
+    return convex(batch.x, needed(batch.x_partner), needed(batch.lam))
+
+
+def _targets(batch: Batch, lam: Tensor) -> Tensor:
+    return convex(batch.y, needed(batch.y_partner), lam)
+
+
 def erm(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     """Empirical risk minimisation (Carratino et al., eq. 2)."""
     return _outcome(network, batch.x, batch.y)
@@ -57,29 +77,27 @@ def erm(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
 
 def mixup(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     """Mixup (Carratino et al., eq. 4; Zhang et al., 2018): inputs and labels mixed alike."""
-    inputs = convex(batch.x, batch.x_partner, batch.lam)
-    return _outcome(network, inputs, convex(batch.y, batch.y_partner, batch.lam))
+    return _outcome(network, _inputs(batch), _targets(batch, needed(batch.lam)))
 
 
 def mixup_inputs(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     """Mixup of inputs only: the label is that of the example with the larger weight."""
-    inputs = convex(batch.x, batch.x_partner, batch.lam)
-    return _outcome(network, inputs, convex(batch.y, batch.y_partner, (batch.lam >= 0.5).float()))
+    larger = needed(batch.lam).ge(0.5).float()
+    return _outcome(network, _inputs(batch), _targets(batch, larger))
 
 
 def mixup_independent(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     """Inputs and labels mixed independently: each with a partner and a lambda of its own."""
-    inputs = convex(batch.x, batch.x_partner, batch.lam)
-    return _outcome(network, inputs, convex(batch.y, batch.y_partner, batch.label_lam))
+    return _outcome(network, _inputs(batch), _targets(batch, needed(batch.label_lam)))
 
 
 def cutmix(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     """CutMix (Yun et al., 2019): a box of the partner's pixels, labels mixed by its true area."""
     height, width = batch.x.shape[-2:]
-    inside = cutmix_box(batch.box, batch.lam, height, width)
-    inputs = torch.where(inside.unsqueeze(2), batch.x_partner, batch.x)
+    inside = cutmix_box(needed(batch.box), needed(batch.lam), height, width)
+    inputs = torch.where(inside.unsqueeze(2), needed(batch.x_partner), batch.x)
     lam = 1 - inside.float().mean((-2, -1))
-    return _outcome(network, inputs, convex(batch.y, batch.y_partner, lam))
+    return _outcome(network, inputs, _targets(batch, lam))
 
 
 def cutmix_box(centre: Tensor, lam: Tensor, height: int, width: int) -> Tensor:
@@ -100,6 +118,6 @@ def cutmix_box(centre: Tensor, lam: Tensor, height: int, width: int) -> Tensor:
 
 def label_smoothing(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     """Label smoothing (Szegedy et al., 2016): (1 - epsilon) y + epsilon / c."""
-    classes = batch.y.shape[-1]
-    targets = (1 - config.epsilon) * batch.y + config.epsilon / classes
+    epsilon, classes = needed(config.epsilon), batch.y.shape[-1]
+    targets = (1 - epsilon) * batch.y + epsilon / classes
     return _outcome(network, batch.x, targets)

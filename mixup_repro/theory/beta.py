@@ -3,6 +3,7 @@
 Folding lambda ~ Beta(alpha, alpha) gives theta = max(lambda, 1 - lambda) (Carratino et al.,
 Theorem 1). All moments follow from m = E|lambda - 1/2| = 4^-alpha / (alpha B(alpha, alpha)), the
 integral of a perfect derivative, and from Var(lambda) = 1 / (4 (2 alpha + 1)).
+Every function raises ValueError where alpha <= 0.
 """
 
 from __future__ import annotations
@@ -26,9 +27,6 @@ def theta_bar(alpha: float) -> float:
     """The mean of theta: 1/2 + m, which is 1 - I_{1/2}(alpha + 1, alpha) of Algorithm 1.
 
     It falls from 1 (alpha -> 0) to 1/2 (alpha -> infinity).
-
-    Raises:
-        ValueError: alpha <= 0.
     """
     return 0.5 + _mean_deviation(alpha)
 

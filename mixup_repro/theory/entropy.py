@@ -19,6 +19,8 @@ def entropy(p: np.ndarray) -> np.ndarray:
 def softmax_regression(x: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """W (c, d) that minimises the mean cross-entropy of W x_i to optimality (eq. 23, 24).
 
+    x (n, d) are inputs, targets (n, c) sum to 1.
+
     Raises:
         ValueError: one class only; or the minimum is not attained (the data are separable, so W
             grows without bound) and the gradient does not vanish.
@@ -52,7 +54,7 @@ def softmax_regression(x: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Entropies:
-    """Mean entropies of the predictions without and with smoothing, and the bound between them."""
+    """Mean entropies in nats of the predictions without and with smoothing, and their bound."""
 
     plain: float  # mean Z(p_i)
     smoothed: float  # mean Z(p~_i)
@@ -64,6 +66,9 @@ def proposition_1(x: np.ndarray, y: np.ndarray, alpha: float) -> Entropies:
     """Both sides of Proposition 1 for data x (n, d) and one-hot y (n, c), without intercept.
 
     It says that bound <= smoothed; and that plain <= smoothed where plain <= prior.
+
+    Raises:
+        ValueError: as `softmax_regression`, or alpha <= 0.
     """
     shrunk = y.mean(0) + theta_bar(alpha) * (y - y.mean(0))
     plain, smoothed = (

@@ -2,6 +2,7 @@
 
 Data are x (n, d) with n <= d, linearly independent, and labels y (n,) in {-1, 1}; a model is a
 direction theta (d,) in their span, through its outputs u = x theta.
+What takes labels raises ValueError as `check_labels` does.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def mixup_solution(
 
 
 def angle(a: np.ndarray, b: np.ndarray) -> float:
-    """The angle between two directions, in degrees; accurate for small ones too."""
+    """The angle between two directions (d,), in degrees; accurate for small ones too."""
     a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
     return float(np.degrees(2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b))))
 

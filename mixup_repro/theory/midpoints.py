@@ -35,7 +35,7 @@ def recover(midpoints: np.ndarray, seed: int = 0) -> list[np.ndarray]:
         )
     if m < 6:
         raise ValueError(f"{n} midpoints are of {m} points: the theorem needs at least 6 points")
-    direction = np.random.default_rng(seed).normal(size=midpoints.shape[1])
+    direction = np.random.default_rng(seed).normal(size=midpoints.shape[1:])
     sums = 2 * midpoints
     sums = sums[np.argsort(sums @ direction)]
     found: list[np.ndarray] = []

@@ -17,15 +17,18 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import integrate, special, stats
 from scipy.optimize import brentq
 
 CHUNK = 2_000_000  # pairs times queries at once
 HINT = "It must be bounded, with its jumps, kinks and narrow peaks named in `points`."
+Density = Callable[[np.ndarray], np.ndarray]
+Pair = tuple[np.ndarray, np.ndarray]
 
 
 class Mixing(Protocol):
-    """A distribution of lambda on [0, 1]."""
+    """A distribution of lambda on [0, 1]; arrays in, arrays of the same shape out."""
 
     def mass(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """P(low < lam < high)."""
@@ -39,7 +42,11 @@ class Mixing(Protocol):
 
 @dataclass(frozen=True)
 class Beta:
-    """Beta(a, b); Beta(alpha, alpha) is Mixup's. Incomplete beta functions, accurate in tails."""
+    """Beta(a, b); Beta(alpha, alpha) is Mixup's. Incomplete beta functions, accurate in tails.
+
+    Raises:
+        ValueError: a or b is not > 0.
+    """
 
     a: float
     b: float
@@ -71,14 +78,14 @@ class FromDensity:
             not 1; or, in use too, one that is too rough for the quadrature.
     """
 
-    density: Callable[[np.ndarray], np.ndarray]
+    density: Density
     points: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not all(a <= b for a, b in pairwise((0, *self.points, 1))):
             raise ValueError(f"points={self.points}: must increase, inside of [0, 1]")
         with np.errstate(all="ignore"):
-            total = float(self.mass(0.0, 1.0))
+            total = float(self.mass(np.zeros(()), np.ones(())))
         if not abs(total - 1) < 1e-6:
             raise ValueError(
                 f"the density's integral over [0, 1] is {total:.6g}: must be 1. {HINT}"
@@ -90,7 +97,7 @@ class FromDensity:
     def moment(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         return self._integral(lambda lam: lam * self.density(lam), low, high)
 
-    def _integral(self, f: Callable, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    def _integral(self, f: Density, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         total = np.zeros(np.broadcast_shapes(np.shape(low), np.shape(high)))
         for start, stop in pairwise((0, *self.points, 1)):
             a = np.clip(low, start, stop)
@@ -123,7 +130,7 @@ class Optimal(NamedTuple):
     outside: int
 
 
-def check_data(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def check_data(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, d) as float64 and classes (n,).
 
     Raises:
@@ -143,7 +150,7 @@ def check_data(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mixup_optimal(
-    x: np.ndarray, y: np.ndarray, mixing: Mixing, eps: float, queries: np.ndarray
+    x: ArrayLike, y: ArrayLike, mixing: Mixing, eps: float, queries: ArrayLike
 ) -> Optimal:
     """h_eps (Lemma 2.3, eq. 1; Corollary C.1 where the mixing is symmetric) at queries (q, d).
 
@@ -153,18 +160,19 @@ def mixup_optimal(
     if not eps > 0:
         raise ValueError(f"eps={eps}: must be > 0; the limit is mixup_optimal_limit")
 
-    def weights(closest: _Closest, length: np.ndarray, own: np.ndarray) -> tuple:
+    def weights(closest: _Closest, length: np.ndarray, own: np.ndarray) -> Pair:
         half = np.sqrt(np.maximum(eps**2 - closest.distance**2, 0)) / np.where(own, 1, length)
         low, high = closest.lam - half, closest.lam + half
         near = closest.distance < eps
         low, high = np.where(own, 0.0, low.clip(0, 1)), np.where(own, 1.0, high.clip(0, 1))
-        return tuple(np.where(near, f(low, high), 0.0) for f in (mixing.mass, mixing.moment))
+        mass, moment = (np.where(near, f(low, high), 0.0) for f in (mixing.mass, mixing.moment))
+        return mass, moment
 
     return _classify(x, y, queries, weights)
 
 
 def mixup_optimal_limit(
-    x: np.ndarray, y: np.ndarray, mixing: Mixing, queries: np.ndarray, tolerance: float = 1e-9
+    x: ArrayLike, y: ArrayLike, mixing: Mixing, queries: ArrayLike, tolerance: float = 1e-9
 ) -> Optimal:
     """The limit of h_eps for eps to 0, the Mixup-optimal classifier h (Remark 2.4).
 
@@ -178,7 +186,7 @@ def mixup_optimal_limit(
     points, _ = check_data(x, y)
     reach = tolerance * np.linalg.norm(points.max(0) - points.min(0))
 
-    def weights(closest: _Closest, length: np.ndarray, own: np.ndarray) -> tuple:
+    def weights(closest: _Closest, length: np.ndarray, own: np.ndarray) -> Pair:
         hit = closest.distance <= reach
         at_point = (hit & own).any(1, keepdims=True)
         inside = (closest.lam > 0) & (closest.lam < 1)
@@ -197,7 +205,11 @@ class _Closest(NamedTuple):
     distance: np.ndarray
 
 
-def _classify(x, y, queries, weights) -> Optimal:
+# (closest, length of each pair's line, whether it is one point) -> mass and moment of each pair.
+Weights = Callable[[_Closest, np.ndarray, np.ndarray], Pair]
+
+
+def _classify(x: ArrayLike, y: ArrayLike, queries: ArrayLike, weights: Weights) -> Optimal:
     x, y = check_data(x, y)
     queries = np.asarray(queries, dtype=float)
     queries = queries[:, None] if queries.ndim == 1 else queries

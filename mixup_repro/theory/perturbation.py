@@ -1,6 +1,6 @@
 """Mixup as a perturbed ERM on modified data (Carratino et al., section 3 and Lemma 1).
 
-Data are tensors x (n, d) and y (n, c), in float64 for the checks.
+Data are tensors x (n, d) and y (n, c), in float64 for the checks. alpha <= 0 raises ValueError.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ def centred(x: Tensor) -> Tensor:
 
 
 def modified(x: Tensor, alpha: float) -> Tensor:
-    """x_bar + theta_bar (x_i - x_bar): inputs or labels shrunk to their mean (eq. 5)."""
+    """x_bar + theta_bar (x_i - x_bar): inputs or labels shrunk to their mean (eq. 5).
+
+    Raises:
+        ValueError: as `centred`.
+    """
     return x.mean(0) + theta_bar(alpha) * centred(x)
 
 
@@ -42,6 +46,9 @@ def covariance(a: Tensor, b: Tensor, alpha: float) -> Tensor:
     """E delta_i epsilon_i^T for every i, (n, d_a, d_b): sigma^2 a_i b_i^T + gamma^2 Sigma_ab.
 
     Lemma 1, eq. (8), with a_i and b_i centred. Give (x, x), (x, y) or (y, y) for the three of them.
+
+    Raises:
+        ValueError: as `centred`.
     """
     a, b = centred(a), centred(b)
     own = a.unsqueeze(2) * b.unsqueeze(1)

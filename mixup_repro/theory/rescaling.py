@@ -17,6 +17,9 @@ def rescaled(
     Carratino et al., eq. (22) and Algorithm 1, on logits, with theta = theta_bar(alpha).
     x (..., *input) and x_bar (*input) are normalised inputs, y_bar (c,) are class frequencies;
     returns logits (..., c).
+
+    Raises:
+        ValueError: alpha <= 0.
     """
     theta = theta_bar(alpha)
     logits = f(theta * x + (1 - theta) * x_bar)

@@ -48,12 +48,12 @@ class Quadratic:
 
 @dataclass(frozen=True)
 class Derivatives:
-    """At every modified pair: J (n, c, d), d2f (n, c, d, d); of the loss: u, uu, uy, yy."""
+    """At every modified pair: of f the Jacobian and f_xx, of the loss l_u, l_uu, l_uy and l_yy."""
 
-    jacobian: Tensor
-    f_xx: Tensor
-    l_u: Tensor
-    l_uu: Tensor
+    jacobian: Tensor  # (n, c, d)
+    f_xx: Tensor  # (n, c, d, d)
+    l_u: Tensor  # (n, c)
+    l_uu: Tensor  # (n, c, c), as l_uy and l_yy
     l_uy: Tensor
     l_yy: Tensor
 
@@ -71,7 +71,11 @@ def check_per_example(f: Function) -> None:
 
 
 def derivatives(loss: Loss, f: Function, x: Tensor, y: Tensor) -> Derivatives:
-    """All derivatives that eq. (11) needs, at pairs x (n, d), y (n, c); small d only."""
+    """All derivatives that eq. (11) needs, at pairs x (n, d), y (n, c); small d only.
+
+    Raises:
+        ValueError: as `check_per_example`, or targets that have not the shape of the outputs.
+    """
     check_per_example(f)
     u = f(x)
     if u.shape != y.shape:
@@ -95,7 +99,7 @@ def quadratic_risk(loss: Loss, f: Function, x: Tensor, y: Tensor, alpha: float) 
 
     Raises:
         ValueError: the loss has no (or a degenerate) second derivative, so that R1 and R3 do not
-            exist apart from each other; or f is in training mode with BatchNorm or dropout.
+            exist apart from each other; or as `derivatives`.
     """
     x_tilde, y_tilde = modified(x, alpha), modified(y, alpha)
     d = derivatives(loss, f, x_tilde, y_tilde)
@@ -203,12 +207,16 @@ def regularisation(f: Function, x: Tensor, y: Tensor, alpha: float, chunk: int =
 
     The mean of 1/2 <Sigma_xx^(i), J^T H J> - <Sigma_yx^(i), J> (eq. 33 with Corollary 1).
     x (n, *input) are training inputs, y (n, c) one-hot; f maps a batch of inputs to logits.
+    chunk: examples whose Jacobians are held at once.
+
+    Raises:
+        ValueError: as `check_per_example`; or fewer than two examples.
     """
     check_per_example(f)
     a, b = centred(x).flatten(1), centred(y)
     x_tilde = modified(x, alpha)
     total = torch.zeros((), dtype=x.dtype, device=x.device)
-    for rows in torch.arange(len(x), device=x.device).split(chunk):
+    for rows in torch.split(torch.arange(len(x), device=x.device), chunk):
         u, jacobian = logits_and_jacobian(f, x_tilde[rows])
         own = (a[rows], b[rows])
         p = u.softmax(-1)
@@ -218,7 +226,7 @@ def regularisation(f: Function, x: Tensor, y: Tensor, alpha: float, chunk: int =
 
 
 def cross_entropy(y: Tensor, u: Tensor) -> Tensor:
-    """l^CE(y, u) (eq. 3), for targets that sum to 1."""
+    """l^CE(y, u) (eq. 3) in nats, for targets that sum to 1."""
     return u.logsumexp(-1) - (y * u).sum(-1)
 
 

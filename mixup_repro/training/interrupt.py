@@ -13,6 +13,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 EX_TEMPFAIL = 75  # sysexits.h: not done, to be tried again
@@ -34,7 +35,7 @@ def watching() -> Iterator[None]:
             signal.signal(number, handler or signal.SIG_DFL)
 
 
-def _note(number: int, _frame) -> None:
+def _note(number: int, _frame: FrameType | None) -> None:
     _received.append(number)
 
 

@@ -89,6 +89,7 @@ class Learner:
         return self.network.replicas
 
     def set_learning_rate(self, lr: float) -> None:
+        """Write it into the tensor that the optimiser, and a captured step, read."""
         if lr != self._lr:
             self._lr = lr
             for group in self.optimiser.param_groups:

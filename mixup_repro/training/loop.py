@@ -55,6 +55,7 @@ class Plans:
         self.block_index = -1
 
     def epoch(self, epoch: int) -> EpochPlan:
+        """The plans of one epoch, counted from 0; epochs in order are drawn once each."""
         index, row = divmod(epoch, self.specs[0][0].block)
         if index != self.block_index:
             drawn = [draw_block(spec, seed, index) for spec, seed in self.specs]
