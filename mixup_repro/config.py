@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mixup_repro.checks import METHOD_FIELDS, SCALES, check, number_list, part_of, seed_list
 from mixup_repro.errors import InputError
 
+T = TypeVar("T")
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
@@ -211,5 +212,9 @@ def expand(job: Config) -> list[Run]:
         for method in methods
         for seed in seeds
     ]
-    part, parts = part_of(job.part)
-    return runs[len(runs) * (part - 1) // parts : len(runs) * part // parts]
+    return portion(runs, *part_of(job.part))
+
+
+def portion(items: list[T], k: int, n: int) -> list[T]:
+    """The k-th, from 1, of n portions of a list, which join up to it and are as even as they go."""
+    return items[len(items) * (k - 1) // n : len(items) * k // n]

@@ -223,6 +223,18 @@ def test_parts_of_a_job_are_its_runs_in_order():
         assert [run for part in parts for run in part] == whole
 
 
+@pytest.mark.parametrize("part", ["1/3", "2/3", "3/3"])
+def test_a_process_has_the_runs_that_its_slot_is_told_of(part, tmp_path, monkeypatch):
+    # Portions of a third of 26 runs are not the portions of all 26 in three times as many parts.
+    words = (*DIGITS, "hardware=node", "seeds=26", f"runs_dir={tmp_path}")
+    monkeypatch.setattr(node, "stack_count", lambda *_: 5)
+    told = Node([(job(*words, f"part={part}"), [])], Progress()).waiting
+    for one in told:
+        assert [f.run for f in one.folders] == expand(job(*words, *one.words))
+    runs = [f.run for one in told for f in one.folders]
+    assert runs == expand(job(*words, f"part={part}"))
+
+
 def test_a_machine_gives_what_one_process_gives(tmp_path, capsys):
     words = [*DIGITS, "recipe.epochs=2", "seeds=2", "method.alpha=0.5,0"]
     assert train_here("-m", *words, runs_dir=tmp_path / "one") == 2

@@ -10,7 +10,7 @@ from filelock import Timeout
 
 from mixup_repro import architectures
 from mixup_repro.benchmarks import Benchmark, benchmark
-from mixup_repro.config import Config, expand
+from mixup_repro.config import Config, expand, portion
 from mixup_repro.data import Dataset, StreamedSet, load
 from mixup_repro.distributed import from_main, local_rank, main_first, world_size
 from mixup_repro.errors import InputError
@@ -101,11 +101,10 @@ def _train(
     )
     check_job(job, dataset, network, world_size())
     stacks = stack_count(job, len(folders), dataset, device)
-    ends = [len(folders) * k // stacks for k in range(stacks + 1)]  # of stacks as even as they go
-    groups = [folders[a:b] for a, b in zip(ends, ends[1:])]
     results: list[Result] = []
-    for number, group in enumerate(groups, start=1):
-        place = f"[{number}/{len(groups)}] " if len(groups) > 1 else ""
+    for k in range(1, stacks + 1):
+        place = f"[{k}/{stacks}] " if stacks > 1 else ""
+        group = portion(folders, k, stacks)
         results += _run_group(group, dataset, device, progress.within(place))
     return results
 

@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
 from mixup_repro.checks import part_of
-from mixup_repro.config import Config, expand
+from mixup_repro.config import Config, expand, portion
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import lacking
@@ -83,17 +83,17 @@ class Node:
 
         The data set is loaded here first: a download or a cache is made once, not by each process.
         """
-        folders = [RunFolder(run) for run in expand(job)]
-        if not folders:
-            return []
-        n = stack_count(job, len(folders), load(job.dataset), device_of(job))
+        folders = [RunFolder(run) for run in expand(replace(job, part=None))]
         part, parts = part_of(job.part)
+        here = portion(folders, part, parts)
+        if not here:
+            return []
+        n = stack_count(job, len(here), load(job.dataset), device_of(job))
         chosen = []
-        for k in range(n):
-            stack = folders[len(folders) * k // n : len(folders) * (k + 1) // n]
+        for k in range((part - 1) * n + 1, part * n + 1):
+            stack = portion(folders, k, parts * n)  # as the process will cut it: from all runs
             if any(_to_do(folder, job.retry) for folder in stack):
-                own = [*words, f"part={(part - 1) * n + k + 1}/{parts * n}"]
-                chosen.append(Part(own, stack))
+                chosen.append(Part([*words, f"part={k}/{parts * n}"], stack))
             elif job.retry == "all":
                 self.results += [Result(f, "present", record=f.read_record()) for f in stack]
         return chosen
