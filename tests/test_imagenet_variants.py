@@ -281,6 +281,156 @@ def test_objectnet_uses_113_folders_and_cuts_the_red_border(place, tmp_path):
     assert found.score(logits, torch.full((1, 3), chair)).right.tolist() == [[True, True, False]]
 
 
+# Videos
+
+
+def frames(root: Path, names: list[str]) -> None:
+    """A random picture for each frame."""
+    rng = np.random.default_rng(5)
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(256, size=3) + rng.integers(-20, 20, size=(12, 12, 3))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / name, "JPEG")
+
+
+def metadata(root: Path, **files) -> None:
+    (root / "metadata").mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (root / "metadata" / f"{name}.json").write_text(json.dumps(content))
+
+
+def top_group(logits: torch.Tensor, table: dict[str, str]) -> tuple[list[int], dict[int, int]]:
+    """The best ImageNet class of those that belong to any super-class, and whose each is."""
+    group_of = {i: group for group, text in enumerate(table.values()) for i in indices(text)}
+    return [max(group_of, key=lambda i, row=row: row[i].item()) for row in logits], group_of
+
+
+def vid_robust(root: Path) -> tuple[Path, dict[str, list[int]], dict[str, list[str]]]:
+    """20 videos of three frames as in the release; a video's own label differs by frame."""
+    labels, sets = {}, {}
+    for video in range(20):
+        names = [f"val/ILSVRC2015_val_{video:08d}/{k:06d}.JPEG" for k in (10, 11, 12)]
+        labels |= {name: sorted({(video + k) % 30, 8, 4}) for k, name in enumerate(names)}
+        sets[names[1]] = [] if video == 7 else [names[0], names[2]]
+    frames(root, list(labels))
+    metadata(root, labels=labels, pmsets=sets)
+    return root, labels, sets
+
+
+def test_a_set_of_frames_is_right_only_if_every_frame_is(place, tmp_path):
+    root, labels, sets = vid_robust(tmp_path / "imagenet-vid-robust")
+    rows = evaluated(place, "imagenet_vid_robust", root, "benchmark.released=20")
+    assert len(rows) == 4
+    names = list(labels)
+    for row in rows:
+        logits = by_hand(place, [root / name for name in names], row)
+        top, group_of = top_group(logits, class_table("imagenet-vid-robust"))
+        right = {name: group_of[i] in labels[name] for name, i in zip(names, top)}
+        assert 0 < sum(right.values()) < len(right)
+        pm0 = np.mean([right[anchor] for anchor in sets])
+        pmk = np.mean([right[a] and all(right[n] for n in near) for a, near in sets.items()])
+        assert (row["accuracy_pm0"], row["accuracy"]) == pytest.approx((pm0, pmk))
+        assert row["n_test"] == 20 and "cross_entropy" not in row
+
+
+def annotations(words: list[str], said: dict[str, list[str]]) -> dict:
+    rows = [{"key": k, "notes": "", "labels": [words.index(w) for w in v]} for k, v in said.items()]
+    return {"annotations": rows, "labels": words}
+
+
+def ytbb_robust(root: Path) -> Path:
+    """Anchors that are good, unsure, bad, or called bad by an annotation of a pair."""
+    names = list(class_table("ytbb-robust"))
+    anchors = {
+        "carA_500/frame-30.jpg": ["good"],
+        "/a/path/of/annotators/noneB_700/frame-20.jpg": ["good", "person", "dog"],
+        "badC_100/frame-15.jpg": ["good", "bad"],
+        "unsureD_100/frame-15.jpg": ["unsure"],
+        "calledE_100/frame-15.jpg": ["good"],
+        "alone-F_x_100/frame-5.jpg": ["good"],
+    }
+    words = ["correct", "similar", "dissimilar", "blur-increase", "bad-anchor"]
+    pairs = {
+        "carA_500/frame-30.jpg,carA_500/frame-29.jpg": ["similar"],
+        "x/carA_500/frame-30.jpg,x/carA_500/frame-40.jpg": ["similar", "correct"],
+        "carA_500/frame-30.jpg,carA_500/frame-41.jpg": ["similar"],  # eleven frames away
+        "carA_500/frame-30.jpg,carA_500/frame-31.jpg": ["similar", "blur-increase"],
+        "carA_500/frame-30.jpg,carA_500/frame-32.jpg": ["correct"],
+        "noneB_700/frame-20.jpg,noneB_700/frame-19.jpg": ["similar"],
+        "calledE_100/frame-15.jpg,calledE_100/frame-16.jpg": ["bad-anchor"],
+    }
+    words += [w for w in ("problematic", "incorrect", "dont know", "deformation")]
+    metadata(
+        root,
+        anchor_labels=annotations(["good", "unsure", "bad", *names], anchors),
+        pmk_labels=annotations(words, pairs),
+    )
+    videos = {"carA_500": 22, "noneB_700": 23, "alone-F_x_100": 6, "calledE_100": 0}
+    lines = [f"{v.rsplit('_', 1)[0]},{v.rsplit('_', 1)[1]},{k}" for v, k in videos.items()]
+    table = root / "metadata" / "ytbb_robustness_test_anchors_full.csv"
+    table.write_text("\n".join(["ytid,time_ms,label", *lines]) + "\n")
+    kept = ["carA_500/frame-30", "carA_500/frame-29", "carA_500/frame-40", "noneB_700/frame-20"]
+    kept += ["noneB_700/frame-19", "alone-F_x_100/frame-5"]
+    frames(root / "ytbb_videos", [f"{name}.jpg" for name in kept])
+    return root
+
+
+def test_ytbb_sets_are_those_that_were_reviewed_with_car_and_none_swapped(place, tmp_path):
+    root = ytbb_robust(tmp_path / "ytbb-robust")
+    found = opened(place, "ytbb_robust", root, "benchmark.released=3")
+    car, none, cow = (list(class_table("ytbb-robust")).index(w) for w in ("car", "none", "cow"))
+    assert (car, none, cow) == (23, 22, 6)
+    at = "ytbb_videos/"
+    sets = {frames[0][0].removeprefix(at): frames for frames in found.frame_sets()}
+    assert {anchor: [f.removeprefix(at) for f, _ in some] for anchor, some in sets.items()} == {
+        "carA_500/frame-30.jpg": [f"carA_500/frame-{k}.jpg" for k in (30, 29, 40)],
+        "noneB_700/frame-20.jpg": [f"noneB_700/frame-{k}.jpg" for k in (20, 19)],
+        "alone-F_x_100/frame-5.jpg": ["alone-F_x_100/frame-5.jpg"],
+    }
+    assert {anchor: some[0][1] for anchor, some in sets.items()} == {
+        "carA_500/frame-30.jpg": [car],
+        "noneB_700/frame-20.jpg": [0, 19, none],
+        "alone-F_x_100/frame-5.jpg": [cow],
+    }
+    assert all(labels == some[0][1] for some in sets.values() for _, labels in some)
+
+
+def test_a_ytbb_class_without_an_imagenet_class_never_wins(place, tmp_path):
+    root = ytbb_robust(tmp_path / "ytbb-robust")
+    rows = evaluated(place, "ytbb_robust", root, "benchmark.released=3")
+    assert len(rows) == 4 and {row["n_test"] for row in rows} == {3}
+    found = opened(place, "ytbb_robust", root, "benchmark.released=3")
+    order = found.listed.paths.tolist()
+    cow, cars = (
+        [k for k, path in enumerate(order) if word in path] for word in (b"alone-F", b"carA")
+    )
+    logits = torch.full((1, 4, 1000), -50.0)  # all below zero: no super-class may win by default
+    logits[0, :2, 817] = -1.0  # a car's class
+    logits[0, 2:, 404] = -1.0  # an airplane's
+    y = torch.tensor([[cow[0], cars[0], cars[0], cow[0]]])
+    assert found.score(logits, y).right.tolist() == [[False, True, False, False]]
+
+
+def test_faulty_videos_are_refused(place, tmp_path):
+    root = vid_robust(tmp_path / "vid")[0]
+    with pytest.raises(InputError, match=r"holds 20 examples, and imagenet-vid-robust has 1,109"):
+        opened(place, "imagenet_vid_robust", root)
+    few = "benchmark.released=20"
+    with pytest.raises(InputError, match=r"benchmark\.examples=5: .* is used whole"):
+        opened(place, "imagenet_vid_robust", root, few, "benchmark.examples=5")
+    frame = root / "val/ILSVRC2015_val_00000003/000012.JPEG"
+    frame.unlink()
+    with pytest.raises(InputError, match=r"000012\.JPEG: no such frame; the download or its"):
+        opened(place, "imagenet_vid_robust", root, few)
+    (root / "metadata" / "pmsets.json").write_text('{"val/a/b.JPEG": []}')
+    with pytest.raises(InputError, match=r"metadata: not the files of .*, or damaged \(KeyError"):
+        opened(place, "imagenet_vid_robust", root, few)
+    ytbb = ytbb_robust(tmp_path / "ytbb")
+    (ytbb / "metadata" / "pmk_labels.json").unlink()
+    with pytest.raises(InputError, match=r"pmk_labels\.json cannot be read .*ytbb_robust\.yaml"):
+        opened(place, "ytbb_robust", ytbb)
+
+
 # Runs, and data sets, that no variant is for
 
 
@@ -299,5 +449,5 @@ def test_runs_on_other_classes_are_refused(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_not_there_is_refused(place, tmp_path):
-    with pytest.raises(InputError, match="no folder .*: download imagenet-v2 and unpack it there"):
+    with pytest.raises(InputError, match=r"no folder .*: download imagenet-v2 and unpack it there"):
         opened(place, "imagenet_v2", tmp_path / "nowhere")

@@ -130,17 +130,17 @@ class YtbbRobust(Video):
                 valid.add((anchor, frame))
             if "bad-anchor" in said:
                 bad_anchors.add(anchor)
-        sets = []
-        for anchor, labels in sorted((_key(path), labels) for path, labels in anchors.items()):
-            said = {words[k] for k in labels}
+        sets = {}
+        for path, labels in anchors.items():
+            anchor, said = _key(path), {words[k] for k in labels}
             if "good" not in said or said & {"bad", "unsure"} or anchor in bad_anchors:
                 continue
             video, number = anchor.split("/")[0], int(PurePath(anchor).stem.split("-")[1])
             own = sorted({known[video]} | {names.index(word) for word in said & set(names)})
             near = (f"{video}/frame-{number + i}.jpg" for i in range(-K, K + 1) if i)
             frames = [anchor, *(frame for frame in near if (anchor, frame) in valid)]
-            sets.append([(f"ytbb_videos/{frame}", own) for frame in frames])
-        return sets
+            sets[anchor] = [(f"ytbb_videos/{frame}", own) for frame in frames]
+        return [sets[anchor] for anchor in sorted(sets)]
 
     def _first_labels(self, names: list[str]) -> dict[str, int]:
         """The label of each <video>_<ms>. The table has car and none the other way around."""
