@@ -506,6 +506,17 @@ def test_a_record_explains_itself(pictures, tmp_path):
     assert len(record["predictions"]) == record["data"]["n_test"] == 40
 
 
+@pytest.mark.parametrize(
+    ("network", "precision"),
+    [("mlp", "float32"), ("random_features", "float32"), ("lenet", "bfloat16")],
+)
+def test_a_record_names_the_precision_that_was_used(network, precision, pictures, tmp_path):
+    fields = [f"dataset.root={pictures}", f"architecture={network}", "recipe.epochs=1"]
+    fields += ["dataset=image_folder", "hardware.precision=bfloat16"]
+    (result,) = run(*fields, runs_dir=tmp_path)
+    assert result.record["switches"]["precision"] == precision
+
+
 def test_a_restored_network_predicts_what_the_run_recorded(pictures, tmp_path):
     (result,) = run(*lenet(pictures), "recipe.epochs=2", runs_dir=tmp_path)
     dataset = load(result.folder.run.config.dataset)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mixup_repro.architectures import Single, Stack
+from mixup_repro.architectures import STACKABLE, Single, Stack
 from mixup_repro.config import Config, RecipeConfig
 from mixup_repro.data.batches import Batch
 from mixup_repro.distributed import add_up, broadcast, world_size
@@ -55,8 +55,11 @@ def learning_rate(recipe: RecipeConfig, epoch: float) -> float:
 def precision(config: Config, device: torch.device) -> Optional[torch.dtype]:
     """What the network computes in while it trains: bfloat16, or None for float32.
 
-    auto is bfloat16 on GPUs that have it. Losses that differentiate the network stay in float32.
+    auto is bfloat16 on GPUs that have it. Losses that differentiate the network stay in float32,
+    and perceptrons and random features know nothing else.
     """
+    if config.architecture.name in STACKABLE:
+        return None
     asked = config.hardware.precision
     if asked == "auto":
         fit = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
