@@ -59,16 +59,30 @@ def paired(a: pd.Series, b: pd.Series) -> pd.Series:
 
 
 def agrees(
-    values: Sequence[float], reference: float, reference_n: int, rounding: float = 0.0
+    values: Sequence[float] | pd.Series,
+    reference: float,
+    reference_n: int,
+    rounding: float = 0.0,
+    reference_se: float | None = None,
 ) -> bool:
     """Whether a published mean of `reference_n` runs is one that runs like ours would give.
 
-    True where it lies within the 95 % t interval of the difference of two means with our spread,
-    widened by half a unit of the published number's last digit (`rounding`).
+    True where it lies within the 95 % t interval of the difference of two means, widened by half a
+    unit of the published number's last digit (`rounding`). The published mean's standard error is
+    `reference_se` (Welch's interval), or where none is printed that of runs with our spread.
+
+    Raises:
+        NoValues: fewer than two values, which have no spread.
     """
     x = np.asarray(values, dtype=float)
     if len(x) < 2:
-        return False
-    spread = x.std(ddof=1) * math.sqrt(1 / len(x) + 1 / reference_n)
-    half = stats.t.ppf(0.975, len(x) - 1) * spread + rounding
+        raise NoValues("agreement needs two values at least")
+    own = x.var(ddof=1) / len(x)
+    if reference_se is None:
+        other, freedom = x.var(ddof=1) / reference_n, float(len(x) - 1)
+    else:
+        other = reference_se**2
+        both = own**2 / (len(x) - 1) + other**2 / (reference_n - 1)
+        freedom = (own + other) ** 2 / both if both else math.inf
+    half = stats.t.ppf(0.975, freedom) * math.sqrt(own + other) + rounding
     return bool(abs(x.mean() - reference) <= half)

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from mixup_repro.data.toy import grid
+from mixup_repro.evaluation.corruption_error import ALEXNET
 from mixup_repro.evaluation.metrics import BINS
 from mixup_repro.papers.carratino2020 import (
     ablation,
+    corruptions,
     fig1,
     fig2,
     fig3,
@@ -19,10 +21,19 @@ from mixup_repro.papers.carratino2020 import (
     fig8,
     fig9,
     lecture,
+    table2,
     temperature,
     theorems,
 )
-from mixup_repro.papers.claims import CONTRADICTED, INCONCLUSIVE, NOT_RUN, SUPPORTED, Check
+from mixup_repro.papers.claims import (
+    AGREES,
+    CONTRADICTED,
+    DIFFERS,
+    INCONCLUSIVE,
+    NOT_RUN,
+    SUPPORTED,
+    Check,
+)
 from mixup_repro.results import CURVES, PARTS, ItemData
 from mixup_repro.theory.beta import theta_bar
 
@@ -288,3 +299,110 @@ def test_a_seed_that_lacks_a_corrupted_set_is_left_out():
     runs = [r | {"seed": s, "alpha": 0.5} for s in SEEDS for r in rows("mixup")]
     some = [r for r in corrupted(lambda level: 0.1) if (r["seed"], r["corruption"]) != (0, "fog")]
     assert 0 not in fig5.change(item("fig5_x", runs, ood=some), "accuracy", 0.5).dropna().index
+
+
+def test_generated_frost_is_in_the_heat_map_and_in_no_mean():
+    runs = [r | {"seed": s, "alpha": a} for a in (0.5, 2.0) for s in SEEDS for r in rows("mixup")]
+
+    def with_frost(name: str) -> list[dict]:
+        same = corrupted(lambda level: -0.1, name)
+        frost = [
+            r | {"corruption": "frost"}
+            for r in corrupted(lambda level: 0.5, name)
+            if r["corruption"] == "fog"
+        ]
+        return same + frost
+
+    generated = item("fig5_x", runs, ood=with_frost("toy-c-generated"))
+    np.testing.assert_allclose(fig5.change(generated, "accuracy", 2.0), -0.1)
+    assert "Means over 6 corrupted test sets (without frost)." in fig5.averaged(generated)
+    released = item("fig5_x", runs, ood=with_frost("toy-c"))
+    np.testing.assert_allclose(fig5.change(released, "accuracy", 2.0), (0.5 - 0.2) / 3)
+    table = corruptions.table(generated).set_index("corruption")["accuracy"]
+    assert list(table.index) == ["snow", "frost", "fog"]  # in the benchmark's order
+    np.testing.assert_allclose(table, [-0.1, 0.5, -0.1])
+    assert len(corruptions.draw(generated).axes) == 3
+    assert len(corruptions.draw(generated).axes[0].texts) == 9
+
+
+def test_erm_is_rescaled_at_each_alpha_of_figure_5():
+    base = {"run_id": "erm", "method": "erm", "alpha": np.nan, "benchmark": "toy-c"}
+    base |= {"corruption": "fog", "severity": 1, "cross_entropy": 1.0, "ece": 0.1}
+    erm = [
+        base | {"seed": s, "evaluation": name, "eval_alpha": at, "accuracy": accuracy}
+        for s in SEEDS
+        for name, at, accuracy in (("plain", np.nan, 0.7), ("rescaled", 0.5, 0.6))
+        + (("rescaled", 2.0, 0.4),)
+    ]
+    runs = [r | {"seed": s, "alpha": a} for a in (0.5, 2.0) for s in SEEDS for r in rows("mixup")]
+    data = item("fig5_x", runs, ood=corrupted(lambda level: 0.1, "toy-c") + erm)
+    table = fig5.table(data).set_index("prediction")["accuracy"]
+    assert table["ERM"] == pytest.approx(0.7)
+    assert list(table["ERM (rescaled)"]) == pytest.approx([0.6, 0.4])
+    assert len(fig5.draw(data).axes) == 3
+
+
+def table2_item(shift: float, missing: str = "") -> ItemData:
+    """Runs at the paper's own numbers, with a little noise and `shift` added to each cell."""
+    runs, ood = [], []
+    for name, metrics in table2.PRINTED.items():
+        for k, (alpha, evaluation) in enumerate(table2.COLUMNS):
+            for s in SEEDS:
+                row = {"run_id": f"m{alpha}", "method": "mixup", "alpha": alpha, "seed": s}
+                row |= {"evaluation": evaluation, "architecture": "resnet50"}
+                row |= {"eval_alpha": alpha if evaluation == "rescaled" else np.nan}
+                cells = {
+                    m: printed[k][0] + shift + 0.1 * noise(s) for m, printed in metrics.items()
+                }
+                if name == table2.IMAGENET:
+                    runs.append(row | cells | {"dataset": name})
+                elif name in table2.CORRUPTED:
+                    ood += [
+                        row | cells | {"benchmark": name, "corruption": c, "severity": level}
+                        for c in ALEXNET
+                        for level in range(1, 6)
+                    ]
+                elif name != missing:
+                    ood.append(row | cells | {"benchmark": name})
+    return item("table2_imagenet", runs, ood=ood)
+
+
+def test_table_2_is_judged_cell_by_cell():
+    same = table2.table(table2_item(0.0))
+    judged = same[same["paper"].notna()]
+    assert len(judged) == 4 * (6 * 3 + 2 * 4 - 3 * 2)  # 3 metrics of 3 sets, 4 of 2, 1 of 3
+    plain = judged[judged["metric"] != "mce"]
+    assert set(plain["verdict"]) == {AGREES}
+    np.testing.assert_allclose(plain["ours"], plain["paper"], atol=2e-3)
+    differs = table2.table(table2_item(0.05))
+    accuracy = differs[differs["paper"].notna() & (differs["metric"] == "accuracy")]
+    assert set(accuracy["verdict"]) == {DIFFERS}
+    assert len(table2.draw(table2_item(0.0)).axes) == 3
+
+
+def test_a_set_of_table_2_that_was_not_evaluated_is_not_run():
+    data = table2_item(0.0, missing="objectnet")
+    rows_ = table2.table(data)
+    assert set(rows_.loc[rows_["set"] == "objectnet", "verdict"]) == {NOT_RUN}
+    assert set(rows_.loc[rows_["set"] == "imagenet-a-200", "verdict"]) == {""}
+    gain = next(c for c in table2.CLAIMS if c.id == "table2_gain").findings(data)
+    verdict = {f.part.split(",")[0]: f.verdict for f in gain if f.headline}
+    assert verdict["objectnet"] == NOT_RUN and verdict["imagenet-v2"] == SUPPORTED
+    assert set(verdict) == set(table2.IMPROVED)
+
+
+def test_table_2_takes_the_mean_of_75_sets_and_no_other_corruption():
+    data = table2_item(0.0)
+    extra = data.ood[data.ood["benchmark"] == "imagenet-c"].assign(corruption="spatter", accuracy=0)
+    more = item("table2_imagenet", data.runs.to_dict("records"))
+    both = pd.concat([data.ood, extra])
+    object.__setattr__(more, "ood", both)
+    for metric in ("accuracy", "mce"):
+        pd.testing.assert_series_equal(
+            table2.values(more, "imagenet-c", metric, 0.25, "plain"),
+            table2.values(data, "imagenet-c", metric, 0.25, "plain"),
+        )
+    part = data.ood[~((data.ood["corruption"] == "fog") & (data.ood["severity"] == 3))]
+    object.__setattr__(more, "ood", part)
+    names = [f.part for c in table2.CLAIMS for f in c.findings(more) if f.verdict == NOT_RUN]
+    assert len([n for n in names if n.startswith("imagenet-c,")]) == 16 + 4

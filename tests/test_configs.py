@@ -25,6 +25,7 @@ from mixup_repro.config import (
 )
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
+from mixup_repro.methods import METHODS
 from mixup_repro.runs import dataset_label, run_id
 from mixup_repro.training.learner import learning_rate, optimiser
 
@@ -82,7 +83,10 @@ def test_every_experiment_expands_and_builds_at_every_scale(name, scale):
         assert len({(run_id(run.config), run.seed) for run in runs}) == len(runs) > 0
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+MIXUP_ONLY = "carratino2020/table2_imagenet"  # as the paper's table
+
+
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name != MIXUP_ONLY])
 def test_every_experiment_trains_erm_and_mixup_on_the_same_seeds(name):
     jobs = {config.method.name: config for config in experiment_jobs(name, "paper")}
     assert {"erm", "mixup"} <= set(jobs)
@@ -101,6 +105,11 @@ def test_every_option_of_a_group_composes(group):
         assert job(*words)
 
 
+def test_every_method_says_what_it_reads_and_has_a_config():
+    configs = {path.stem for path in (CHECKOUT / "configs/method").glob("*.yaml")}
+    assert set(METHODS) == set(METHOD_FIELDS) == configs
+
+
 def test_slurm_jobs_may_be_requeued_and_are_told_before_their_end():
     launcher = compose_config("hardware=slurm", hydra_node=True).hydra.launcher
     assert launcher._target_.endswith("SlurmLauncher")
@@ -111,6 +120,22 @@ def test_slurm_jobs_may_be_requeued_and_are_told_before_their_end():
 def test_slots_are_for_jobs_of_this_process_only():
     assert job("hardware=node").hardware.slots == "auto"
     assert all(job(f"hardware={name}").hardware.slots is None for name in ("auto", "cpu", "gpu"))
+
+
+@pytest.mark.parametrize("name", ["fig5_cifar10", "fig6_cifar100", "corruptions_digits"])
+def test_figures_5_and_6_ask_the_runs_of_figure_4(name):
+    ours = [f"carratino2020/{n}" for n in (name, "fig4_" + name.split("_", 1)[1])]
+    ids = [{run_id(r.config) for c in experiment_jobs(n, "paper") for r in expand(c)} for n in ours]
+    assert len(ids[0]) > 3 and ids[0] <= ids[1]
+    assert all(config.benchmark.name for config in experiment_jobs(ours[0], "paper"))
+
+
+def test_table_2_asks_the_mixup_runs_of_figure_4_at_two_alphas():
+    (config,) = experiment_jobs(MIXUP_ONLY, "paper")
+    ids = {run_id(run.config) for run in expand(config)}
+    trained = experiment_jobs("carratino2020/fig4_imagenet", "paper")
+    assert ids < {run_id(run.config) for job_ in trained for run in expand(job_)}
+    assert config.method.alpha == [0.25, 0.5] and len(ids) == 2
 
 
 def carratino(lr_at: list[tuple[int, float]], lr: float) -> tuple[dict, list[float]]:

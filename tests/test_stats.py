@@ -64,7 +64,24 @@ def test_agreement_is_the_two_sample_t_test_of_equal_spread():
     half = scipy_stats.t.ppf(0.975, 9) * ours.std(ddof=1) * math.sqrt(2 / 10)
     assert agrees(ours, ours.mean() + 0.99 * half, 10)
     assert not agrees(ours, ours.mean() + 1.01 * half, 10)
-    assert not agrees([1.0], 1.0, 10)  # one run says nothing of the spread
+    with pytest.raises(NoValues):
+        agrees([1.0], 1.0, 10)  # one run says nothing of the spread
+    assert number("", [1.0], 1.0, 10, digits=2).verdict == INCONCLUSIVE
+
+
+@given(VALUES, st.floats(-100, 100), st.floats(1e-3, 50), st.integers(2, 20))
+def test_agreement_with_a_printed_standard_error_is_welchs_test(values, reference, error, n):
+    p = scipy_stats.ttest_ind_from_stats(
+        np.mean(values),
+        np.std(values, ddof=1),
+        len(values),
+        reference,
+        error * math.sqrt(n),
+        n,
+        equal_var=False,
+    ).pvalue
+    if abs(p - 0.05) > 1e-6:
+        assert agrees(values, reference, n, reference_se=error) == (p > 0.05)
 
 
 def test_rounding_of_the_published_number_is_allowed_for():

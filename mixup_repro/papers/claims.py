@@ -97,8 +97,20 @@ def zero(part: str, values: Sequence[float]) -> Finding:
 
 
 def number(
-    part: str, values: Sequence[float], reference: float, reference_n: int, digits: int
+    part: str,
+    values: Sequence[float],
+    reference: float,
+    reference_n: int,
+    digits: int,
+    reference_se: float | None = None,
 ) -> Finding:
-    """The paper prints a mean of `reference_n` runs with `digits` decimals."""
-    same = agrees(values, reference, reference_n, rounding=0.5 * 10**-digits)
-    return Finding(part, interval(values), f"{reference:.{digits}f}", AGREES if same else DIFFERS)
+    """The paper prints a mean of `reference_n` runs with `digits` decimals, and its standard error.
+
+    One run of ours has no spread, and leaves it inconclusive.
+    """
+    verdict = INCONCLUSIVE
+    if len(values) > 1:
+        rounding = 0.5 * 10**-digits
+        same = agrees(values, reference, reference_n, rounding, reference_se)
+        verdict = AGREES if same else DIFFERS
+    return Finding(part, interval(values), f"{reference:.{digits}f}", verdict)

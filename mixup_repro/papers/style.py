@@ -72,6 +72,11 @@ def grid_of_panels(rows: int, columns: int) -> tuple[Figure, list[list]]:
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).tolist()
 
 
+def shade(k: int, n: int) -> tuple:
+    """The k-th of n colours from light to dark, which grey keeps in order."""
+    return matplotlib.colormaps["cividis_r"](0.15 + 0.85 * k / max(1, n - 1))
+
+
 def band(axis: Axes, x, mean, low, high, name: str) -> None:
     """A named line without markers, in a band from low to high."""
     look = SERIES[name] | {"marker": ""}

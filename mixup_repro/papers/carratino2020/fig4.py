@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
+from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, signed
 from mixup_repro.results import ItemData
-from mixup_repro.stats import NoValues, interval, paired
+from mixup_repro.stats import Interval, NoValues, interval, paired
 from mixup_repro.theory.beta import theta_bar
 
 TITLE = "Figure 4: rescaled prediction against alpha"
@@ -135,32 +137,37 @@ def table(data: ItemData) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
+def line(axis: Axes, name: str, points: list[tuple[float, Interval]]) -> None:
+    """A line of the figure through (alpha, interval); nothing without points."""
+    if not points:
+        return
+    alphas = [a for a, _ in points]
+    mean, low, high = ([getattr(i, part) for _, i in points] for part in ("mean", "low", "high"))
+    if name == "ERM":  # does not depend on alpha: a line and a band
+        style.band(axis, alphas, mean, low, high, name)
+    else:
+        half = [i.half for _, i in points]
+        axis.errorbar(alphas, mean, half, label=name, capsize=2, **style.SERIES[name])
+
+
+def label(axis: Axes, data: ItemData, text: str) -> None:
+    """Alpha along the bottom, a metric up the side."""
+    axis.set_xscale("log")
+    axis.set_xticks(data.alphas(), [f"{a:g}" for a in data.alphas()], minor=False)
+    axis.minorticks_off()
+    axis.set_xlabel(r"$\alpha$ (training, and rescaling)")
+    axis.set_ylabel(text)
+
+
 def draw(data: ItemData) -> Figure:
     """Accuracy, cross-entropy and ECE against alpha, as the paper's row of panels."""
     figure, axes = style.panels(3)
-    for axis, (metric, (label, _, unit)) in zip(axes, METRICS.items()):
+    for axis, (metric, (text, _, unit)) in zip(axes, METRICS.items()):
         for name, points in series(data).items():
-            points = [(a, interval(rows[metric] * unit)) for a, rows in points if len(rows)]
-            if not points:
-                continue
-            alphas = [a for a, _ in points]
-            mean = np.array([i.mean for _, i in points])
-            half = np.array([i.half for _, i in points])
-            look = style.SERIES[name]
-            if name == "ERM":  # does not depend on alpha: a line and a band
-                axis.fill_between(alphas, mean - half, mean + half, color=look["color"], alpha=0.2)
-                axis.plot(alphas, mean, label=name, **look)
-            else:
-                axis.errorbar(alphas, mean, half, label=name, capsize=2, **look)
-        axis.set_xscale("log")
-        axis.set_xticks(data.alphas(), [f"{a:g}" for a in data.alphas()], minor=False)
-        axis.minorticks_off()
-        axis.set_xlabel(r"$\alpha$ (training, and rescaling)")
-        axis.set_ylabel(label)
+            line(
+                axis, name, [(a, interval(rows[metric] * unit)) for a, rows in points if len(rows)]
+            )
+        label(axis, data, text)
     axes[2].set_ylim(bottom=0)
-    about = data.runs.iloc[0]
-    title = (
-        f"{about['dataset']}, {style.NAMES[about['architecture']]}: plain and rescaled prediction"
-    )
-    note = f"Mean and 95 % t interval over {data.seeds()} seeds. Scale: {data.scale}."
-    return style.finish(figure, title, note)
+    title = f"{curves.subtitle(data)}: plain and rescaled prediction"
+    return style.finish(figure, title, curves.note(data))

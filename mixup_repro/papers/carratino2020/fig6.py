@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.carratino2020.fig4 import METRICS
-from mixup_repro.papers.carratino2020.fig5 import GENERATED, benchmark, change
+from mixup_repro.papers.carratino2020.fig5 import GENERATED, averaged, benchmark, change
 from mixup_repro.papers.claims import Claim, Finding, signed
 from mixup_repro.results import ItemData
 from mixup_repro.stats import NoValues, interval
@@ -21,6 +21,7 @@ PAPER = (
     "for a few metrics."
 )
 DIFFERS = {
+    "fig6_digits": f"digits and an MLP, as in fig4_digits; 8 x 8 pixels; {GENERATED}.",
     "fig6_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds; {GENERATED}.",
 }
 
@@ -67,25 +68,27 @@ def table(data: ItemData) -> pd.DataFrame:
 
 
 def draw(data: ItemData) -> Figure:
-    """Rescaled minus plain against severity, a line an alpha."""
+    """Rescaled minus plain against severity, a line an alpha: from light to dark."""
     figure, axes = style.panels(3)
     alphas = data.alphas()
-    for axis, (metric, (label, _, unit)) in zip(axes, METRICS.items()):
+    for axis, (metric, (label, better, unit)) in zip(axes, METRICS.items()):
         for k, alpha in enumerate(alphas):
             values = unit * change(data, metric, alpha).dropna()
             at = [interval(values[s]) for s in values]
+            shift = 0.06 * (k - (len(alphas) - 1) / 2)  # so that no interval hides another
             axis.errorbar(
-                list(values),
+                [s + shift for s in values],
                 [i.mean for i in at],
                 [i.half for i in at],
                 label=rf"$\alpha$ = {alpha:g}",
                 capsize=2,
-                color=style.BLUE,
-                alpha=0.3 + 0.7 * (k + 1) / len(alphas),
+                color=style.shade(k, len(alphas)),
                 marker="osD^v<>"[k % 7],
             )
         axis.axhline(0, color="black", linewidth=0.6)
-        axis.set_xlabel("Severity")
-        axis.set_ylabel(f"{label}, change")
+        axis.set_xticks(range(1, 6))
+        axis.set_xlabel("Severity of the corruption")
+        axis.set_ylabel(f"{label},\nrescaled minus plain")
+        axis.set_title("rescaling is better " + ("above 0" if better > 0 else "below 0"))
     title = f"{curves.subtitle(data)}: rescaled minus plain Mixup on {benchmark(data)}"
-    return style.finish(figure, title, curves.note(data))
+    return style.finish(figure, title, f"{averaged(data)} {curves.note(data)}")

@@ -1,0 +1,96 @@
+"""Rescaled minus plain Mixup for every corruption and severity: what Figure 6 is the mean of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mixup_repro.benchmarks.corruptions import CORRUPTIONS
+from mixup_repro.papers import style
+from mixup_repro.papers.carratino2020 import curves
+from mixup_repro.papers.carratino2020.fig4 import METRICS
+from mixup_repro.papers.carratino2020.fig5 import GENERATED, benchmark, sets
+from mixup_repro.papers.claims import Claim
+from mixup_repro.results import ItemData
+from mixup_repro.stats import interval, paired
+
+TITLE = "Rescaled prediction, corruption by corruption"
+PAPER = "shows means over corruptions only (Figures 5 and 6)."
+DIFFERS = {
+    "corruptions_digits": f"digits and an MLP, as in fig4_digits; 8 x 8 pixels; {GENERATED}.",
+    "corruptions_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds; {GENERATED}.",
+}
+CLAIMS: list[Claim] = []  # the paper says nothing of single corruptions
+
+
+def change(data: ItemData, metric: str) -> pd.DataFrame:
+    """Rescaled minus plain, mean over alphas: seeds (rows) by (severity, corruption)."""
+    by_alpha = [
+        paired(*(sets(data, metric, "mixup", alpha, rescaled) for rescaled in (True, False)))
+        for alpha in data.alphas()
+    ]
+    return sum(by_alpha[1:], by_alpha[0]).dropna() / len(by_alpha)
+
+
+def table(data: ItemData) -> pd.DataFrame:
+    """Rescaled minus plain for each corruption, mean over severities and alphas."""
+    changes = {m: change(data, m).T.groupby(level="corruption").mean().T for m in METRICS}
+    out = []
+    for corruption in _order(changes["accuracy"].columns):
+        cells: dict = {"corruption": corruption}
+        for metric, values in changes.items():
+            cells |= interval(values[corruption]).cells(metric)
+        out.append(cells)
+    return pd.DataFrame(out)
+
+
+def draw(data: ItemData) -> Figure:
+    """A map a metric: corruptions by severities, the change in the cells."""
+    figure, axes = style.panels(3, sharey=True)
+    first = change(data, "accuracy")
+    names = _order(first.columns.get_level_values("corruption").unique())
+    figure.set_figheight(1.4 + 0.2 * len(names))
+    for axis, (metric, (label, better, unit)) in zip(axes, METRICS.items()):
+        values = unit * change(data, metric)
+        cells = {key: interval(values[key]) for key in values}
+        _map(axis, cells, names, better)
+        axis.set_title(f"{label},\nrescaled minus plain")
+        axis.set_xlabel("Severity")
+    about = f"{curves.subtitle(data)}: rescaled minus plain Mixup on {benchmark(data)}"
+    note = (
+        "Blue: rescaling is better. Orange: worse. Grey numbers: the 95 % t interval includes zero."
+    )
+    alphas = ", ".join(f"{a:g}" for a in data.alphas())
+    over = f"Mean over alpha = {alphas} and {data.seeds()} seeds. Scale: {data.scale}."
+    return style.finish(figure, about, f"{note}\n{over}")
+
+
+def _map(axis: Axes, cells: dict, names: list[str], better: int) -> None:
+    severities = sorted({severity for severity, _ in cells})
+    mean = np.array([[cells[s, name].mean for s in severities] for name in names])
+    limit = np.abs(mean).max() or 1.0
+    axis.imshow(better * mean, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+    for row, name in enumerate(names):
+        for column, severity in enumerate(severities):
+            cell = cells[severity, name]
+            unsure = cell.low <= 0 <= cell.high
+            dark = abs(cell.mean) > 0.7 * limit
+            axis.text(
+                column,
+                row,
+                f"{cell.mean:.2g}" if abs(cell.mean) < 10 else f"{cell.mean:.0f}",
+                ha="center",
+                va="center",
+                fontsize=6,
+                color=style.GREY if unsure else "white" if dark else "black",
+            )
+    axis.set_xticks(range(len(severities)), [str(s) for s in severities])
+    axis.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    axis.grid(False)
+
+
+def _order(names) -> list[str]:
+    """In the benchmark's order: noise, blur, weather, digital."""
+    return [name for name in CORRUPTIONS if name in set(names)]
