@@ -1,0 +1,107 @@
+"""CONTRIBUTING.md's worked examples, executed as they stand there in a copy of the tree."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import environment
+
+from mixup_repro.config import CHECKOUT
+
+TEXT = (CHECKOUT / "CONTRIBUTING.md").read_text()
+# A block, and the paragraph before it, whose last path is the file that the block is.
+BLOCKS = re.findall(r"([^\n]+(?:\n[^\n]+)*)\n\n```(\w+)\n(.*?\n)```", TEXT, flags=re.DOTALL)
+NEW = [
+    (re.findall(r"`([^`\s]+)`", about)[-1], body)
+    for about, kind, body in BLOCKS
+    if kind in ("python", "yaml")
+]
+DIFFS = [body for _, kind, body in BLOCKS if kind == "diff"]
+COMMANDS = [
+    line.split() for _, kind, body in BLOCKS if kind == "bash" for line in body.splitlines()
+]
+# scripts/report.py as it is, but for the theorems, which it checks anew in a minute.
+REPORT = """
+import runpy, shutil, sys
+from mixup_repro import report
+report.prove = lambda folder: shutil.copy("results/theorems.csv", folder)
+sys.argv.pop(0)  # -c
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def call(copy: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=copy,
+        env=environment() | {"PYTHONPATH": str(copy)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory) -> Path:
+    """A copy of the tree with every example's new files and changes."""
+    copy = tmp_path_factory.mktemp("contributing")
+    for name in ("configs", "mixup_repro", "scripts", "tests"):
+        shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "results").mkdir()
+    for name in ("pyproject.toml", "README.md", "results/theorems.csv"):
+        shutil.copy(CHECKOUT / name, copy / name)
+    for name, body in NEW:
+        assert not (copy / name).exists(), f"{name} exists already"
+        (copy / name).write_text(body)
+    # Without the ceiling, git would leave out files where a repository lies above the copy.
+    alone = os.environ | {"GIT_CEILING_DIRECTORIES": str(copy.parent)}
+    for diff in DIFFS:
+        done = subprocess.run(
+            ["git", "apply", "-"], cwd=copy, env=alone, input=diff, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr + diff
+    return copy
+
+
+def test_the_examples_are_all_there():
+    tests = [name for name, _ in NEW if name.startswith("tests/")]
+    assert len(tests) == 4  # a data set, an architecture, a method, a figure
+    assert len(NEW) == 12 and len(DIFFS) == 6 and len(COMMANDS) == 2
+
+
+def test_the_examples_pass_their_own_tests_and_the_linter(copy):
+    tests = [name for name, _ in NEW if name.startswith("tests/")]
+    assert "4 passed" in call(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    changed = [name for name, _ in NEW if name.endswith(".py")]
+    changed += [line[6:] for diff in DIFFS for line in diff.splitlines() if line[:4] == "+++ "]
+    call(copy, "-m", "ruff", "check", *changed)
+    call(copy, "-m", "ruff", "format", "--check", *changed)
+
+
+def test_the_examples_train_and_are_drawn(copy):
+    (train, report) = (words[1:] for words in COMMANDS)
+    call(copy, *train, "hardware.threads=1")
+    out = call(copy, "-c", REPORT, *report)
+    assert "confidence_wine (smoke)  confidence_mixup" in out
+    results = copy / "try/results"
+    assert (results / "figures/carratino2020/confidence_wine-smoke.png").stat().st_size > 5000
+    assert "![confidence_wine]" in (results / "REPORT.md").read_text()
+    # The table that the figure shows, from the logits that the runs kept.
+    table = pd.read_csv(results / "tables/carratino2020/confidence_wine-smoke.csv")
+    for method, ours in zip(("erm", "mixup-a1", "mixup_across-a1"), table["mean confidence"]):
+        (run,) = (copy / "try/runs").glob(f"wine-residual_mlp-{method}-*")
+        logits = [np.load(path).astype(float) for path in run.glob("seed*/logits.npy")]
+        odds = np.exp(np.array(logits) - np.max(logits, axis=-1, keepdims=True))
+        assert odds.shape == (2, 89, 3)
+        assert ours == pytest.approx((1 / odds.sum(-1)).mean(), rel=1e-5)
