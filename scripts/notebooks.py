@@ -1,5 +1,10 @@
-"""Execute every notebook in place; stops at the first cell that fails."""
+"""Execute notebooks in place, all or those named; stops at the first cell that fails.
 
+python scripts/notebooks.py
+python scripts/notebooks.py how_to_read_a_run
+"""
+
+import argparse
 import sys
 from base64 import b64decode, b64encode
 from io import BytesIO
@@ -14,7 +19,13 @@ from mixup_repro.config import CHECKOUT
 
 def main() -> None:
     folder = CHECKOUT / "notebooks"
-    for path in sorted(folder.glob("*.ipynb")):
+    names = sorted(path.stem for path in folder.glob("*.ipynb"))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="name", help=f"one of {', '.join(names)}")
+    chosen = parser.parse_args().names or names
+    for name in set(chosen) - set(names):
+        parser.error(f"{name}: there is no such notebook; choose from {', '.join(names)}")
+    for path in (folder / f"{name}.ipynb" for name in chosen):
         notebook = nbformat.read(path, as_version=4)
         here = {"metadata": {"path": folder}}
         client = NotebookClient(
