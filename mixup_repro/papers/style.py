@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 # Okabe and Ito's palette.
@@ -77,11 +78,19 @@ def shade(k: int, n: int) -> tuple:
     return matplotlib.colormaps["cividis_r"](0.15 + 0.85 * k / max(1, n - 1))
 
 
+def better_worse() -> LinearSegmentedColormap:
+    """Orange over white to blue: worse, no change, better."""
+    return LinearSegmentedColormap.from_list("better_worse", [ORANGE, "white", BLUE])
+
+
 def band(axis: Axes, x, mean, low, high, name: str) -> None:
     """A named line without markers, in a band from low to high."""
     look = SERIES[name] | {"marker": ""}
     axis.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)
     axis.plot(x, mean, label=name, **look)
+
+
+LINE = 0.2065  # inches of a line of the legend or the note
 
 
 def finish(figure: Figure, title: str, note: str) -> Figure:
@@ -91,13 +100,17 @@ def finish(figure: Figure, title: str, note: str) -> Figure:
     labels, handles = list(by_name), list(by_name.values())
     figure.suptitle(title, fontsize=10)
     inches = sum(0.5 + 0.07 * len(label) for label in labels)
-    rows = max(1, int(np.ceil(inches / figure.get_figwidth())))
-    figure.set_figheight(figure.get_figheight() + 0.2 * (rows - 1))
-    figure.tight_layout(rect=(0, 0.07 + 0.07 * rows, 1, 1))
+    rows = int(np.ceil(inches / figure.get_figwidth()))
+    below = note.count("\n") + 1
+    figure.set_figheight(figure.get_figheight() + 0.2 * max(0, rows - 1))
+    line = LINE / figure.get_figheight()
+    figure.tight_layout(rect=(0, line * (below + rows), 1, 1))
     figure.set_layout_engine(None)  # what is left of it would draw all once more before saving
-    columns = -(-len(labels) // rows)
-    figure.legend(handles, labels, loc="lower center", ncols=columns, bbox_to_anchor=(0.5, 0.05))
-    figure.text(0.5, 0.015, note, ha="center", fontsize=7.5, color=GREY)
+    if labels:
+        place = (0.5, line * (below - 0.286))
+        columns = -(-len(labels) // rows)
+        figure.legend(handles, labels, loc="lower center", ncols=columns, bbox_to_anchor=place)
+    figure.text(0.5, 0.214 * line, note, ha="center", fontsize=7.5, color=GREY)
     return figure
 
 

@@ -51,27 +51,26 @@ def draw(data: ItemData) -> Figure:
     figure, axes = style.panels(3, sharey=True)
     first = change(data, "accuracy")
     names = _order(first.columns.get_level_values("corruption").unique())
-    figure.set_figheight(1.4 + 0.2 * len(names))
+    figure.set_figheight(1.6 + 0.17 * len(names))
     for axis, (metric, (label, better, unit)) in zip(axes, METRICS.items()):
         values = unit * change(data, metric)
         cells = {key: interval(values[key]) for key in values}
-        _map(axis, cells, names, better)
+        _map(axis, cells, names, better, digits=2 if unit == 100 else 3)
         axis.set_title(f"{label},\nrescaled minus plain")
         axis.set_xlabel("Severity")
     about = f"{curves.subtitle(data)}: rescaled minus plain Mixup on {benchmark(data)}"
-    note = (
-        "Blue: rescaling is better. Orange: worse. Grey numbers: the 95 % t interval includes zero."
-    )
+    note = "Blue: rescaling is better. Orange: worse. Grey: the 95 % t interval includes zero."
     alphas = ", ".join(f"{a:g}" for a in data.alphas())
     over = f"Mean over alpha = {alphas} and {data.seeds()} seeds. Scale: {data.scale}."
     return style.finish(figure, about, f"{note}\n{over}")
 
 
-def _map(axis: Axes, cells: dict, names: list[str], better: int) -> None:
+def _map(axis: Axes, cells: dict, names: list[str], better: int, digits: int) -> None:
     severities = sorted({severity for severity, _ in cells})
     mean = np.array([[cells[s, name].mean for s in severities] for name in names])
     limit = np.abs(mean).max() or 1.0
-    axis.imshow(better * mean, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+    colours = style.better_worse()
+    axis.imshow(better * mean, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
     for row, name in enumerate(names):
         for column, severity in enumerate(severities):
             cell = cells[severity, name]
@@ -80,7 +79,7 @@ def _map(axis: Axes, cells: dict, names: list[str], better: int) -> None:
             axis.text(
                 column,
                 row,
-                f"{cell.mean:.2g}" if abs(cell.mean) < 10 else f"{cell.mean:.0f}",
+                f"{cell.mean:+z.{digits}f}",
                 ha="center",
                 va="center",
                 fontsize=6,
