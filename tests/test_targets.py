@@ -8,10 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from helpers import environment, make_image_folder, make_imagenet
+import test_imagenet_variants as variants
+from helpers import HARDWARE, environment, make_image_folder, make_imagenet
 
+from mixup_repro import results
 from mixup_repro.config import CHECKOUT
+from mixup_repro.papers.carratino2020 import table2
 
 pytestmark = pytest.mark.slow
 
@@ -68,3 +72,62 @@ def test_the_papers_scale_is_refused_without_a_gpu(target, checkout):
     done = make(checkout, target)
     assert done.returncode != 0
     assert "no GPU here" in done.stderr and f"make {target} SCALE=short" in done.stderr
+
+
+def released(root: Path) -> dict[str, tuple[Path, int]]:
+    """Every variant of ImageNet in the layout of its release: its folder, and how much it holds."""
+    sets = [(corruption, severity) for corruption in ("fog", "snow") for severity in (1, 5)]
+    corrupted = variants.imagenet_c(root / "c", sets)
+    few = variants.imagenet_a(root / "a")
+    variants.write_pictures([root / "v2" / str(k) for k in range(1000)])
+    folders = variants.class_table("objectnet")
+    variants.write_pictures([root / "objectnet" / "images" / f for f in folders], "PNG")
+    return {
+        "imagenet-c": (corrupted, 1000),
+        "imagenet-c-resized": (corrupted, 1000),
+        "imagenet-a": (few, 200),
+        "imagenet-a-200": (few, 200),
+        "imagenet-v2": (root / "v2", 1000),
+        "imagenet-vid-robust": (variants.vid_robust(root / "vid")[0], 20),
+        "ytbb-robust": (variants.ytbb_robust(root / "ytbb"), 3),
+        "objectnet": (root / "objectnet", 113),
+    }
+
+
+def test_every_row_of_table_2_is_one_target(checkout, tmp_path):
+    """With a network that a CPU trains in seconds; the targets and folders are the real ones."""
+    for part in ("train", "val"):
+        variants.write_pictures([tmp_path / "imagenet" / part / wnid for wnid in variants.WNIDS])
+    fields = [*HARDWARE, *variants.TINY, f"dataset.root={tmp_path / 'imagenet'}"]
+    words = ["-m", "experiment=carratino2020/table2_imagenet", "scale=smoke", *fields]
+    trained = subprocess.run(
+        [sys.executable, "scripts/train.py", *words],
+        cwd=checkout,
+        env=environment() | {"PYTHONPATH": str(checkout), "XDG_CACHE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert trained.returncode == 0, trained.stderr
+    folders = released(tmp_path)
+    assert set(folders) == set(table2.METRICS) - {table2.IMAGENET}
+    for target, (root, count) in folders.items():
+        own = [f"benchmark.root={root}", f"benchmark.released={count}"]
+        if target in table2.CORRUPTED:
+            own += ["benchmark.corruptions=[fog,snow]", "benchmark.severities=[1,5]"]
+        done = make(checkout, target, SCALE="smoke", ARGS=" ".join([*fields, *own]))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    frame = results.load(checkout / "results")
+    frame = frame[frame["item"] == "table2_imagenet"]
+    (run_id,) = set(frame["run_id"])
+    ood = pd.read_csv(checkout / "results" / "ood" / f"{run_id}.csv").assign(alpha=0.5)
+    assert set(ood["benchmark"]) == set(folders)
+    parts = {kind: pd.DataFrame() for kind in results.PARTS} | {"ood": ood}
+    data = results.ItemData("carratino2020/table2_imagenet", "smoke", frame, **parts)
+    table = table2.table(data).set_index(["set", "alpha"])
+    for name in set(table2.METRICS) - set(table2.CORRUPTED):  # mCE needs all of the 75 sets
+        assert (table.loc[(name, 0.5), "n"] == 1).all() and table.loc[
+            (name, 0.5), "ours"
+        ].notna().all()
+    assert len(ood[ood["benchmark"] == "imagenet-c"]) == 2 * 4
