@@ -206,6 +206,13 @@ def test_evaluate_adds_rows_without_training(runs, tmp_path):
                 assert ours[row["eval_alpha"]][metric] == pytest.approx(row[metric], rel=1e-5)
 
 
+def test_evaluate_says_what_to_do_about_runs_that_are_not_there(tmp_path):
+    done = run("evaluate", *JOB, f"runs_dir={tmp_path}")
+    assert done.returncode == 0
+    assert "4 runs are not finished" in done.stderr and "scripts/train.py" in done.stderr
+    assert not list(tmp_path.rglob("*.json"))
+
+
 def test_report_into_a_place_that_cannot_be_written_is_one_error(runs, tmp_path):
     (tmp_path / "file").write_text("")
     target = str(tmp_path / "file" / "results")

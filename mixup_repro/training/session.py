@@ -85,6 +85,12 @@ class Session:
         failed = [r for r in self.results if r.outcome == "failed"]
         for result in failed:
             self.progress.say(f"failed: {result.folder}: {result.reason}")
+        untrained = sum(result.outcome == "not trained" for result in self.results)
+        if untrained:
+            self.progress.say(
+                f"{untrained} runs are not finished, so there is nothing to evaluate; "
+                f"scripts/train.py with the same words trains them"
+            )
         if len(self.bad_input) > 1 or (self.bad_input and self.results):
             for line in self.bad_input:
                 self.progress.say(f"not run: {line}")
