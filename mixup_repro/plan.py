@@ -181,4 +181,4 @@ def rank_slice(start: int, stop: int, rank: int, world: int, group: int = 1) -> 
     """
     groups = -(-(stop - start) // group)
     low, high = (start + group * (groups * r // world) for r in (rank, rank + 1))
-    return slice(min(low, stop), min(high, stop))
+    return slice(low, min(high, stop))

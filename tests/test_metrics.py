@@ -128,3 +128,11 @@ def test_replicas_of_a_stack_have_the_metrics_they_have_alone():
         alone = measured(logits, y)
         assert row.pop("bins") == alone.pop("bins")
         assert row == pytest.approx(alone, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_logits_of_any_precision_are_judged_in_float32(dtype):
+    logits, y = random_logits(200, 5)
+    rounded = torch.from_numpy(logits).to(dtype)
+    row = metrics(sums(rounded[None], torch.from_numpy(y)))[0]
+    assert row == measured(rounded.float().numpy(), y)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mixup_repro.plan import EpochPlan, PlanSpec, draw, draw_block, rank_slice
+from mixup_repro.plan import STREAMS, EpochPlan, PlanSpec, draw, draw_block, rank_slice, stream
 
 FULL = PlanSpec(
     n=37,
@@ -55,6 +55,34 @@ def many(alpha: float, **changes) -> np.ndarray:
 
 def test_a_plan_drawn_twice_is_the_same():
     assert_same(draw(FULL, 3, 5), draw(FULL, 3, 5))
+
+
+@pytest.mark.parametrize(
+    ("purpose", "block", "first"),
+    [
+        ("init", 0, 7012906217690553559),
+        ("lam", 2, 13369276331880966435),
+        ("resized_crop", 7, 2049464985075282735),
+    ],
+)
+def test_streams_are_those_of_all_earlier_runs(purpose, block, first):
+    assert stream(3, purpose, block).bit_generator.random_raw() == first
+
+
+def test_no_two_streams_are_one():
+    firsts = {
+        stream(seed, purpose, block).bit_generator.random_raw()
+        for seed in range(12)
+        for purpose in STREAMS
+        for block in range(12)
+    }
+    assert len(firsts) == 12 * len(STREAMS) * 12
+
+
+def test_labels_of_their_own_have_partners_and_lambdas_independent_of_the_inputs():
+    plan = draw(replace(FULL, n=4096, batch_size=4096, alpha=1.0), 0, 0)
+    assert abs(np.corrcoef(plan.lam, plan.label_lam)[0, 1]) < 0.1
+    assert (plan.partner == plan.label_partner).mean() < 0.01
 
 
 def test_an_epoch_drawn_first_equals_the_same_epoch_drawn_after_others():
@@ -262,3 +290,11 @@ def test_a_truncated_lambda_is_the_larger_of_both_weights():
 def test_partners_without_alpha_are_refused():
     with pytest.raises(ValueError, match="needs the alpha of their lambdas"):
         draw(replace(FULL, alpha=None), 0, 0)
+
+
+def test_box_centres_are_uniform_over_the_picture():
+    centres = draw(replace(FULL, n=4096, batch_size=64), 0, 0).box
+    assert centres.shape == (4096, 2)
+    for axis in centres.T:
+        assert stats.kstest(axis, "uniform").pvalue > 1e-3
+    assert abs(np.corrcoef(centres.T)[0, 1]) < 0.1

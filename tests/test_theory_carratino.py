@@ -106,6 +106,8 @@ def test_density_and_sample_are_of_the_folded_beta(alpha):
     reference = 2 * stats.beta(alpha, alpha).pdf(grid)
     assert beta.density(grid, alpha) == pytest.approx(reference)
     assert (beta.density(np.array([0.2, 1.2]), alpha) == 0).all()
+    at_half = 2 * stats.beta(alpha, alpha).pdf(0.5)
+    assert beta.density(np.array(0.5), alpha) == pytest.approx(at_half)
     drawn = beta.sample(alpha, 4000, np.random.default_rng(0))
 
     def cdf(theta):
@@ -368,3 +370,4 @@ def test_batchnorm_and_dropout_have_no_derivative_per_example(layer):
     ):
         with pytest.raises(ValueError, match=r"call \.eval\(\) first"):
             function()
+    assert regularisation(net.eval(), x, y, 1.0).isfinite()

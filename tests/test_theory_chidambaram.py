@@ -54,7 +54,7 @@ def test_tails_keep_their_digits(alpha, low, high):
     low, high = np.array([low]), np.array([high])
     reflected = mixing.mass(1 - high, 1 - low)
     assert 0 < reflected[0] < 1e-12
-    assert mixing.mass(low, high) == pytest.approx(reflected, rel=1e-9)
+    assert mixing.mass(low, high) == pytest.approx(reflected, rel=1e-9, abs=0)
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
@@ -361,6 +361,8 @@ def test_assumption_3_1_fails_off_the_lines_between_other_classes_and_at_other_p
     assert assumption_3_1(*LINE, 0, np.array([0.0]))
     assert not assumption_3_1(*CROSS, 0, np.array([0.0, 0.0]))  # two lines cross
     assert assumption_3_1(*CROSS, 0, np.array([0.0, 0.3]))
+    for label in (0, 1):  # in the middle neither class is closer
+        assert not assumption_3_1(np.array([0.0, 2.0]), np.array([0, 1]), label, np.array([1.0]))
     assert not assumption_3_1(*CROSS, 0, np.array([5.0, 5.0]))  # outside X_mix
 
 

@@ -89,9 +89,7 @@ def assumption_3_1(
         return False
     s, t = (index.ravel() for index in np.indices((len(x), len(x))))
     s, t = s[s != t], t[s != t]
-    passes = _to_segments(query, x[s], x[t]) <= reach
-    # A segment that ends at the query has a measure that vanishes with eps.
-    passes &= ~at_point[s] & ~at_point[t]
+    passes = _to_segments(query, x[s], x[t]) <= reach  # those that end there too: lam is 1 then
     s, t = s[passes], t[passes]
     if ((y[s] != label) & (y[t] != label)).any():
         return False

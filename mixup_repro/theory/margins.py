@@ -19,7 +19,7 @@ def check_labels(x: np.ndarray, y: np.ndarray) -> None:
     """Raise ValueError for labels that are not both of -1 and 1, or dependent points."""
     if set(np.unique(y)) != {-1, 1}:
         raise ValueError(f"labels {np.unique(y)}: both of -1 and 1 are needed, and nothing else")
-    if len(x) > x.shape[1] or np.linalg.matrix_rank(x) < len(x):
+    if np.linalg.matrix_rank(x) < len(x):
         raise ValueError(f"{len(x)} points in {x.shape[1]} dimensions are linearly dependent")
 
 

@@ -39,7 +39,7 @@ def recover(midpoints: np.ndarray, seed: int = 0) -> list[np.ndarray]:
     sums = 2 * midpoints
     sums = sums[np.argsort(sums @ direction)]
     found: list[np.ndarray] = []
-    for guess in range(2, m + 1):  # a2 + a3 comes after at most a1 + a2, ..., a1 + am
+    for guess in range(2, m):  # a2 + a3 comes after at most a1 + a2, ..., a1 + am
         points = _complete(sums, guess, direction, m)
         if points is not None and not any(_same(points, other) for other in found):
             found.append(points)
