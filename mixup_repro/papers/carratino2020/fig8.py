@@ -54,7 +54,7 @@ def draw(data: ItemData) -> Figure:
     curves.panel(axes[1], data.curves, "mixup", "train_accuracy_rescaled", rescaled, unit=100)
     curves.panel(axes[2], data.curves, "mixup", "test_accuracy_rescaled", rescaled, unit=100)
     axes[0].set_ylabel("Training loss, each its own (nats)")
-    axes[1].set_ylabel("Training accuracy, noisy labels (%)")
+    axes[1].set_ylabel("Training accuracy (%),\nnoisy labels")
     axes[2].set_ylabel("Test accuracy (%)")
     title = "Two moons, random Fourier features: Mixup and its approximation"
     return style.finish(figure, title, curves.note(data))
