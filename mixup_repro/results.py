@@ -30,6 +30,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.evaluation.metrics import BINS
 from mixup_repro.runs import finished_records, run_id
 from mixup_repro.stats import NoValues
+from mixup_repro.tables import read_table
 
 COLUMNS = (
     "run_id paper item dataset architecture method alpha seed scale evaluation eval_alpha "
@@ -52,7 +53,7 @@ def collect(runs_dir: Path, results: Path) -> int:
     """Merge every finished run below `runs_dir` into `results`; returns how many there were.
 
     Raises:
-        InputError: `results` cannot be written.
+        InputError: `results` cannot be written, or a file in it is malformed.
     """
     try:
         results.mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,7 @@ def _rows(record: dict) -> list[dict]:
 def _merge(path: Path, new: pd.DataFrame, key: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        old = pd.read_csv(path)
+        old = read_table(path, key)
         new = pd.concat([old, new]) if len(new) else old
     # A stable order, and the text of a number is the same on every machine.
     new = new.drop_duplicates(key, keep="last").sort_values(key, na_position="first")
@@ -202,10 +203,13 @@ class ItemData:
 
 
 def load(results: Path) -> pd.DataFrame:
-    """The table of runs; empty where there is none yet."""
+    """The table of runs; empty where there is none yet.
+
+    Raises:
+        InputError: a line of it is malformed.
+    """
     path = results / "runs.csv"
-    frame = pd.read_csv(path) if path.exists() else pd.DataFrame()
-    return frame.reindex(columns=COLUMNS)
+    return read_table(path, COLUMNS) if path.exists() else pd.DataFrame(columns=COLUMNS)
 
 
 @cache
@@ -220,11 +224,22 @@ def run_ids(name: str, scale: str, known: frozenset[str]) -> list[str] | None:
 
 
 def item_data(results: Path, frame: pd.DataFrame, name: str, scale: str) -> ItemData | None:
-    """What an experiment is drawn from, found by id; None where one of its ids has no runs yet."""
+    """What an experiment is drawn from, found by id; None where one of its ids has no runs yet.
+
+    Raises:
+        InputError: its rows are marked with another scale, or a file of its runs is malformed.
+    """
     ids = run_ids(name, scale, frozenset(frame["run_id"]))
     if ids is None:
         return None
     runs = frame[frame["run_id"].isin(ids)]
+    # An id holds its scale, so only an edited file can do this.
+    other = runs[runs["scale"] != scale]
+    if len(other):
+        raise InputError(
+            f"{results / 'runs.csv'}: {other['run_id'].iloc[0]} is marked scale "
+            f"{other['scale'].iloc[0]}, where {name} at scale {scale} has runs of that scale only"
+        )
     about = runs.drop_duplicates("run_id").set_index("run_id")[["method", "alpha"]]
     parts = {kind: _read(results / kind, key, ids, about) for kind, (_, key) in PARTS.items()}
     return ItemData(name, scale, runs, **parts)
@@ -235,7 +250,7 @@ def _read(folder: Path, key: list[str], ids: list[str], about: pd.DataFrame) -> 
     parts = []
     for i in ids:
         if (folder / f"{i}.csv").exists():
-            rows = pd.read_csv(folder / f"{i}.csv")
+            rows = read_table(folder / f"{i}.csv", ["seed", *key])
             which = pd.DataFrame([{"run_id": i} | about.loc[i].to_dict()] * len(rows))
             parts.append(pd.concat([which, rows], axis=1))
     if not parts:
@@ -245,11 +260,16 @@ def _read(folder: Path, key: list[str], ids: list[str], about: pd.DataFrame) -> 
 
 
 MEASURED_KEY = ["dataset", "alpha", "share", "draw", "part"]
+MEASURED = [*MEASURED_KEY, "minimum", "average", "wall_s", "device"]
 
 
 def measured(path: Path) -> pd.DataFrame:
-    """A table of measurements that are no runs; empty where there is none yet."""
-    return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=MEASURED_KEY)
+    """A table of measurements that are no runs; empty where there is none yet.
+
+    Raises:
+        InputError: a line of it is malformed.
+    """
+    return read_table(path, MEASURED) if path.exists() else pd.DataFrame(columns=MEASURED)
 
 
 def merge_measured(path: Path, new: pd.DataFrame) -> None:

@@ -1,0 +1,118 @@
+"""Committed results that were edited or merged badly are refused, with the line to mend."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from test_report import fake_records, rescaling_helps_by_alpha
+
+from mixup_repro import report, results
+from mixup_repro.config import CHECKOUT
+from mixup_repro.errors import InputError
+from mixup_repro.tables import read_table
+
+NAME = "carratino2020/fig4_digits"
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    base = tmp_path_factory.mktemp("good")
+    fake_records(base / "runs", rescaling_helps_by_alpha)
+    results.collect(base / "runs", base / "results")
+    shutil.copy(CHECKOUT / "results/theorems.csv", base / "results")
+    return base / "results"
+
+
+@pytest.fixture
+def folder(good, tmp_path):
+    return shutil.copytree(good, tmp_path / "results")
+
+
+def edit(path, line: int, change) -> None:
+    """Change one line of a file; lines are counted from 1, as editors do."""
+    lines = path.read_text().splitlines()
+    lines[line - 1] = change(lines[line - 1])
+    path.write_text("\n".join(lines) + "\n")
+
+
+def script(folder) -> str:
+    """What scripts/report.py says of bad input: one line, and exit code 2."""
+    words = ["scripts/report.py", "--no-collect", "--results-dir", str(folder)]
+    done = subprocess.run([sys.executable, *words], cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    "line, change, says",
+    [
+        (3, lambda row: row + ",1", "runs.csv, line 3: 22 fields, where the first line names 21"),
+        (4, lambda row: row.rsplit(",", 2)[0], "runs.csv, line 4: "),
+        (5, lambda row: row.replace(",smoke,plain,", ",smoke,plain,high"), "runs.csv, line 5: "),
+        (1, lambda row: row.replace(",scale,", ",tier,"), "line 1: there is no column scale"),
+        (2, lambda row: "<<<<<<< HEAD", "runs.csv, line 2: 1 fields"),
+    ],
+)
+def test_a_malformed_table_of_runs_is_one_line_that_names_the_line(folder, line, change, says):
+    edit(folder / "runs.csv", line, change)
+    assert says in script(folder)
+
+
+def test_no_runs_at_all(tmp_path):
+    assert "no finished runs yet; type make reproduce" in script(tmp_path)
+
+
+def test_a_word_among_numbers_is_named_with_its_line(folder):
+    frame = read_table(folder / "runs.csv", results.COLUMNS)
+    at = list(frame.columns).index("accuracy")
+
+    def spoil(row: str) -> str:
+        return ",".join([*row.split(",")[:at], "high", *row.split(",")[at + 1 :]])
+
+    edit(folder / "runs.csv", 7, spoil)
+    text = (folder / "runs.csv").read_text()
+    (folder / "runs.csv").write_text(text.replace("\n", "\n\n", 1))  # blank lines count
+    with pytest.raises(InputError, match=r"runs.csv, line 8: accuracy is 'high', not a number"):
+        results.load(folder)
+
+
+def test_an_item_of_mixed_scales_is_refused(folder):
+    """An id holds its scale; a row that says another one was edited."""
+    edit(folder / "runs.csv", 3, lambda row: row.replace(",smoke,", ",paper,"))
+    says = script(folder)
+    assert "runs.csv: " in says and "is marked scale paper" in says and "at scale smoke" in says
+    with pytest.raises(InputError, match="is marked scale paper"):
+        results.item_data(folder, results.load(folder), NAME, "smoke")
+
+
+@pytest.mark.parametrize("part", ["curves", "bins"])
+def test_a_malformed_file_of_a_run_is_refused(part, folder):
+    path = sorted((folder / part).glob("*.csv"))[0]
+    edit(path, 2, lambda row: row + ",3")
+    with pytest.raises(InputError, match=rf"{part}/{path.name}, line 2: "):
+        results.item_data(folder, results.load(folder), NAME, "smoke")
+
+
+def test_malformed_theorems_are_refused(folder):
+    edit(folder / "theorems.csv", 3, lambda row: row.replace(",72,", ",many,"))
+    with pytest.raises(InputError, match=r"theorems.csv, line 3: n is 'many', not a number"):
+        report.write([], folder)
+
+
+def test_malformed_distances_are_refused(folder):
+    shutil.copy(CHECKOUT / "results/distances.csv", folder)
+    edit(folder / "distances.csv", 4, lambda row: row.split(",", 1)[1])
+    with pytest.raises(InputError, match=r"distances.csv, line 4: 9 fields"):
+        results.measured_data(folder / "distances.csv", "chidambaram2022/table2")
+
+
+def test_collecting_does_not_write_over_a_malformed_table(folder, good):
+    edit(folder / "runs.csv", 3, lambda row: row + ",1")
+    before = (folder / "runs.csv").read_text()
+    with pytest.raises(InputError, match="line 3"):
+        results.collect(good.parent / "runs", folder)
+    assert (folder / "runs.csv").read_text() == before

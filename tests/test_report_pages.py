@@ -1,0 +1,110 @@
+"""Every claim has a verdict, in REPORT.md, report.html and README.md alike."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from test_report import fake_records, rescaling_helps_by_alpha
+
+from mixup_repro import report, results
+from mixup_repro.config import CHECKOUT
+from mixup_repro.errors import InputError
+from mixup_repro.papers.claims import NOT_RUN
+from mixup_repro.report.items import PAPERS
+from mixup_repro.report.markdown import readme_table
+from mixup_repro.report.verdicts import modules
+
+FIG4 = "carratino2020", "fig4_acc"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Results of one item at scale smoke, drawn; no theorem was checked."""
+    base = tmp_path_factory.mktemp("one_item")
+    fake_records(base / "runs", rescaling_helps_by_alpha)
+    results.collect(base / "runs", base / "results")
+    return base / "results"
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    found = report.items(folder)
+    report.draw(found, folder)
+    return found
+
+
+def test_every_claim_has_a_verdict_run_or_not(found, folder):
+    every = report.verdicts(found, folder)
+    ids = {(v.paper, v.claim) for v in every}
+    for paper, package in PAPERS.items():
+        assert {(paper, t.id) for t in package.theorems.THEOREMS} <= ids
+        assert {(paper, c.id) for m in modules(paper) for c in m.CLAIMS} <= ids
+    assert ("carratino2020", "table1") in ids  # no module tests it yet
+    run = [v for v in every if v.outcome != NOT_RUN]
+    assert {v.items for v in run} == {("fig4_digits",)} and {v.scale for v in run} == {"smoke"}
+    assert {v.n for v in run} == {4} and {v.n for v in every if v not in run} == {0}
+
+
+def test_a_claim_names_the_experiments_that_it_was_not_tested_on(found, folder):
+    mine = [v for v in report.verdicts(found, folder) if (v.paper, v.claim) == FIG4]
+    tested, untested = mine
+    assert tested.words == "**supported**"
+    assert untested.words == "**not run**" and "fig4_imagenet" in untested.items
+    assert "fig4_digits" not in untested.items
+
+
+def test_the_report_starts_with_the_verdicts_and_says_how_each_item_was_made(found, folder):
+    report.write(found, folder)
+    text = (folder / "REPORT.md").read_text()
+    assert text.index("## Verdicts") < text.index("### Theorems") < text.index("fig4_digits-smoke")
+    section = text[text.index("### Figure 4") :]
+    labels = ("The paper", "What differs from it here", "The authors' code", "Command", "Cost")
+    for label in labels:
+        assert f"- {label}: " in section
+    assert "scripts/train.py -m experiment=carratino2020/fig4_digits scale=smoke`" in section
+    assert "scripts/distances.py" in text  # Table 2 of the other paper was not measured
+
+
+def test_the_web_page_needs_no_other_file_and_is_the_same_each_time(found, folder):
+    report.write_webpage(found, folder)
+    text = (folder / "report.html").read_text()
+    sources = re.findall(r"(?:src|href)=\"([^\"]*)", text)
+    assert sources and all(s.startswith(("data:image/png;base64,", "#")) for s in sources)
+    assert "url(" not in text and "<!-- " not in text  # every part of the template was filled
+    rows = re.findall(r"<tr data-paper=\"(\w+)\" data-scale=\"(\w*)\" data-kinds=\"([^\"]+)", text)
+    assert rows == [(v.paper, v.scale, "|".join(v.kinds)) for v in report.verdicts(found, folder)]
+    for target in re.findall(r"href=\"#([^\"]*)", text):
+        assert f'id="{target}"' in text
+    report.write_webpage(found, folder)
+    assert (folder / "report.html").read_text() == text
+
+
+def test_the_web_page_escapes_what_it_shows(found, folder):
+    report.write_webpage(found, folder)
+    text = (folder / "report.html").read_text()
+    assert "&lt; 0" in text and "<td>< 0" not in text  # what the paper says of an effect
+
+
+def test_the_committed_readme_is_what_the_committed_runs_give(tmp_path):
+    copy, committed = tmp_path / "README.md", (CHECKOUT / "README.md").read_text()
+    copy.write_text(committed)
+    report.write_readme(report.items(CHECKOUT / "results"), CHECKOUT / "results", copy)
+    assert copy.read_text() == committed
+
+
+def test_the_readmes_table_is_compact_and_leaves_no_claim_out(found, folder):
+    every = report.verdicts(found, folder)
+    table = readme_table(every)
+    for paper in PAPERS:
+        assert {v.claim for v in every if v.paper == paper} <= set(re.findall(r"`(\w+)`", table))
+    assert "**supported**: fig4_digits (smoke, n = 4)" in table
+    assert table.count("**not run**") == 2 + 1  # a row a paper, and the summary counts them
+
+
+@pytest.mark.parametrize("text", ["# Ours\n", "<!-- /verdicts -->\n<!-- verdicts -->\n"])
+def test_a_readme_without_the_place_for_verdicts_is_refused(text, found, folder, tmp_path):
+    (tmp_path / "README.md").write_text(text)
+    with pytest.raises(InputError, match="put them back"):
+        report.write_readme(found, folder, tmp_path / "README.md")
+    assert (tmp_path / "README.md").read_text() == text
