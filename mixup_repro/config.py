@@ -192,7 +192,18 @@ class Run:
 
     @property
     def alpha(self) -> float | None:
+        """Its one alpha; None for a method without."""
         return self.config.method.alpha
+
+    @property
+    def rescaled_at(self) -> set[float]:
+        """The alphas at which its prediction is to be rescaled: its own, and those asked for."""
+        return {self.alpha, *(self.config.evaluation.alphas or ())} - {None}
+
+
+def batch_size(recipe: RecipeConfig, n: int) -> int:
+    """Examples of one step on n training examples: at most all of them."""
+    return min(recipe.batch_size or n, n)
 
 
 def expand(job: Config) -> list[Run]:

@@ -221,6 +221,12 @@ def processor() -> str:
     return next(names, platform.processor() or platform.machine())
 
 
+def print_table(rows: list[list[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -249,9 +255,7 @@ def main() -> None:
         rows += [bench_distances(pictures=10_000, plain_points=40, repeats=5)]
         rows += [bench_memory(50_000, 10_000)]
     rows.insert(0, ["what", "plain loop", "ours", "ratio", "aim"])
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    print_table(rows)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from functools import partial
 from statistics import median
 
 import torch
-from bench import our_seconds, random_pictures, ratio
+from bench import our_seconds, print_table, random_pictures, ratio
 from plain_loops import Pictures, plain_epoch, tuned_epoch
 from torch.utils.data import DataLoader
 
@@ -126,9 +126,7 @@ def main() -> None:
     for network in ("resnet18", "resnet34"):
         rows.append(bench_network(network, random_pictures(pictures, 100), repeats, device))
     rows.append(bench_network("resnet50", synthetic(large, side), repeats, device))
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    print_table(rows)
     print(bench_lenets(random_pictures(pictures, 100), repeats, device))
 
 

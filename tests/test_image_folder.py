@@ -84,9 +84,11 @@ def test_image_folder_takes_val_for_test_and_a_label_of_ones_own(tree):
     assert (dataset.label, len(dataset.x_test)) == ("mine", 2)
 
 
-def test_image_folder_takes_hidden_folders_for_no_class(tree):
+def test_image_folder_passes_over_hidden_folders_and_files(tree):
     (tree / "train" / ".thumbnails").mkdir()
-    assert load(folder(tree)).classes == 2
+    (tree / "train" / "dog" / "._a.bmp").write_bytes(b"what a Mac adds to an archive")
+    dataset = load(folder(tree))
+    assert (dataset.classes, dataset.n_train) == (2, 3)
 
 
 def test_image_folder_decodes_once(tree, monkeypatch):

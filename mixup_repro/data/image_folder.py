@@ -62,11 +62,19 @@ def image_folder(config: DatasetConfig) -> Dataset:
     )
 
 
+def is_picture(name: str) -> bool:
+    """Whether a file in a class folder is a picture, by its name.
+
+    Archives made on a Mac hold a hidden "._x.JPEG", which is none, beside each x.JPEG.
+    """
+    return Path(name).suffix.lower() in SUFFIXES and name[0] != "."
+
+
 def _list(part: Path) -> dict[str, list[Path]]:
     """The pictures of each class, sorted by name."""
     listing = {}
     for folder in sorted(p for p in part.iterdir() if p.is_dir() and p.name[0] != "."):
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+        files = sorted(p for p in folder.iterdir() if is_picture(p.name))
         if not files:
             raise InputError(f"{folder}: no pictures in this class folder")
         listing[folder.name] = files

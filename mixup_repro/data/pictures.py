@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mixup_repro.config import DatasetConfig
-from mixup_repro.data.image_folder import SUFFIXES
+from mixup_repro.data.image_folder import is_picture
 from mixup_repro.errors import InputError
 
 RATIO = (3 / 4, 4 / 3)  # shapes of random resized crops, as in torchvision
@@ -62,8 +62,7 @@ def in_class_folders(folder: Path, numbers: dict[str, int], **how: Any) -> Pictu
             raise InputError(
                 f"{folder / name}: no such class folder; {folder} holds {there} of {len(numbers)}"
             ) from error
-        # Archives made on a Mac hold a hidden "._x.JPEG", which is no picture, beside each x.JPEG.
-        files = sorted(f for f in found if Path(f).suffix.lower() in SUFFIXES and f[0] != ".")
+        files = sorted(filter(is_picture, found))
         if not files:
             raise InputError(f"{folder / name}: no pictures in this class folder")
         skipped += len(found) - len(files)

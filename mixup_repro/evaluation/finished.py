@@ -28,10 +28,10 @@ def complete(
     record, asked, alpha = folder.read_record(), folder.run.config.evaluation, folder.run.alpha
     wanted, terms_alpha = lacking(folder, record)
     if wanted:
-        alphas = {alpha, *(asked.alphas or ())} - {None}
         network = restore(folder, dataset, device)
         seen = dataset.for_seeds([folder.run.seed])
-        (rows,) = evaluate(network, seen, sorted(alphas), [alpha] if asked.temperature else None)
+        alphas, at = sorted(folder.run.rescaled_at), [alpha] if asked.temperature else None
+        (rows,) = evaluate(network, seen, alphas, at)
         record["evaluations"] += [r for r in rows if (r["evaluation"], r["eval_alpha"]) in wanted]
     if terms_alpha:
         more = along_training(folder, dataset, device, terms_alpha)
@@ -45,7 +45,7 @@ def complete(
 def lacking(folder: RunFolder, record: dict) -> tuple[set, float | None]:
     """What the config asks for that the record has not: evaluations, and an alpha for terms."""
     asked, alpha = folder.run.config.evaluation, folder.run.alpha
-    wanted = {("rescaled", a) for a in {alpha, *(asked.alphas or ())} - {None}}
+    wanted = {("rescaled", a) for a in folder.run.rescaled_at}
     if asked.temperature:
         wanted |= {("temperature", None), ("temperature", alpha)}
     has = {(row["evaluation"], row["eval_alpha"]) for row in record["evaluations"]}

@@ -9,7 +9,7 @@ from itertools import count, islice
 import torch
 
 from mixup_repro import architectures
-from mixup_repro.config import Config, expand
+from mixup_repro.config import Config, batch_size, expand
 from mixup_repro.data import Dataset
 from mixup_repro.runs import RunFolder
 from mixup_repro.training.loop import assemble
@@ -54,17 +54,17 @@ def wall_times(folder: RunFolder, device: torch.device) -> list[float]:
 def probe(job: Config, folders: list[RunFolder], dataset: Dataset, device: torch.device) -> float:
     """Estimated seconds for one of these runs of a job, from a few timed steps on this machine."""
     runs, recipe = [folder.run for folder in folders], job.recipe
-    batch_size = min(recipe.batch_size or dataset.n_train, dataset.n_train)
-    stack = runs[: architectures.stack_size(job.architecture, batch_size, device)]
+    n = dataset.n_train
+    size = batch_size(recipe, n)
+    stack = runs[: architectures.stack_size(job.architecture, size, device)]
     dataset = dataset.for_seeds([run.seed for run in stack])
     learner, batches, plans = assemble(stack, dataset, device)
-    n = dataset.n_train
 
     def synchronise() -> None:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
-    endless = (b for epoch in count() for b in batches(plans.epoch(epoch), batch_size))
+    endless = (b for epoch in count() for b in batches(plans.epoch(epoch), size))
     for step, batch in enumerate(islice(endless, WARM_UP + STEPS)):
         if step == WARM_UP:
             synchronise()
@@ -80,7 +80,7 @@ def probe(job: Config, folders: list[RunFolder], dataset: Dataset, device: torch
     with torch.no_grad():
         learner.network(dataset.normalise(x)).cpu()
     evaluate_s = (time.perf_counter() - started) * dataset.n_test / x.shape[1]
-    epoch_s = step_s * -(-n // batch_size) + evaluate_s / recipe.evaluate_every
+    epoch_s = step_s * -(-n // size) + evaluate_s / recipe.evaluate_every
     return epoch_s * recipe.epochs / len(stack)
 
 

@@ -10,7 +10,7 @@ from filelock import Timeout
 
 from mixup_repro import architectures
 from mixup_repro.benchmarks import Benchmark, benchmark
-from mixup_repro.config import Config, expand, portion
+from mixup_repro.config import Config, batch_size, expand, portion
 from mixup_repro.data import Dataset, StreamedSet, load
 from mixup_repro.distributed import from_main, local_rank, main_first, world_size
 from mixup_repro.errors import InputError
@@ -115,8 +115,8 @@ def stack_count(
     """How many stacks so many runs of a job are trained in, on this device."""
     if not dataset.in_memory:  # each run reads pictures in an order of its own
         return runs
-    batch_size = min(job.recipe.batch_size or dataset.n_train, dataset.n_train)
-    return -(-runs // architectures.stack_size(job.architecture, batch_size, device))
+    size = batch_size(job.recipe, dataset.n_train)
+    return -(-runs // architectures.stack_size(job.architecture, size, device))
 
 
 def _run_group(

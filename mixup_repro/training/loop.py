@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mixup_repro import architectures
 from mixup_repro.checks import METHOD_FIELDS
-from mixup_repro.config import Config, Run
+from mixup_repro.config import Config, Run, batch_size
 from mixup_repro.data import Dataset
 from mixup_repro.data.batches import Batches, Modification
 from mixup_repro.data.streamed import StreamedBatches, StreamedSet
@@ -32,7 +32,7 @@ def plan_spec(config: Config, n: int) -> PlanSpec:
     mixes = "pairing" in METHOD_FIELDS[method.name]
     return PlanSpec(
         n=n,
-        batch_size=min(recipe.batch_size or n, n),
+        batch_size=batch_size(recipe, n),
         pairing=method.pairing if mixes else None,
         pairing_group=method.pairing_group if mixes else None,
         truncated=bool(method.truncated),
@@ -111,12 +111,12 @@ def fit(
         for the device inside an epoch, so this is found at the epoch's end.
     """
     recipe = learner.config.recipe
-    batch_size = plans.specs[0][0].batch_size
+    size = plans.specs[0][0].batch_size
     alive = np.ones(learner.replicas, dtype=bool)
-    steps_an_epoch = -(-dataset.n_train // batch_size)
+    steps_an_epoch = -(-dataset.n_train // size)
     for epoch in range(start, recipe.epochs):
         steps = list(steps) if epoch == start else []
-        for batch in batches(plans.epoch(epoch), batch_size, first=len(steps)):
+        for batch in batches(plans.epoch(epoch), size, first=len(steps)):
             learner.set_learning_rate(learning_rate(recipe, epoch + len(steps) / steps_an_epoch))
             steps.append(learner.step(batch))
             on_step(epoch, steps)

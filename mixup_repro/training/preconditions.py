@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mixup_repro.architectures import Single, Stack, normalises
 from mixup_repro.checks import METHOD_FIELDS
-from mixup_repro.config import Config
+from mixup_repro.config import Config, batch_size
 from mixup_repro.data import Dataset, StreamedSet
 from mixup_repro.errors import InputError
 from mixup_repro.methods import DIFFERENTIATED, ON_MODIFIED_DATA
@@ -71,7 +71,7 @@ def _check_streaming(job: Config, dataset: Dataset | StreamedSet, ranks: int) ->
 
 def _check_ranks(job: Config, n: int, network: Single | Stack, ranks: int) -> None:
     """The global batch is the recipe's; its parts must be equal, and BatchNorm's as stated."""
-    batch, part = min(job.recipe.batch_size or n, n), job.recipe.microbatch
+    batch, part = batch_size(job.recipe, n), job.recipe.microbatch
     group = job.method.pairing_group or 1
     if ranks > 1 and batch % (ranks * group):
         raise InputError(

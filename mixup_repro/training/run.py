@@ -187,9 +187,8 @@ class Training:
         if len(self.results) == len(self.folders):
             return
         runs = [folder.run for folder in self.folders]
-        own = {run.alpha for run in runs if run.alpha}
         asked = self.config.evaluation
-        alphas = sorted(own | set(asked.alphas or ()))
+        alphas = sorted(set().union(*(run.rescaled_at for run in runs)))
         network, dataset = self.learner.network, self.dataset
         at = [run.alpha for run in runs] if asked.temperature else None
         switches = self._switches()
@@ -209,7 +208,7 @@ class Training:
         for r, folder in enumerate(self.folders):
             if r in self.results:
                 continue
-            keep = {None, runs[r].alpha, *(asked.alphas or ())}
+            keep = {None, *runs[r].rescaled_at}
             checkpoint.write(folder.weights_path, self.learner.replica_state(r)["network"])
             if logits is not None:
                 np.save(folder.path / "logits.npy", logits[r].numpy())
