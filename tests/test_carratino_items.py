@@ -391,6 +391,16 @@ def test_a_set_of_table_2_that_was_not_evaluated_is_not_run():
     assert set(verdict) == set(table2.IMPROVED)
 
 
+def test_table_2_of_one_alpha_leaves_the_other_not_run():
+    data = table2_item(0.0)
+    for part in ("runs", "ood"):
+        frame = getattr(data, part)
+        object.__setattr__(data, part, frame[frame["alpha"] == 0.5])
+    judged = table2.table(data).dropna(subset="paper").groupby("alpha")["verdict"].agg(set)
+    assert judged[0.25] == {NOT_RUN} and NOT_RUN not in judged[0.5]
+    assert len(table2.draw(data).axes) == 3
+
+
 def test_table_2_takes_the_mean_of_75_sets_and_no_other_corruption():
     data = table2_item(0.0)
     extra = data.ood[data.ood["benchmark"] == "imagenet-c"].assign(corruption="spatter", accuracy=0)

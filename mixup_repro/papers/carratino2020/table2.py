@@ -83,11 +83,10 @@ def values(data: ItemData, name: str, metric: str, alpha: float, evaluation: str
     Raises:
         NoValues: the runs were not evaluated on this set, or not on all of ImageNet-C.
     """
-    if name == IMAGENET:
-        at = alpha if evaluation == "rescaled" else None
-        return data.metric(metric, "mixup", alpha, eval_alpha=at)
-    rows = data.ood[(data.ood["benchmark"] == name) & (data.ood["alpha"] == alpha)]
-    rows = rows[rows["evaluation"] == evaluation]
+    table = data.runs if name == IMAGENET else data.ood[data.ood["benchmark"] == name]
+    rows = table[(table["alpha"] == alpha) & (table["evaluation"] == evaluation)]
+    if evaluation == "rescaled":
+        rows = rows[rows["eval_alpha"] == alpha]
     if rows.empty:
         raise NoValues(f"no {evaluation} rows of {name} at alpha = {alpha:g}")
     by_seed = {seed: own for seed, own in rows.groupby("seed")}
@@ -182,12 +181,13 @@ def table(data: ItemData) -> pd.DataFrame:
 
 def draw(data: ItemData) -> Figure:
     """What rescaling changes, set by set: the paper's two means, and ours paired by seed."""
-    figure, axes = style.panels(3)
+    figure, axes = style.panels(3, sharey=True)
     figure.set_figheight(4.2)
     labels = ("Accuracy (%)", "Cross-entropy (nats)", "ECE, 15 bins (%)")
     for axis, metric, label, unit in zip(axes, (ACC, CE, ECE), labels, (100, 1, 100)):
-        names = [name for name, metrics in METRICS.items() if metric in metrics]
-        for row, name in enumerate(names):
+        for row, name in enumerate(METRICS):
+            if metric not in METRICS[name]:
+                continue
             printed = PRINTED.get(name, {}).get(metric)
             for k, alpha in enumerate(ALPHAS):
                 place, color = row + 0.36 * (k - 0.5), (style.BLUE, style.ORANGE)[k]
@@ -216,8 +216,8 @@ def draw(data: ItemData) -> Figure:
                     label=rf"ours, $\alpha$ = {alpha:g}",
                 )
         axis.axvline(0, color="black", linewidth=0.6)
-        axis.set_yticks(range(len(names)), names)
-        axis.invert_yaxis()
         axis.set_xlabel(f"{label},\nrescaled minus plain")
+    axes[0].set_yticks(range(len(METRICS)), [name.removeprefix("imagenet-") for name in METRICS])
+    axes[0].set_ylim(len(METRICS) - 0.5, -0.5)
     title = f"{curves.subtitle(data)}: what rescaling changes, set by set"
     return style.finish(figure, title, curves.note(data))
