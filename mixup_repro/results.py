@@ -160,7 +160,12 @@ class ItemData:
     ood: pd.DataFrame
 
     def metric(
-        self, metric: str, method: str, alpha=None, eval_alpha=None, evaluation: str = ""
+        self,
+        metric: str,
+        method: str,
+        alpha: float | None = None,
+        eval_alpha: float | None = None,
+        evaluation: str = "",
     ) -> pd.Series:
         """A metric by seed, for runs of a method (and alpha), plain or rescaled at eval_alpha.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from PIL import Image
@@ -124,10 +124,10 @@ class Streamed:
         """As `Benchmark.chunks`."""
         return self.dataset.chunks(self.pictures(which), size, 1, rank, world_size)
 
-    def score(self, logits: Tensor, y: Tensor):
+    def score(self, logits: Tensor, y: Tensor) -> Any:
         return sums(logits, y)
 
-    def rows(self, total) -> list[dict]:
+    def rows(self, total: Any) -> list[dict]:
         return metrics(total)
 
 
@@ -189,7 +189,7 @@ class ImageNetA(Streamed):
         self.among = torch.tensor([int(i) for i in table], device=self.device)
         return in_class_folders(self.root, numbers, resize=self.dataset.config.resize)
 
-    def score(self, logits: Tensor, y: Tensor):
+    def score(self, logits: Tensor, y: Tensor) -> Any:
         if self.config.name == "imagenet-a-200":
             logits = logits[..., self.among]
         return sums(logits, y)

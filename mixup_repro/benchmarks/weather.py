@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from types import ModuleType
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -164,7 +165,7 @@ def water(pixels: np.ndarray, layer: np.ndarray, amount: float) -> np.ndarray:
     return pixels / 255 + amount * np.stack(masks)[..., None] * like(WATER, pixels)
 
 
-def opencv():
+def opencv() -> ModuleType:
     """OpenCV, which spatter needs and nothing else here does.
 
     Raises:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+Values = Sequence[float] | pd.Index
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 SERIES = {
@@ -59,7 +63,7 @@ NAMES = {
 }
 
 
-def panels(n: int, **kwargs) -> tuple[Figure, list]:
+def panels(n: int, **kwargs: Any) -> tuple[Figure, list]:
     """A row of n panels, without pyplot: nothing global is left behind but the style."""
     matplotlib.rcParams.update(RC)
     figure = Figure(figsize=(n * PANEL[0], PANEL[1] + 0.55))
@@ -83,7 +87,7 @@ def better_worse() -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("better_worse", [ORANGE, "white", BLUE])
 
 
-def band(axis: Axes, x, mean, low, high, name: str) -> None:
+def band(axis: Axes, x: Values, mean: Values, low: Values, high: Values, name: str) -> None:
     """A named line without markers, in a band from low to high."""
     look = SERIES[name] | {"marker": ""}
     axis.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)

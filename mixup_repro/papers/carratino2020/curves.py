@@ -43,7 +43,9 @@ def follows(data: ItemData, columns: dict[str, str]) -> list[Finding]:
     return findings
 
 
-def panel(axis: Axes, rows: pd.DataFrame, method: str, column: str, name: str, unit=1.0) -> None:
+def panel(
+    axis: Axes, rows: pd.DataFrame, method: str, column: str, name: str, unit: float = 1.0
+) -> None:
     """Mean and 95 % interval over seeds against epochs; nothing where there are no runs."""
     try:
         values = unit * curve(rows, method, column)
