@@ -85,7 +85,7 @@ watch: .venv/installed  ## The same table, live while they train: make watch ITE
 figures: .venv/installed  ## Draw every figure and table again from the committed results
 	@$(PYTHON) scripts/report.py --no-collect
 
-report: .venv/installed  ## Merge finished runs into results/, draw; REPORT.md, report.html (not in git), README's verdicts
+report: .venv/installed  ## Merge runs, draw, write REPORT.md, README's verdicts, report.html (not in git)
 	@$(PYTHON) scripts/report.py
 
 notebooks: .venv/installed  ## Execute the notebooks in place
