@@ -161,7 +161,7 @@ CLAIMS = [
         "Rescaling improves accuracy on ImageNetV2, Vid-Robust, YTBB-Robust, ObjectNet and A.",
         _improves,
     ),
-    Claim("fig5_c", "sec. 5", "On ImageNet-C rescaling worsens Mixup's metrics.", _worsens),
+    Claim("fig5_c", "sec. 5", "On corrupted pictures rescaling worsens Mixup's metrics.", _worsens),
 ]
 
 
