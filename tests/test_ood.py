@@ -255,6 +255,16 @@ def test_a_sweep_of_digits_from_evaluation_to_committed_rows(tmp_path):
     assert again == first
 
 
+def test_processes_of_a_node_evaluate_runs_that_were_finished_before(tmp_path):
+    words = ["dataset=digits", "architecture=mlp", "recipe.epochs=1", "method=erm", "seeds=2"]
+    words += [f"runs_dir={tmp_path / 'r'}", "hardware.device=cpu"]
+    finished = run(words, train=True)
+    asked = [*FEW, "benchmark=generated", f"benchmark.root={tmp_path / 'sets'}"]
+    done = script("evaluate", *words, *asked, "hardware=node", "hardware.slots=[0]")
+    assert done.returncode == 0, done.stderr
+    assert all(len(keys(result)) == 4 for result in finished)
+
+
 def test_a_bad_benchmark_is_one_line_and_exit_code_two(tmp_path):
     words = ("benchmark=cifar10_c", "benchmark.root=nowhere", f"runs_dir={tmp_path}")
     done = script("evaluate", "dataset=digits", *words)
