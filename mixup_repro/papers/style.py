@@ -63,6 +63,11 @@ NAMES = {
 }
 
 
+def network(name: str) -> str:
+    """An architecture as a title has it; timm's keep their own names."""
+    return NAMES.get(name, name)
+
+
 def panels(n: int, **kwargs: Any) -> tuple[Figure, list]:
     """A row of n panels, without pyplot: nothing global is left behind but the style."""
     matplotlib.rcParams.update(RC)

@@ -76,7 +76,7 @@ def last(data: ItemData, columns: dict[str, str], methods: tuple[str, ...]) -> p
 def subtitle(data: ItemData) -> str:
     """Data set and network, for a figure's title."""
     about = data.runs.iloc[0]
-    return f"{about['dataset']}, {style.NAMES[about['architecture']]}"
+    return f"{about['dataset']}, {style.network(about['architecture'])}"
 
 
 def note(data: ItemData) -> str:

@@ -151,6 +151,6 @@ def draw(data: ItemData) -> Figure:
     axes[0].yaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("Clean training error (%)")
     about = data.runs.iloc[0]
-    title = f"{about['dataset']}, {style.NAMES[about['architecture']]}: clean training error"
+    title = f"{about['dataset']}, {style.network(about['architecture'])}: clean training error"
     note = f"Mean and one standard deviation of {data.seeds()} runs. Scale: {data.scale}."
     return style.finish(figure, title, note)
