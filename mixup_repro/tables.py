@@ -44,8 +44,8 @@ def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     for name in frame.select_dtypes(exclude="number"):
         if name not in TEXT:
             wrong = frame[name].notna() & pd.to_numeric(frame[name], errors="coerce").isna()
-            first = int(wrong.argmax())
-            raise InputError(
-                f"{path}, line {lines[first]}: {name} is {frame[name].iloc[first]!r}, not a number"
-            )
+            if wrong.any():
+                first = int(wrong.argmax())
+                value = frame[name].iloc[first]
+                raise InputError(f"{path}, line {lines[first]}: {name} is {value!r}, not a number")
     return frame
