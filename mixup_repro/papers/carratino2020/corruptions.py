@@ -20,7 +20,7 @@ TITLE = "Rescaled prediction, corruption by corruption"
 PAPER = "shows means over corruptions only (Figures 5 and 6)."
 DIFFERS = {
     "corruptions_digits": f"digits and an MLP, as in fig4_digits; 8 x 8 pixels; {GENERATED}.",
-    "corruptions_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds; {GENERATED}.",
+    "corruptions_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds, 3 alphas; {GENERATED}.",
 }
 CLAIMS: list[Claim] = []  # the paper says nothing of single corruptions
 

@@ -130,7 +130,7 @@ def draw(data: ItemData) -> Figure:
     mixed_x = lam[:, None] * x + (1 - lam[:, None]) * x[partner]
     shrink = theta_bar(ALPHA)
     figure, axes = style.panels(4, sharex=True, sharey=True)
-    figure.set_figheight(3.4)  # square panels
+    figure.set_figheight(3.75)  # square panels, and what stands above and below
     _points(axes[0], x, y)
     _points(axes[1], mixed_x, mixed_y)
     _points(axes[2], x.mean(0) + shrink * (x - x.mean(0)), y.mean() + shrink * (y - y.mean()))

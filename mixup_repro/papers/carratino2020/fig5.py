@@ -27,7 +27,7 @@ GENERATED = (
 )
 DIFFERS = {
     "fig5_digits": f"digits and an MLP, as in fig4_digits; 8 x 8 pixels; {GENERATED}.",
-    "fig5_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds; {GENERATED}.",
+    "fig5_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds, 3 alphas; {GENERATED}.",
 }
 LINES = {  # name: method, rescaled
     "ERM": ("erm", False),

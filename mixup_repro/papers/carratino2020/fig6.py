@@ -22,7 +22,7 @@ PAPER = (
 )
 DIFFERS = {
     "fig6_digits": f"digits and an MLP, as in fig4_digits; 8 x 8 pixels; {GENERATED}.",
-    "fig6_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds; {GENERATED}.",
+    "fig6_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds, 3 alphas; {GENERATED}.",
 }
 
 
