@@ -11,17 +11,14 @@ from mixup_repro.benchmarks.corruptions import CORRUPTIONS
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.carratino2020.fig4 import METRICS
-from mixup_repro.papers.carratino2020.fig5 import GENERATED, benchmark, sets
+from mixup_repro.papers.carratino2020.fig5 import SETTINGS, benchmark, sets
 from mixup_repro.papers.claims import Claim
 from mixup_repro.results import ItemData
 from mixup_repro.stats import interval, paired
 
 TITLE = "Rescaled prediction, corruption by corruption"
 PAPER = "shows means over corruptions only (Figures 5 and 6)."
-DIFFERS = {
-    "corruptions_digits": f"digits and an MLP, as in fig4_digits; 8 x 8 pixels; {GENERATED}.",
-    "corruptions_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds, 3 alphas; {GENERATED}.",
-}
+DIFFERS = {f"corruptions_{name}": text for name, text in SETTINGS.items()}
 CLAIMS: list[Claim] = []  # the paper says nothing of single corruptions
 
 

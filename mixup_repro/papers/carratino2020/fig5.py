@@ -25,10 +25,12 @@ GENERATED = (
     "corrupted pictures are generated from the test set with the published severities; frost needs "
     "photographs, and stands in the heat map alone, made from a texture of ours"
 )
-DIFFERS = {
-    "fig5_digits": f"digits and an MLP, as in fig4_digits; 8 x 8 pixels; {GENERATED}.",
-    "fig5_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds, 3 alphas; {GENERATED}.",
+SETTINGS = {
+    "digits": f"digits and an MLP, as in fig4_digits; three alphas; 8 x 8 pixels; {GENERATED}.",
+    "cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds, three alphas; "
+    f"{GENERATED}.",
 }
+DIFFERS = {f"fig5_{name}": text for name, text in SETTINGS.items()}
 LINES = {  # name: method, rescaled
     "ERM": ("erm", False),
     "ERM (rescaled)": ("erm", True),

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.carratino2020.fig4 import METRICS
-from mixup_repro.papers.carratino2020.fig5 import GENERATED, averaged, benchmark, change
+from mixup_repro.papers.carratino2020.fig5 import SETTINGS, averaged, benchmark, change
 from mixup_repro.papers.claims import Claim, Finding, signed
 from mixup_repro.results import ItemData
 from mixup_repro.stats import NoValues, interval
@@ -20,10 +20,7 @@ PAPER = (
     "rescaled Mixup grows in favour of plain Mixup; rescaled is better only at low severity and "
     "for a few metrics."
 )
-DIFFERS = {
-    "fig6_digits": f"digits and an MLP, as in fig4_digits; 8 x 8 pixels; {GENERATED}.",
-    "fig6_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds, 3 alphas; {GENERATED}.",
-}
+DIFFERS = {f"fig6_{name}": text for name, text in SETTINGS.items()}
 
 
 def _moves(data: ItemData) -> list[Finding]:
