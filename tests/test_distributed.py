@@ -90,14 +90,25 @@ def test_a_run_is_the_same_on_1_2_and_4_processes(fields, pictures, tmp_path):
                 assert row["cross_entropy"] == pytest.approx(own["cross_entropy"], rel=1e-4)
 
 
-def test_a_finished_run_is_evaluated_exactly_alike_on_any_number_of_processes(pictures, tmp_path):
+def test_a_finished_run_is_evaluated_exactly_alike_on_any_number_of_processes(tmp_path):
+    """Its own test set and another one; with 1,200 pictures each of two processes has a chunk."""
+    pictures = make_image_folder(tmp_path / "pictures", classes=3, per_class=400, size=16)
     fields = ("dataset=image_folder", f"dataset.root={pictures}", *RECIPE, "architecture=lenet")
+    fields = (*fields, "recipe.epochs=1")
+    asked = ("evaluation.alphas=[4]", "benchmark=generated", "benchmark.corruptions=[fog,contrast]")
+    asked = (*asked, f"benchmark.root={tmp_path / 'sets'}", "benchmark.severities=[5]")
     for ranks in (1, 2):
         finish(torchrun(1, *fields, runs_dir=tmp_path / str(ranks)))
-        finish(torchrun(ranks, *fields, "evaluation.alphas=[4]", runs_dir=tmp_path / str(ranks)))
+        finish(torchrun(ranks, *fields, *asked, runs_dir=tmp_path / str(ranks)))
     (alone,), (shared,) = (records(tmp_path / str(ranks)).values() for ranks in (1, 2))
     assert len(alone["evaluations"]) == 3
     assert shared["evaluations"] == alone["evaluations"]
+    rows = [
+        json.loads(next((tmp_path / str(ranks)).glob("*/seed0/ood-*.json")).read_text())["rows"]
+        for ranks in (1, 2)
+    ]
+    assert len(rows[0]) == 2 * 2 and {row["n_test"] for row in rows[0]} == {1200}
+    assert rows[1] == rows[0]
 
 
 @pytest.mark.slow
