@@ -1,7 +1,17 @@
-"""Settings that every test shares."""
+"""Settings and results that tests share."""
 
+import pytest
 from hypothesis import settings
+
+from mixup_repro import report
+from mixup_repro.config import CHECKOUT
 
 # A busy machine must not fail a property for being slow, and a failure must repeat itself.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def committed() -> list[report.Item]:
+    """The items of the committed results, read and judged once: it takes seconds."""
+    return report.items(CHECKOUT / "results")

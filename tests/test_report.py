@@ -155,11 +155,10 @@ def test_a_report_without_runs_says_what_to_type(tmp_path):
         report.items(tmp_path)
 
 
-def test_the_committed_report_is_what_the_committed_runs_give(tmp_path):
+def test_the_committed_report_is_what_the_committed_runs_give(committed, tmp_path):
     """Figures aside (their bytes depend on the fonts at hand), the report regenerates exactly."""
-    found = report.items(CHECKOUT / "results")
     shutil.copy(CHECKOUT / "results/theorems.csv", tmp_path)
-    report.write(found, tmp_path)
+    report.write(committed, tmp_path)
     assert (tmp_path / "REPORT.md").read_text() == (CHECKOUT / "results/REPORT.md").read_text()
 
 
@@ -172,7 +171,9 @@ def test_the_same_results_draw_the_same_bytes(item, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_committed_items_draw_the_papers_panels_and_curves_end_at_the_final_errors():
+def test_committed_items_draw_the_papers_panels_and_curves_end_at_the_final_errors(
+    committed,
+):
     panels = {
         **{"fig1": 3, "fig8_x10_2": 2, "fig8_x10_10": 2, "fig1_ring": 4, "fig1_arch": 4},
         **{"fig3_cifar10_jpeg": 2, "fig7_cifar10_jpeg": 2, "fig9_moons": 2},
@@ -180,7 +181,7 @@ def test_committed_items_draw_the_papers_panels_and_curves_end_at_the_final_erro
         **{"chidambaram2022/fig2_cifar10_jpeg": 4, "fig2_mnist_lenet": 4},
         **{"fig3_moons": 14, "fig12_moons": 14, "table2_mnist": 2, "table2_cifar10-jpeg": 2},
     }
-    for item in report.items(CHECKOUT / "results"):
+    for item in committed:
         figure = item.module.draw(item.data)
         expected = panels.get(item.name) or panels.get(item.experiment, 3)
         assert len(figure.axes) == expected

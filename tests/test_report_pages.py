@@ -86,11 +86,11 @@ def test_the_web_page_escapes_what_it_shows(found, folder):
     assert "&lt; 0" in text and "<td>< 0" not in text  # what the paper says of an effect
 
 
-def test_the_committed_readme_is_what_the_committed_runs_give(tmp_path):
-    copy, committed = tmp_path / "README.md", (CHECKOUT / "README.md").read_text()
-    copy.write_text(committed)
-    report.write_readme(report.items(CHECKOUT / "results"), CHECKOUT / "results", copy)
-    assert copy.read_text() == committed
+def test_the_committed_readme_is_what_the_committed_runs_give(committed, tmp_path):
+    copy, here = tmp_path / "README.md", (CHECKOUT / "README.md").read_text()
+    copy.write_text(here)
+    report.write_readme(committed, CHECKOUT / "results", copy)
+    assert copy.read_text() == here
 
 
 def test_the_readmes_table_is_compact_and_leaves_no_claim_out(found, folder):
