@@ -343,6 +343,7 @@ def ytbb_robust(root: Path) -> Path:
     names = list(class_table("ytbb-robust"))
     anchors = {
         "carA_500/frame-30.jpg": ["good"],
+        "/another/annotator/carA_500/frame-30.jpg": ["good"],  # the same anchor, one set
         "/a/path/of/annotators/noneB_700/frame-20.jpg": ["good", "person", "dog"],
         "badC_100/frame-15.jpg": ["good", "bad"],
         "unsureD_100/frame-15.jpg": ["unsure"],
