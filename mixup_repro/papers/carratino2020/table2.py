@@ -91,6 +91,7 @@ def values(data: ItemData, name: str, metric: str, alpha: float, evaluation: str
         raise NoValues(f"no {evaluation} rows of {name} at alpha = {alpha:g}")
     by_seed = {seed: own for seed, own in rows.groupby("seed")}
     if name in CORRUPTED:
+        # For every metric: it is what refuses a part of the 75 sets.
         errors = {seed: mean_corruption_error(own) for seed, own in by_seed.items()}
         if metric == MCE:
             return pd.Series(errors)
