@@ -14,18 +14,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from mixup_repro.config import NOT_SCIENCE, SCIENCE, Config, Run
 from mixup_repro.errors import InputError
+from mixup_repro.files import write_json
 
 
 def science(config: Config) -> dict[str, Any]:
@@ -197,27 +197,6 @@ def bytes_in(folder: Path) -> int:
         with suppress(FileNotFoundError):
             total += path.lstat().st_size
     return total
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write atomically: the file is either the old one or the whole new one."""
-    with replacing(path, "w") as file:
-        json.dump(value, file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def replacing(path: Path, mode: str) -> Iterator[IO[Any]]:
-    """A file to write that takes the place of `path` in the end, and leaves nothing on an error."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(partial, mode) as file:
-            yield file
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def finished_records(runs_dir: Path) -> Iterator[dict[str, Any]]:

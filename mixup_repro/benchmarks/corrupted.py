@@ -20,7 +20,7 @@ from mixup_repro.data.dataset import Dataset
 from mixup_repro.distributed import main_first
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.metrics import metrics, sums
-from mixup_repro.runs import write_json
+from mixup_repro.files import write_json
 
 SEED = 0
 STAMPS = ".mixup_repro_verified.json"

@@ -19,8 +19,9 @@ from mixup_repro.data import Dataset, StreamedSet
 from mixup_repro.distributed import from_main, rank, world_size
 from mixup_repro.evaluation.finished import restore
 from mixup_repro.evaluation.predictor import CHUNK, added_up, predictor
+from mixup_repro.files import write_json
 from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder, write_json
+from mixup_repro.runs import RunFolder
 
 KEY = ("corruption", "severity", "evaluation", "eval_alpha")
 AT_ONCE = 32  # runs whose networks are in memory together: a picture is read once for all of them

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from mixup_repro.runs import replacing
+from mixup_repro.files import replacing
 
 Point = tuple[int, int]  # epochs done, and steps of the next
 START: Point = (0, 0)
