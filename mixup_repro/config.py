@@ -27,7 +27,8 @@ class DatasetConfig:
     name: str = "???"
     root: Optional[str] = None  # where the files lie; not part of a run's identity
     workers: Optional[int] = None  # imagenet: reading processes a rank; null: one a CPU core
-    label: Optional[str] = None  # image_folder: its name in results (default: the folder's name)
+    fingerprint: Optional[dict[str, str]] = None  # hashes of a known set, which is then checked
+    label: Optional[str] = None  # its name in results; null: the set's, or an image folder's
     points: Optional[int] = None  # alternating_line: m of X_m^k; the plane's sets: training + test
     classes: Optional[int] = None  # alternating_line: k of X_m^k
     noise: Optional[float] = None  # moons: standard deviation of the coordinates' noise
@@ -143,7 +144,7 @@ class Config:
 # What a run computes: these groups and the scale make its identity, and nothing else does.
 SCIENCE = ("dataset", "architecture", "method", "recipe")
 NOT_SCIENCE = {
-    "dataset": ("root", "workers"),
+    "dataset": ("root", "workers", "fingerprint"),
     "recipe": ("evaluate_every", "evaluate_train", "evaluate_rescaled"),
 }
 
@@ -176,7 +177,7 @@ def resolve(cfg: DictConfig) -> Config:
             cause = cause.__cause__ or cause.__context__
         raise InputError(str(cause or error).splitlines()[0]) from error
     if job.dataset.name == "image_folder" and not job.dataset.label and job.dataset.root:
-        job.dataset.label = Path(job.dataset.root).name
+        job.dataset.label = Path(job.dataset.root).absolute().name
     if job.evaluation.alphas is not None:
         job.evaluation.alphas = number_list(job.evaluation.alphas, "evaluation.alphas")
     check(job)

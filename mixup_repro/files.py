@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from mixup_repro.errors import InputError
+from mixup_repro.errors import DamagedError
 
 
 @contextmanager
@@ -58,17 +58,17 @@ def read_zip(path: Path) -> io.BytesIO:
     of 300 flipped bits, 269 were loaded as other numbers.
 
     Raises:
-        InputError: the file is damaged, or is not there.
+        DamagedError: the file is damaged, or is not there.
     """
     try:
         whole = io.BytesIO(path.read_bytes())
         with zipfile.ZipFile(whole) as content:
             wrong = content.testzip()
     except FileNotFoundError as error:
-        raise InputError(f"{path} is not there") from error
+        raise DamagedError(f"{path} is not there") from error
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError) as error:
-        raise InputError(f"{path} is damaged ({error})") from error
+        raise DamagedError(f"{path} is damaged ({error})") from error
     if wrong is not None:
-        raise InputError(f"{path} is damaged (the checksum of its part {wrong} is another)")
+        raise DamagedError(f"{path} is damaged (the checksum of its part {wrong} is another)")
     whole.seek(0)
     return whole

@@ -63,7 +63,7 @@ def collect(runs_dir: Path, results: Path) -> int:
         raise InputError(
             f"{results}: cannot be written ({error.strerror}); choose another --results-dir"
         ) from error
-    records = list(finished_records(runs_dir))
+    records = list(finished_records(runs_dir, print))
     rows = [row for record in records for row in _rows(record)]
     frame = pd.DataFrame(rows, columns=COLUMNS).astype({"alpha": float, "eval_alpha": float})
     _merge(results / "runs.csv", frame, KEY)

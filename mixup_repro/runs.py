@@ -3,7 +3,7 @@
 A run lives in `<runs_dir>/<label>-<hash8>/seed<k>/`, where the hash covers every non-null field
 that says what is computed, and nothing else. Its state is a fact of the file system:
 
-    done         record.json is there (written last, atomically)
+    done         its record.json is there (written last, atomically)
     running      another process holds the lock
     failed       failed.json is there
     interrupted  a checkpoint is there
@@ -15,39 +15,48 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from mixup_repro.config import NOT_SCIENCE, SCIENCE, Config, Run
-from mixup_repro.errors import InputError
-from mixup_repro.files import write_json
+from mixup_repro.errors import DamagedError, InputError
+from mixup_repro.files import remove_leftovers, write_json
 
 
-def science(config: Config) -> dict[str, Any]:
-    """The non-null fields that a run's identity is made of."""
+def science(config: Config | Mapping[str, Any]) -> dict[str, Any]:
+    """The non-null fields that a run's identity is made of.
+
+    config: of one run; or as a record holds it, a mapping of groups to their fields.
+    """
+    groups = asdict(config) if isinstance(config, Config) else config
     fields: dict[str, Any] = {}
     for group in SCIENCE:
-        values = asdict(getattr(config, group))
         skip = NOT_SCIENCE.get(group, ())
-        fields[group] = {k: v for k, v in values.items() if v is not None and k not in skip}
-    if config.scale:
-        fields["scale"] = config.scale
+        values = groups[group].items()
+        fields[group] = {k: v for k, v in values if v is not None and k not in skip}
+    if groups["scale"]:
+        fields["scale"] = groups["scale"]
     return fields
 
 
-def run_id(config: Config) -> str:
-    """`<dataset>-<architecture>-<method>[-a<alpha>]-<hash8>`; the seed is not part of it."""
+def run_id(config: Config | Mapping[str, Any]) -> str:
+    """`<dataset>-<architecture>-<method>[-a<alpha>]-<hash8>`; the seed is not part of it.
+
+    config: as for `science`.
+    """
+    fields = science(config)
     # repr of a float is exact and short; 1 and 1.0 must not differ, so numbers become floats.
-    text = json.dumps(_floats(science(config)), sort_keys=True)
+    text = json.dumps(_floats(fields), sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    parts = [dataset_label(config), config.architecture.name, config.method.name]
-    if config.method.alpha is not None:
-        parts.append(f"a{config.method.alpha:g}")
+    parts = [_label(fields["dataset"]), fields["architecture"]["name"], fields["method"]["name"]]
+    if "alpha" in fields["method"]:
+        parts.append(f"a{fields['method']['alpha']:g}")
     return "-".join([*parts, digest])
 
 
@@ -61,14 +70,17 @@ def _floats(value: Any) -> Any:
 
 def dataset_label(config: Config) -> str:
     """The data set's name in results, safe as a folder's name."""
-    data = config.dataset
-    label = data.label or data.name
-    if data.name == "alternating_line":
-        label = f"x_{data.points}^{data.classes}"
-    if data.name == "separated_moons":
-        label = f"moons-{data.separation:g}"
-    if data.name == "gaussians":
-        label = f"gaussians-{data.layout}"
+    return _label(science(config)["dataset"])
+
+
+def _label(data: Mapping[str, Any]) -> str:
+    label = data.get("label") or data["name"]
+    if data["name"] == "alternating_line":
+        label = f"x_{data['points']}^{data['classes']}"
+    if data["name"] == "separated_moons":
+        label = f"moons-{data['separation']:g}"
+    if data["name"] == "gaussians":
+        label = f"gaussians-{data['layout']}"
     return re.sub(r"[^A-Za-z0-9_.^-]", "_", label)
 
 
@@ -87,6 +99,11 @@ class RunFolder:
     def record_path(self) -> Path:
         """Where the record is, once the run is done."""
         return self.path / "record.json"
+
+    @property
+    def logits_path(self) -> Path:
+        """The test logits (n, classes), as `logits` of a NumPy archive."""
+        return self.path / "logits.npz"
 
     @property
     def weights_path(self) -> Path:
@@ -126,7 +143,10 @@ class RunFolder:
         Raises:
             FileNotFoundError: it did not.
         """
-        return json.loads(self.failed_path.read_text())["error"]
+        try:
+            return str(json.loads(self.failed_path.read_text())["error"])
+        except (ValueError, LookupError, TypeError):
+            return f"{self.failed_path} is damaged"
 
     def create(self) -> None:
         """Make the folder.
@@ -150,16 +170,25 @@ class RunFolder:
         """What the run has found: see `training.record`.
 
         Raises:
-            FileNotFoundError: it is not done.
+            InputError: it is not done, or its record is damaged or another run's.
         """
-        return json.loads(self.record_path.read_text())
+        return read_record(self.path)
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Make the run done: its checkpoints, and the failure of an earlier attempt, go."""
-        self.failed_path.unlink(missing_ok=True)
         write_json(self.record_path, record)
-        for path in self.path.glob("epoch*.pt"):
-            path.unlink()
+        self.failed_path.unlink(missing_ok=True)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what a killed process left: half-written files, checkpoints of a finished run.
+
+        For who holds the lock.
+        """
+        remove_leftovers(self.path)
+        if self.record_path.exists():
+            for path in self.path.glob("epoch*.pt"):
+                path.unlink()
 
     def write_failure(self, failure: dict[str, Any]) -> None:
         """Make the run failed; `failure` has its `error` in one line."""
@@ -172,7 +201,7 @@ LOOK_S = 0.2  # a look at a run's state holds its lock for less than a milliseco
 
 def state_of(folder: Path) -> str:
     """The state of the run in a folder, one of STATES."""
-    if (folder / "record.json").exists():
+    if is_done(folder):
         return "done"
     if (folder / "lock").exists():
         try:
@@ -199,12 +228,88 @@ def bytes_in(folder: Path) -> int:
     return total
 
 
-def finished_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
+def is_done(folder: Path) -> bool:
+    """Whether a folder holds the record of the run that it is named after."""
+    path = folder / "record.json"
+    try:
+        stat = path.stat()
+        return _believed(path, stat.st_mtime_ns, stat.st_size)
+    except FileNotFoundError:
+        return False
+
+
+@cache  # a record is read again when it changes only: `plan --watch` looks often
+def _believed(path: Path, mtime_ns: int, size: int) -> bool:
+    try:
+        read_record(path.parent)
+    except InputError:
+        return False
+    return True
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record of the run in a folder.
+
+    It is believed only under the folder's own id and seed: the id is that of the config it holds.
+
+    Raises:
+        DamagedError: it is no whole record.
+        InputError: there is none, or it is another run's.
+    """
+    path = folder / "record.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        name = f"{run_id(record['config'])}/seed{record['seed']}"
+        whole = record["run_id"] == folder.parent.name and record["evaluations"]
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not there: the run is not finished") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DamagedError(f"{path} is damaged ({type(error).__name__})") from error
+    if name != f"{folder.parent.name}/{folder.name}" or not whole:
+        raise InputError(f"{path} is the record of another run, {name}; move its folder away")
+    return record
+
+
+def read_ood(path: Path) -> dict[str, Any]:
+    """A benchmark's rows beside a run's record: `benchmark`, `source`, and `rows`.
+
+    Raises:
+        InputError: the file is not there, or it is damaged or another run's.
+    """
+    folder = path.parent
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        of = f"{found['run_id']}/seed{found['seed']}"
+        whole = path.name == f"ood-{found['benchmark']}.json" and all(
+            isinstance(row, dict) for row in found["rows"]
+        )
+    except FileNotFoundError as error:
+        raise DamagedError(f"{path} is not there") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise DamagedError(f"{path} is damaged ({type(error).__name__})") from error
+    if of != f"{folder.parent.name}/{folder.name}" or not whole:
+        raise InputError(f"{path} is not of this run and benchmark, but of {of}")
+    return found
+
+
+def finished_records(runs_dir: Path, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
     """The records of all finished runs below `runs_dir`, in a fixed order.
 
-    Each with `ood`, the rows of every benchmark of corrupted pictures the run was evaluated on.
+    Each with `ood`, the rows of every benchmark the run was evaluated on. What is no record of the
+    run whose folder it lies in is named by `say`, and passed over.
     """
     for path in sorted(runs_dir.glob("*/seed*/record.json")):
-        files = [json.loads(p.read_text()) for p in sorted(path.parent.glob("ood-*.json"))]
-        rows = [{"benchmark": file["benchmark"]} | row for file in files for row in file["rows"]]
-        yield json.loads(path.read_text()) | {"ood": rows}
+        try:
+            record = read_record(path.parent)
+        except InputError as error:
+            say(f"passed over: {error}")
+            continue
+        rows = []
+        for other in sorted(path.parent.glob("ood-*.json")):
+            try:
+                found = read_ood(other)
+            except InputError as error:
+                say(f"passed over: {error}")
+                continue
+            rows += [{"benchmark": found["benchmark"]} | row for row in found["rows"]]
+        yield record | {"ood": rows}

@@ -426,7 +426,7 @@ def what_was_computed(runs_dir: Path) -> dict:
         del record[name]
     del record["config"]["runs_dir"]
     weights = torch.load(path.with_name("weights.pt"), weights_only=True)
-    logits = np.load(path.with_name("logits.npy"))
+    logits = np.load(path.with_name("logits.npz"))["logits"]
     return record | {"weights": str(weights), "logits": logits.tolist()}
 
 

@@ -101,7 +101,7 @@ def test_the_examples_train_and_are_drawn(copy):
     table = pd.read_csv(results / "tables/carratino2020/confidence_wine-smoke.csv")
     for method, ours in zip(("erm", "mixup-a1", "mixup_across-a1"), table["mean confidence"]):
         (run,) = (copy / "try/runs").glob(f"wine-residual_mlp-{method}-*")
-        logits = [np.load(path).astype(float) for path in run.glob("seed*/logits.npy")]
+        logits = [np.load(path)["logits"].astype(float) for path in run.glob("seed*/logits.npz")]
         odds = np.exp(np.array(logits) - np.max(logits, axis=-1, keepdims=True))
         assert odds.shape == (2, 89, 3)
         assert ours == pytest.approx((1 / odds.sum(-1)).mean(), rel=1e-5)

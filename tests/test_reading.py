@@ -29,7 +29,7 @@ def lines(axis) -> dict[str, tuple]:
 
 def test_reliability_shows_the_accuracy_of_each_bin(folder):
     plain, rescaled = reading.reliability(folder.read_record()).axes
-    logits = np.load(folder.path / "logits.npy").astype(float)
+    logits = np.load(folder.logits_path)["logits"].astype(float)
     odds = np.exp(logits - logits.max(1, keepdims=True))
     confidence = 1 / odds.sum(1)
     right = logits.argmax(1) == load(folder.run.config.dataset).y_test.numpy()
@@ -56,7 +56,7 @@ def test_one_prediction_is_that_of_the_kept_logits(folder):
     dataset = load(folder.run.config.dataset)
     network = restore(folder, dataset, dataset.y_test.device)
     _, axis = reading.prediction(network, dataset, 7, alpha=1.0).axes
-    logits = np.load(folder.path / "logits.npy")[7].astype(float)
+    logits = np.load(folder.logits_path)["logits"][7].astype(float)
     p = np.exp(logits) / np.exp(logits).sum()
     heights = [bar.get_height() for bar in axis.patches]
     np.testing.assert_allclose(heights[:10], 100 * p, atol=1e-3)

@@ -1,6 +1,7 @@
 """Data sets: in memory, or streamed from disk; pixels are uint8 until a batch is formed."""
 
 from mixup_repro.config import DatasetConfig
+from mixup_repro.data import fingerprint
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.data.image_folder import image_folder
 from mixup_repro.data.images import digits, torchvision_set
@@ -27,9 +28,15 @@ LOADERS = {
 def load(config: DatasetConfig) -> Dataset | StreamedSet:
     """Load a data set by the name in its config.
 
+    A known set that was altered is refused, unless it has a label of its own.
+
     Raises:
-        InputError: unknown name, or files missing, partial or unreadable (says what to do).
+        InputError: unknown name, or files missing, partial, altered or unreadable (says what to
+            do).
     """
     if config.name not in LOADERS:
         raise InputError(f"dataset.name={config.name}: choose one of {', '.join(LOADERS)}")
-    return LOADERS[config.name](config)
+    dataset = LOADERS[config.name](config)
+    if config.fingerprint and not config.label:
+        fingerprint.check_known(config.name, config.root, dataset.hashes(), config.fingerprint)
+    return dataset

@@ -7,7 +7,6 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -15,7 +14,8 @@ from PIL import Image
 
 from mixup_repro.config import DatasetConfig
 from mixup_repro.data.dataset import Dataset
-from mixup_repro.errors import InputError
+from mixup_repro.errors import DamagedError, InputError
+from mixup_repro.files import read_zip, replacing
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 CACHE = ".mixup_repro_cache.npz"
@@ -51,7 +51,7 @@ def image_folder(config: DatasetConfig) -> Dataset:
         for part, folders in parts.items()
     }
     return Dataset(
-        config.label or root.name,
+        config.label or root.absolute().name,
         torch.from_numpy(arrays["train"]),
         labels["train"],
         torch.from_numpy(arrays["test"]),
@@ -59,6 +59,7 @@ def image_folder(config: DatasetConfig) -> Dataset:
         classes=len(classes),
         mean=config.mean,
         std=config.std,
+        class_names=classes,
     )
 
 
@@ -88,18 +89,17 @@ def _stamp(root: Path, parts: dict[str, dict[str, list[Path]]]) -> str:
         for files in folders.values():
             for path in files:
                 stat = os.stat(path)
-                digest.update(
-                    f"{path.relative_to(root)} {stat.st_size} {stat.st_mtime_ns}\n".encode()
-                )
+                digest.update(os.fsencode(path.relative_to(root)))
+                digest.update(b" %d %d\n" % (stat.st_size, stat.st_mtime_ns))
     return digest.hexdigest()
 
 
 def _read_cache(root: Path, parts: dict) -> dict[str, np.ndarray] | None:
     try:
-        with np.load(root / CACHE) as cache:
-            if str(cache["stamp"]) == _stamp(root, parts):
-                return {part: cache[part] for part in parts}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        cache = np.load(read_zip(root / CACHE))
+        if str(cache["stamp"]) == _stamp(root, parts):
+            return {part: cache[part] for part in parts}
+    except (DamagedError, ValueError, KeyError):
         pass  # absent or damaged: decode again
     return None
 
@@ -120,14 +120,9 @@ def _decode(root: Path, parts: dict) -> dict[str, np.ndarray]:
                     )
                 pictures.append(picture)
             arrays[part] = np.stack(pictures)
-    # The suffix keeps half-written caches apart when two processes decode at once.
-    partial = root / f"{CACHE}.{os.getpid()}.npz"
-    try:
-        np.savez(partial, stamp=_stamp(root, parts), **arrays)
-        os.replace(partial, root / CACHE)
-    except OSError:  # a read-only folder, or a full disk: decode anew each time
-        with suppress(OSError):
-            partial.unlink()
+    # A read-only folder, or a full disk: decode anew each time.
+    with suppress(OSError), replacing(root / CACHE, "wb") as file:
+        np.savez(file, stamp=_stamp(root, parts), **arrays)
     return arrays
 
 

@@ -65,7 +65,7 @@ def torchvision_set(config: DatasetConfig) -> Dataset:
     if pixels[0].ndim == 3:
         pixels = [p.unsqueeze(-1) for p in pixels]
     return Dataset(
-        config.name,
+        config.label or config.name,
         pixels[0],
         y[0],
         pixels[1],
@@ -73,4 +73,5 @@ def torchvision_set(config: DatasetConfig) -> Dataset:
         classes=len(train.classes),
         mean=config.mean,
         std=config.std,
+        class_names=train.classes,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -19,6 +20,7 @@ from mixup_repro.config import DatasetConfig
 from mixup_repro.data.image_folder import is_picture
 from mixup_repro.errors import InputError
 
+AT_ONCE = 64  # portions of a folder's files that are measured side by side
 RATIO = (3 / 4, 4 / 3)  # shapes of random resized crops, as in torchvision
 
 
@@ -43,6 +45,17 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def sizes(self) -> list[int]:
+        """The bytes of each file. Some at once, since a network drive answers each one late."""
+        root = os.fsencode(self.folder)
+
+        def measure(paths: np.ndarray) -> list[int]:
+            return [os.path.getsize(os.path.join(root, path)) for path in paths]
+
+        with ThreadPoolExecutor() as pool:
+            parts = pool.map(measure, np.array_split(self.paths, AT_ONCE))
+            return [size for part in parts for size in part]
 
 
 def in_class_folders(folder: Path, numbers: dict[str, int], **how: Any) -> Pictures:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from mixup_repro import architectures
+from mixup_repro import architectures, tensors
 from mixup_repro.architectures import Single, Stack
 from mixup_repro.data import Dataset, StreamedSet
 from mixup_repro.distributed import rank
@@ -71,10 +71,8 @@ def restore(
     """The trained network of a finished run.
 
     Raises:
-        InputError: the run is not finished, or was trained on other data.
+        InputError: the run is not finished, was trained on other data, or its weights are damaged.
     """
-    if not folder.record_path.exists():
-        raise InputError(f"{folder} is not finished ({folder.state()}); train it first")
     check_data(folder, folder.read_record()["data"], dataset)
     return _load(folder, folder.weights_path, dataset, device)
 
@@ -86,6 +84,11 @@ def _load(
     network = architectures.build(
         run.config.architecture, dataset.input_shape, dataset.classes, [run.seed]
     )
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    load_weights(network, [weights])
+    try:
+        load_weights(network, [tensors.read(path)])
+    except (InputError, LookupError, RuntimeError) as error:
+        reason = error if isinstance(error, InputError) else f"{path} is of another network"
+        raise InputError(
+            f"{reason}; remove the run by scripts/clean.py done {folder} and train it again"
+        ) from error
     return network.to(device)

@@ -7,8 +7,8 @@ was, but for the last seconds.
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Callable
 from typing import Optional
 
 import pandas as pd
@@ -17,11 +17,12 @@ import torch
 from mixup_repro.benchmarks import Benchmark, Set
 from mixup_repro.data import Dataset, StreamedSet
 from mixup_repro.distributed import from_main, rank, world_size
+from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import restore
 from mixup_repro.evaluation.predictor import CHUNK, added_up, predictor
 from mixup_repro.files import write_json
 from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder
+from mixup_repro.runs import RunFolder, read_ood
 
 KEY = ("corruption", "severity", "evaluation", "eval_alpha")
 AT_ONCE = 32  # runs whose networks are in memory together: a picture is read once for all of them
@@ -31,10 +32,11 @@ WRITE_S = 5.0  # seconds between two writes of what was found
 class Stored:
     """What a run folder holds of a benchmark; rows of other pictures do not count."""
 
-    def __init__(self, folder: RunFolder, benchmark: Benchmark) -> None:
+    def __init__(self, folder: RunFolder, benchmark: Benchmark, say: Callable[[str], None]) -> None:
         self.folder = folder
         self.path = folder.path / f"ood-{benchmark.label}.json"
-        self.head = {"benchmark": benchmark.label, "source": benchmark.source}
+        self.head = {"run_id": folder.id, "seed": folder.run.seed}
+        self.head |= {"benchmark": benchmark.label, "source": benchmark.source}
         own = folder.run.alpha
         alphas = [own] if own else folder.run.config.evaluation.alphas or []
         self.predictions: list[tuple[str, Optional[float]]] = [("plain", None)]
@@ -42,9 +44,12 @@ class Stored:
         self.rows: dict[tuple, dict] = {}
         self.grown = self.unwritten = False
         if self.path.exists():
-            old = json.loads(self.path.read_text())
-            if old["source"] == benchmark.source:
-                self.rows = {tuple(row[k] for k in KEY): row for row in old["rows"]}
+            try:
+                old = read_ood(self.path)
+                if old["source"] == benchmark.source:
+                    self.rows = {tuple(row[k] for k in KEY): row for row in old["rows"]}
+            except (InputError, LookupError) as error:
+                say(f"{error}; evaluating again")
 
     def lacks(self, which: Set, examples: int) -> bool:
         """Whether a prediction on this set is missing, or known for fewer examples only."""
@@ -73,7 +78,7 @@ def evaluate_ood(
     Predictions are plain and rescaled with the training set's x_bar: at a run's own alpha, or for a
     run without one at those of `evaluation.alphas`.
     """
-    stored = from_main(lambda: [Stored(folder, benchmark) for folder in folders])
+    stored = from_main(lambda: [Stored(folder, benchmark, progress.say) for folder in folders])
     for first in range(0, len(stored), AT_ONCE):
         group = stored[first : first + AT_ONCE]
         try:

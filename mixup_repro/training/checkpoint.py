@@ -7,14 +7,12 @@ files still has an epoch that all members share.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import torch
-
-from mixup_repro.files import replacing
+from mixup_repro import tensors
+from mixup_repro.errors import InputError
 
 Point = tuple[int, int]  # epochs done, and steps of the next
 START: Point = (0, 0)
@@ -27,23 +25,11 @@ def save(folder: Path, epoch: int, state: dict, step: int = 0) -> None:
     Tensors, numbers, strings, lists and dicts only.
     """
     path = folder / f"epoch{epoch:06d}-step{step:06d}.pt"
-    write(path, state)
+    tensors.write(path, state)
     # Anything newer was damaged: training went on from before it.
     older = [p for p in sorted(folder.glob("epoch*.pt")) if p.name <= path.name]
     for other in set(folder.glob("epoch*.pt")) - set(older[-GENERATIONS:]):
         other.unlink()
-
-
-def write(path: Path, state: dict) -> None:
-    """Save atomically: the file is either the old one or the whole new one.
-
-    Raises:
-        OSError: it cannot be written, such as on a full disk. What was there before is still there.
-    """
-    whole = io.BytesIO()  # torch.save into a file hides which error the file system reported
-    torch.save(state, whole)
-    with replacing(path, "wb") as file:
-        file.write(whole.getbuffer())
 
 
 def load_all(folder: Path, warn: Callable[[str], None]) -> dict[Point, dict]:
@@ -52,9 +38,9 @@ def load_all(folder: Path, warn: Callable[[str], None]) -> dict[Point, dict]:
     for path in sorted(folder.glob("epoch*-step*.pt")):
         epoch, step = map(int, re.findall(r"\d+", path.name))
         try:
-            states[epoch, step] = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception:  # torch.load fails in many ways on a damaged file
-            warn(f"{path} is damaged; going on without it")
+            states[epoch, step] = tensors.read(path)
+        except InputError as error:
+            warn(f"{error}; going on without it")
     return states
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from itertools import count, islice
 
@@ -11,7 +10,7 @@ import torch
 from mixup_repro import architectures
 from mixup_repro.config import Config, batch_size, expand
 from mixup_repro.data import Dataset
-from mixup_repro.runs import RunFolder
+from mixup_repro.runs import RunFolder, is_done, read_record
 from mixup_repro.training.loop import assemble
 from mixup_repro.training.run import snapshot_epochs
 
@@ -46,7 +45,8 @@ def seconds_left(job: Config, dataset: Dataset, device: torch.device) -> tuple[f
 
 def wall_times(folder: RunFolder, device: torch.device) -> list[float]:
     """Seconds that finished runs of the same id took, other seeds on the same kind of device."""
-    records = [json.loads(p.read_text()) for p in folder.path.parent.glob("seed*/record.json")]
+    others = filter(is_done, folder.path.parent.glob("seed*"))
+    records = [read_record(other) for other in others]
     on_cpu = device.type == "cpu"
     return [r["wall_s"] for r in records if r["device"].startswith("cpu") == on_cpu]
 

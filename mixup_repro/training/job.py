@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from mixup_repro.benchmarks import Benchmark, benchmark
 from mixup_repro.config import Config, batch_size, expand, portion
 from mixup_repro.data import Dataset, StreamedSet, load
 from mixup_repro.distributed import from_main, local_rank, main_first, world_size
-from mixup_repro.errors import InputError
+from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.evaluation.finished import complete
 from mixup_repro.evaluation.ood import evaluate_ood
 from mixup_repro.progress import Progress
@@ -76,10 +77,11 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
         folders = from_main(lambda: [f for f in folders if f.state() == "failed"])
     if not folders:
         return []
+    from_main(lambda: _check_finished(folders, dataset))
     if train:
         results = _train(job, folders, dataset, device, progress)
     else:
-        finished = [f for f in folders if f.record_path.exists()]
+        finished = from_main(lambda: [f for f in folders if _is_finished(f, progress.say)])
         results = [Result(f, "not trained") for f in folders if f not in finished]
         results += _run_group(finished, dataset, device, progress)
     if other is not None:
@@ -94,12 +96,12 @@ def _train(
     device: torch.device,
     progress: Progress,
 ) -> list[Result]:
-    from_main(lambda: [folder.create() for folder in folders])
     sample = folders[0].run
     network = architectures.build(  # what does not fit the data is found before any work
         job.architecture, dataset.input_shape, dataset.classes, [sample.seed]
     )
     check_job(job, dataset, network, world_size())
+    from_main(lambda: [folder.create() for folder in folders])
     stacks = stack_count(job, len(folders), dataset, device)
     results: list[Result] = []
     for k in range(1, stacks + 1):
@@ -125,7 +127,8 @@ def _run_group(
     results, missing = [], []
     with ExitStack() as locks:
         # Of several processes the first takes the locks and reads the files; all do as it found.
-        for folder, state in zip(group, from_main(lambda: [_claim(f, locks) for f in group])):
+        states = from_main(lambda: [_claim(f, locks, progress.say) for f in group])
+        for folder, state in zip(group, states):
             if state == "running":
                 progress.say(f"{folder} is being trained by another process; skipped here")
                 results.append(Result(folder, "running"))
@@ -138,21 +141,54 @@ def _run_group(
         available = from_main(lambda: [checkpoint.load_all(f.path, progress.say) for f in missing])
         for point, members in checkpoint.resume_points(available):
             folders = [missing[i] for i in members]
-            states = [available[i][point] for i in members if available[i]]
-            for folder, state in zip(folders, states):
+            stored = [available[i][point] for i in members if available[i]]
+            for folder, state in zip(folders, stored):
                 check_science(folder, state.get("identity", identity(folder)))  # 0.1.0 kept none
                 check_data(folder, state["data"], dataset)
-            results += Training(folders, dataset, device, progress).run(point, states)
+            results += Training(folders, dataset, device, progress).run(point, stored)
     return results
 
 
-def _claim(folder: RunFolder, locks: ExitStack) -> str:
-    """Lock a run: done, or missing; or running, where another process has it."""
+def _check_finished(folders: list[RunFolder], dataset: Dataset | StreamedSet) -> None:
+    """Raise InputError, before hours of work, where a finished run is of other data."""
+    for folder in folders:
+        if folder.state() == "done":
+            check_data(folder, folder.read_record()["data"], dataset)
+
+
+def _is_finished(folder: RunFolder, say: Callable[[str], None]) -> bool:
+    """Whether a run has a record; one that is damaged or another run's is named."""
+    if not folder.record_path.exists():
+        return False
+    try:
+        folder.read_record()
+    except InputError as error:
+        say(f"passed over: {error}")
+        return False
+    return True
+
+
+def _claim(folder: RunFolder, locks: ExitStack, say: Callable[[str], None]) -> str:
+    """Lock a run: done, or missing; or running, where another process has it.
+
+    Raises:
+        InputError: the folder holds another run's record.
+    """
     try:
         locks.enter_context(folder.lock().acquire(timeout=LOOK_S))
     except Timeout:
         return "running"
-    return "done" if folder.record_path.exists() else "missing"
+    folder.tidy()
+    if not folder.record_path.exists():
+        return "missing"
+    try:
+        folder.read_record()
+    except DamagedError as error:
+        aside = folder.record_path.with_suffix(".json.damaged")
+        folder.record_path.rename(aside)
+        say(f"{error}; kept as {aside.name}, and the run is trained again")
+        return "missing"
+    return "done"
 
 
 def _on_benchmark(
@@ -164,7 +200,9 @@ def _on_benchmark(
     """Evaluate the finished runs among these on other test sets."""
     finished = [result.folder for result in results if result.outcome in FINISHED]
     with ExitStack() as locks:
-        free = from_main(lambda: [_claim(folder, locks) == "done" for folder in finished])
+        free = from_main(
+            lambda: [_claim(folder, locks, progress.say) == "done" for folder in finished]
+        )
         for folder in (f for f, is_free in zip(finished, free) if not is_free):
             progress.say(f"{folder} is in use by another process; skipped here")
         folders = [f for f, is_free in zip(finished, free) if is_free]

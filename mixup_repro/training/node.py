@@ -173,7 +173,7 @@ def _to_do(folder: RunFolder, retry: str) -> bool:
         return folder.state() == "failed"
     if folder.run.config.benchmark.name:  # its process finds out what of it is missing
         return True
-    return not folder.record_path.exists() or any(lacking(folder, folder.read_record()))
+    return folder.state() != "done" or any(lacking(folder, folder.read_record()))
 
 
 def _start(part: Part, slot: Slot, descriptor: int) -> Worker:
@@ -190,5 +190,5 @@ def _start(part: Part, slot: Slot, descriptor: int) -> Worker:
         stderr=output,
     )
     os.close(descriptor)
-    finished = {f: f.record_path for f in part.folders if f.record_path.exists()}
+    finished = {f: f.record_path for f in part.folders if f.state() == "done"}
     return Worker(part, process, output, {f: p.stat().st_mtime for f, p in finished.items()})

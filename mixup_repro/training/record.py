@@ -20,12 +20,14 @@ from mixup_repro.runs import RunFolder, science
 
 def check_data(folder: RunFolder, stored: dict, dataset: Dataset) -> None:
     """Raise InputError where a stored run was trained on another data set than this one."""
-    for name, value in dataset.fingerprint().items():
-        if stored[name] != value:
+    here, there = flat(dataset.fingerprint()), flat(stored)
+    for name, value in here.items():
+        if there.get(name) != value:
+            was = there.get(name, "unknown, as by version 0.1.0")
             raise InputError(
-                f"{folder} was trained with {name}={stored[name]}, but the data set "
-                f"{dataset.label} here has {name}={value}; check dataset.root, or give the other "
-                f"data its own dataset.label"
+                f"{folder} was trained on other data than {dataset.label} here: {name} {was} "
+                f"there, {value} here. Check dataset.root; or give this data a name of its own by "
+                f"dataset.label=<name>; or remove the run by scripts/clean.py"
             )
 
 

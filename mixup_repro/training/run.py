@@ -10,11 +10,13 @@ from typing import Optional
 import numpy as np
 import torch
 
+from mixup_repro import tensors
 from mixup_repro.architectures import Single, Stack, bytes_of
 from mixup_repro.data import Dataset, StreamedSet
 from mixup_repro.distributed import anyone, merge, rank, world_size
 from mixup_repro.evaluation.finished import along_training
 from mixup_repro.evaluation.predictor import evaluate, predict
+from mixup_repro.files import replacing
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
 from mixup_repro.tracking import Mirror
@@ -127,7 +129,7 @@ class Training:
         if done in self.snapshots and rank() == 0:
             for replica in alive:
                 weights = self.learner.replica_state(replica)["network"]
-                checkpoint.write(self.folders[replica].snapshot_path(done), weights)
+                tensors.write(self.folders[replica].snapshot_path(done), weights)
         self.update(done, rows)
         now = time.perf_counter()
         wait = max(self.config.hardware.checkpoint_seconds, CHECKPOINT_SHARE * self.write_s)
@@ -209,9 +211,10 @@ class Training:
             if r in self.results:
                 continue
             keep = {None, *runs[r].rescaled_at}
-            checkpoint.write(folder.weights_path, self.learner.replica_state(r)["network"])
+            tensors.write(folder.weights_path, self.learner.replica_state(r)["network"])
             if logits is not None:
-                np.save(folder.path / "logits.npy", logits[r].numpy())
+                with replacing(folder.logits_path, "wb") as file:
+                    np.savez(file, logits=logits[r].numpy())
             record = describe(folder, dataset)
             record |= {
                 "wall_s": wall / len(runs),
