@@ -259,14 +259,18 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / "record.json"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        name = f"{run_id(record['config'])}/seed{record['seed']}"
-        whole = record["run_id"] == folder.parent.name and record["evaluations"]
+        stated = f"{record['run_id']}/seed{record['seed']}"
+        computed = run_id(record["config"])
+        record["evaluations"][0]["evaluation"]  # a record without any is none
     except FileNotFoundError as error:
         raise InputError(f"{path} is not there: the run is not finished") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise DamagedError(f"{path} is damaged ({type(error).__name__})") from error
-    if name != f"{folder.parent.name}/{folder.name}" or not whole:
-        raise InputError(f"{path} is the record of another run, {name}; move its folder away")
+    if stated != f"{folder.parent.name}/{folder.name}" or computed != folder.parent.name:
+        raise InputError(
+            f"{path} is of another run than its folder: {stated}, with the config of {computed}; "
+            f"move the folder away"
+        )
     return record
 
 

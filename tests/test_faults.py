@@ -11,7 +11,7 @@ import pytest
 import torch
 from helpers import HARDWARE, job
 
-from mixup_repro import runs as runs_module
+from mixup_repro import files as files_module
 from mixup_repro.config import expand
 from mixup_repro.errors import InputError
 from mixup_repro.progress import Progress
@@ -55,14 +55,14 @@ def fill_disk(monkeypatch, room: int, files: str, after: int = 0) -> None:
     """Writes to files of this kind meet a full disk, after so many that did not."""
     count = [0]
 
-    def limited(path, mode="r"):
-        file = open(path, mode)  # noqa: SIM115 (the caller closes it)
+    def limited(path, mode="r", **text):
+        file = open(path, mode, **text)  # noqa: SIM115 (the caller closes it)
         if "w" not in mode or files not in str(path):
             return file
         count[0] += 1
         return FullDisk(file, room) if count[0] > after else file
 
-    monkeypatch.setattr(runs_module, "open", limited, raising=False)
+    monkeypatch.setattr(files_module, "open", limited, raising=False)
 
 
 def names(folder: RunFolder) -> set[str]:

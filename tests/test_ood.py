@@ -196,7 +196,7 @@ def test_a_run_of_other_classes_is_refused_before_any_prediction(place, tmp_path
     run([*words, "benchmark.name=null"], train=True)
     other = make_image_folder(tmp_path / "other", classes=4, per_class=10, size=16)
     asked = sets_asked(monkeypatch)
-    with pytest.raises(InputError, match=r"was trained with n_train=30, but .* n_train=40"):
+    with pytest.raises(InputError, match="n_train 30 there, 40 here"):
         run([*words, f"dataset.root={other}"])
     assert asked == []
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import HARDWARE, SCRIPT, environment, job, make_image_folder, train_here
+from helpers import HARDWARE, SCRIPT, environment, job, make_image_folder, record, train_here
 
 from mixup_repro import results
 from mixup_repro.config import CHECKOUT, HardwareConfig, expand
@@ -108,7 +108,7 @@ with open("notes", "a") as file:
 folder = pathlib.Path(todo["folder"])
 folder.mkdir(parents=True, exist_ok=True)
 if todo["act"] == "done":
-    (folder / "record.json").write_text(json.dumps({"evaluations": []}))
+    (folder / "record.json").write_text(json.dumps(todo["record"]))
 if todo["act"] == "refuse":
     print("error: no such data", file=sys.stderr)
     sys.exit(2)
@@ -132,8 +132,8 @@ def fake(tmp_path, monkeypatch):
         one = job(*DIGITS, "method=erm", "hardware=node", *words)
         monkeypatch.setattr(node, "stack_count", lambda job, runs, *_: runs)  # a process for each
         plan = {
-            f"{k}/{len(acts)}": {"act": act, "folder": str(RunFolder(run).path)}
-            for k, (act, run) in enumerate(zip(acts, expand(one)), start=1)
+            f"{k}/{len(acts)}": {"act": act, "folder": str(folder.path), "record": record(folder)}
+            for k, (act, folder) in enumerate(zip(acts, map(RunFolder, expand(one))), start=1)
         }
         (tmp_path / "plan.json").write_text(json.dumps(plan))
         (tmp_path / "fake.py").write_text(FAKE)
