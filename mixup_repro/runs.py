@@ -1,13 +1,7 @@
 """Runs on disk: ids, folders, states, records.
 
 A run lives in `<runs_dir>/<label>-<hash8>/seed<k>/`, where the hash covers every non-null field
-that says what is computed, and nothing else. Its state is a fact of the file system:
-
-    done         its record.json is there (written last, atomically)
-    running      another process holds the lock
-    failed       failed.json is there
-    interrupted  a checkpoint is there
-    absent       none of these
+that says what is computed, and nothing else. Its state is a fact of the file system.
 """
 
 from __future__ import annotations
@@ -18,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +22,34 @@ from filelock import FileLock, Timeout
 from mixup_repro.config import NOT_SCIENCE, SCIENCE, Config, Run
 from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.files import remove_leftovers, write_json
+
+
+class State(StrEnum):
+    """The state of a run."""
+
+    DONE = "done"  # its record.json is there, which is written last
+    RUNNING = "running"  # another process holds the lock
+    INTERRUPTED = "interrupted"  # a checkpoint is there, and no failed.json
+    FAILED = "failed"  # failed.json is there
+    ABSENT = "absent"  # none of these
+
+
+class Outcome(StrEnum):
+    """What one visit made of a run."""
+
+    DONE = "done"  # trained now
+    PRESENT = "present"  # finished before
+    EVALUATED = "evaluated"  # finished before, with new evaluations
+    RUNNING = "running"  # elsewhere
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    NOT_TRAINED = "not trained"  # nor asked to be
+    MISSING = "missing"  # asked for, and nothing came of it
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has a record."""
+        return self in (Outcome.DONE, Outcome.PRESENT, Outcome.EVALUATED)
 
 
 def science(config: Config | Mapping[str, Any]) -> dict[str, Any]:
@@ -125,8 +148,8 @@ class RunFolder:
         """Why the run failed, where it did."""
         return self.path / "failed.json"
 
-    def state(self) -> str:
-        """One of STATES."""
+    def state(self) -> State:
+        """What has become of it."""
         return state_of(self.path)
 
     def lock(self) -> FileLock:
@@ -195,23 +218,22 @@ class RunFolder:
         write_json(self.failed_path, failure)
 
 
-STATES = ("done", "running", "interrupted", "failed", "absent")
 LOOK_S = 0.2  # a look at a run's state holds its lock for less than a millisecond
 
 
-def state_of(folder: Path) -> str:
-    """The state of the run in a folder, one of STATES."""
+def state_of(folder: Path) -> State:
+    """The state of the run in a folder."""
     if is_done(folder):
-        return "done"
+        return State.DONE
     if (folder / "lock").exists():
         try:
             with lock_of(folder).acquire(blocking=False):
                 pass
         except Timeout:
-            return "running"
+            return State.RUNNING
     if (folder / "failed.json").exists():
-        return "failed"
-    return "interrupted" if any(folder.glob("epoch*.pt")) else "absent"
+        return State.FAILED
+    return State.INTERRUPTED if any(folder.glob("epoch*.pt")) else State.ABSENT
 
 
 def lock_of(folder: Path) -> FileLock:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 from mixup_repro.config import Config, expand
-from mixup_repro.runs import STATES, RunFolder, bytes_in
+from mixup_repro.runs import RunFolder, State, bytes_in
 
-WORDS = {"absent": "missing"}  # what a person sees
-HEADER = ["run", *(WORDS.get(s, s) for s in STATES), "at epoch"]
+WORDS = {State.ABSENT: "missing"}  # what a person sees
+HEADER = ["run", *(WORDS.get(s, s) for s in State), "at epoch"]
 
 
 class Status:
@@ -29,18 +29,18 @@ class Status:
             for name, seeds in self.ids.items()
         }
 
-    def count(self) -> Counter[str]:
+    def count(self) -> Counter[State]:
         """How many runs are in each state."""
         return Counter(s for states in self.states.values() for s in states.values())
 
     def ended(self) -> bool:
         """Whether every run is done or failed."""
-        return not set(self.count()) - {"done", "failed"}
+        return not set(self.count()) - {State.DONE, State.FAILED}
 
     def line(self) -> str:
         """Such as: 12 done, 2 running, 5 missing."""
         count = self.count()
-        return ", ".join(f"{count[s]} {WORDS.get(s, s)}" for s in STATES if count[s])
+        return ", ".join(f"{count[s]} {WORDS.get(s, s)}" for s in State if count[s])
 
     def rows(self) -> list[list[str]]:
         """The columns of HEADER, a row for each id."""
@@ -48,10 +48,12 @@ class Status:
         for name, states in self.states.items():
             count = Counter(states.values())
             folders = self.ids[name]
-            reached = sorted(e for s in states if states[s] != "done" and (e := folders[s].epoch()))
+            reached = sorted(
+                e for s in states if states[s] != State.DONE and (e := folders[s].epoch())
+            )
             epochs = next(iter(folders.values())).run.config.recipe.epochs
             span = "-".join(str(e) for e in sorted({*reached[:1], *reached[-1:]}))
-            numbers = [str(count[s]) for s in STATES]
+            numbers = [str(count[s]) for s in State]
             rows.append([name, *numbers, f"{span}/{epochs}" if span else ""])
         return rows
 
@@ -64,7 +66,7 @@ class Status:
         seeds: dict[tuple[str, str], list[int]] = {}
         for name, states in self.states.items():
             for seed, state in states.items():
-                if state == "failed":
+                if state == State.FAILED:
                     seeds.setdefault((name, self.ids[name][seed].reason()), []).append(seed)
         return [
             f"failed: {name}, {len(some)} run{'s' * (len(some) > 1)} "

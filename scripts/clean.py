@@ -23,9 +23,9 @@ from mixup_repro import experiments
 from mixup_repro.config import expand
 from mixup_repro.errors import InputError
 from mixup_repro.progress import Progress
-from mixup_repro.runs import LOOK_S, RunFolder, bytes_in, lock_of, state_of
+from mixup_repro.runs import LOOK_S, RunFolder, State, bytes_in, lock_of, state_of
 
-STATES = ("failed", "interrupted", "done")
+STATES = (State.FAILED, State.INTERRUPTED, State.DONE)
 
 
 def named(words: list[str]) -> list[Path]:
@@ -61,7 +61,7 @@ def remove(folders: list[Path], states: list[str]) -> None:
                 locks.enter_context(lock_of(folder).acquire(timeout=LOOK_S))
             except Timeout as error:
                 raise InputError(f"{name} is in use elsewhere; nothing was removed") from error
-            if "done" not in states and (folder / "record.json").exists():
+            if State.DONE not in states and (folder / "record.json").exists():
                 raise InputError(f"{name} has finished meanwhile; nothing was removed")
         for folder in folders:
             shutil.rmtree(folder)

@@ -19,6 +19,7 @@ from mixup_repro.config import Config
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.progress import Progress
+from mixup_repro.runs import State
 from mixup_repro.slots import slots
 from mixup_repro.status import HEADER, Status
 from mixup_repro.training.estimate import bytes_needed, seconds_left
@@ -44,7 +45,7 @@ def plan(jobs: list[Config], progress: Progress) -> None:
         n = len(slots(jobs[0].hardware, device))
         side_by_side = f", {total / n:.2g} hours in {n} slots"
     count = status.count()
-    left = sum(count[state] for state in ("interrupted", "failed", "absent"))
+    left = sum(count[state] for state in (State.INTERRUPTED, State.FAILED, State.ABSENT))
     progress.say(
         f"{left} runs to train: about {total:.2g} {unit}{side_by_side} ({recorded:.2g} by finished "
         f"runs of the same kind, {probed:.2g} by a timed probe)"

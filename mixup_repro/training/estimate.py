@@ -10,7 +10,7 @@ import torch
 from mixup_repro import architectures
 from mixup_repro.config import Config, batch_size, expand
 from mixup_repro.data import Dataset
-from mixup_repro.runs import RunFolder, is_done, read_record
+from mixup_repro.runs import RunFolder, State, is_done, read_record
 from mixup_repro.training.loop import assemble
 from mixup_repro.training.run import snapshot_epochs
 
@@ -20,7 +20,7 @@ WARM_UP, STEPS, SECONDS = 2, 20, 3.0  # a probe takes at most STEPS steps or SEC
 def missing(job: Config) -> list[RunFolder]:
     """The runs of a job that are neither done nor being trained."""
     folders = [RunFolder(run) for run in expand(job)]
-    return [f for f in folders if f.state() not in ("done", "running")]
+    return [f for f in folders if f.state() not in (State.DONE, State.RUNNING)]
 
 
 def seconds_left(job: Config, dataset: Dataset, device: torch.device) -> tuple[float, float]:

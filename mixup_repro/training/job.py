@@ -18,13 +18,11 @@ from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.evaluation.finished import complete
 from mixup_repro.evaluation.ood import evaluate_ood
 from mixup_repro.progress import Progress
-from mixup_repro.runs import LOOK_S, RunFolder
+from mixup_repro.runs import LOOK_S, Outcome, RunFolder, State
 from mixup_repro.training import checkpoint
 from mixup_repro.training.preconditions import check_job
 from mixup_repro.training.record import check_data, check_science, identity
 from mixup_repro.training.run import Result, Training
-
-FINISHED = ("done", "present", "evaluated")
 
 
 def device_of(config: Config) -> torch.device:
@@ -74,7 +72,7 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
         other = main_first(lambda: benchmark(job.benchmark, dataset))
     folders = [RunFolder(run) for run in expand(job)]
     if job.retry == "failed":
-        folders = from_main(lambda: [f for f in folders if f.state() == "failed"])
+        folders = from_main(lambda: [f for f in folders if f.state() == State.FAILED])
     if not folders:
         return []
     from_main(lambda: _check_finished(folders, dataset))
@@ -82,7 +80,7 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
         results = _train(job, folders, dataset, device, progress)
     else:
         finished = from_main(lambda: [f for f in folders if _is_finished(f, progress.say)])
-        results = [Result(f, "not trained") for f in folders if f not in finished]
+        results = [Result(f, Outcome.NOT_TRAINED) for f in folders if f not in finished]
         results += _run_group(finished, dataset, device, progress)
     if other is not None:
         results = _on_benchmark(results, dataset, other, progress)
@@ -129,13 +127,14 @@ def _run_group(
         # Of several processes the first takes the locks and reads the files; all do as it found.
         states = from_main(lambda: [_claim(f, locks, progress.say) for f in group])
         for folder, state in zip(group, states):
-            if state == "running":
+            if state == State.RUNNING:
                 progress.say(f"{folder} is being trained by another process; skipped here")
-                results.append(Result(folder, "running"))
-            elif state == "done":
+                results.append(Result(folder, Outcome.RUNNING))
+            elif state == State.DONE:
                 check_data(folder, folder.read_record()["data"], dataset)
                 record, grown = complete(folder, dataset, device)
-                results.append(Result(folder, "evaluated" if grown else "present", record=record))
+                outcome = Outcome.EVALUATED if grown else Outcome.PRESENT
+                results.append(Result(folder, outcome, record=record))
             else:
                 missing.append(folder)
         available = from_main(lambda: [checkpoint.load_all(f.path, progress.say) for f in missing])
@@ -152,7 +151,7 @@ def _run_group(
 def _check_finished(folders: list[RunFolder], dataset: Dataset | StreamedSet) -> None:
     """Raise InputError, before hours of work, where a finished run is of other data."""
     for folder in folders:
-        if folder.state() == "done":
+        if folder.state() == State.DONE:
             check_data(folder, folder.read_record()["data"], dataset)
 
 
@@ -168,8 +167,8 @@ def _is_finished(folder: RunFolder, say: Callable[[str], None]) -> bool:
     return True
 
 
-def _claim(folder: RunFolder, locks: ExitStack, say: Callable[[str], None]) -> str:
-    """Lock a run: done, or missing; or running, where another process has it.
+def _claim(folder: RunFolder, locks: ExitStack, say: Callable[[str], None]) -> State:
+    """Lock a run: done, absent (or begun); or running, where another process has it.
 
     Raises:
         InputError: the folder holds another run's record.
@@ -177,18 +176,18 @@ def _claim(folder: RunFolder, locks: ExitStack, say: Callable[[str], None]) -> s
     try:
         locks.enter_context(folder.lock().acquire(timeout=LOOK_S))
     except Timeout:
-        return "running"
+        return State.RUNNING
     folder.tidy()
     if not folder.record_path.exists():
-        return "missing"
+        return State.ABSENT
     try:
         folder.read_record()
     except DamagedError as error:
         aside = folder.record_path.with_suffix(".json.damaged")
         folder.record_path.rename(aside)
         say(f"{error}; kept as {aside.name}, and the run is trained again")
-        return "missing"
-    return "done"
+        return State.ABSENT
+    return State.DONE
 
 
 def _on_benchmark(
@@ -198,16 +197,18 @@ def _on_benchmark(
     progress: Progress,
 ) -> list[Result]:
     """Evaluate the finished runs among these on other test sets."""
-    finished = [result.folder for result in results if result.outcome in FINISHED]
+    finished = [result.folder for result in results if result.outcome.finished]
     with ExitStack() as locks:
         free = from_main(
-            lambda: [_claim(folder, locks, progress.say) == "done" for folder in finished]
+            lambda: [_claim(folder, locks, progress.say) == State.DONE for folder in finished]
         )
         for folder in (f for f, is_free in zip(finished, free) if not is_free):
             progress.say(f"{folder} is in use by another process; skipped here")
         folders = [f for f, is_free in zip(finished, free) if is_free]
         grown = evaluate_ood(folders, dataset, other, progress)
     return [
-        replace(r, outcome="evaluated") if r.folder in grown and r.outcome == "present" else r
+        replace(r, outcome=Outcome.EVALUATED)
+        if r.folder in grown and r.outcome == Outcome.PRESENT
+        else r
         for r in results
     ]

@@ -22,7 +22,7 @@ from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import lacking
 from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder
+from mixup_repro.runs import Outcome, RunFolder, State
 from mixup_repro.slots import Slot, claim, slots
 from mixup_repro.status import Status
 from mixup_repro.training import interrupt
@@ -95,7 +95,7 @@ class Node:
             if any(_to_do(folder, job.retry) for folder in stack):
                 chosen.append(Part([*words, f"part={k}/{parts * n}"], stack))
             elif job.retry == "all":
-                self.results += [Result(f, "present", record=f.read_record()) for f in stack]
+                self.results += [Result(f, Outcome.PRESENT, record=f.read_record()) for f in stack]
         return chosen
 
     def run(self) -> None:
@@ -140,22 +140,23 @@ class Node:
                 self._refuse(line.removeprefix("error: "))
         for folder in worker.part.folders:
             state = folder.state()
-            if state == "done":
+            if state == State.DONE:
                 was = worker.before.get(folder)
                 now = folder.record_path.stat().st_mtime
-                outcome = "done" if was is None else "present" if was == now else "evaluated"
+                grown = Outcome.PRESENT if was == now else Outcome.EVALUATED
+                outcome = Outcome.DONE if was is None else grown
                 self.results.append(Result(folder, outcome, record=folder.read_record()))
                 continue
             stopped = code == interrupt.EX_TEMPFAIL or interrupt.requested()
-            if state in ("absent", "interrupted") and code not in (0, 2) and not stopped:
+            if state in (State.ABSENT, State.INTERRUPTED) and code not in (0, 2) and not stopped:
                 self._record_death(folder, code, said)
-                state = "failed"
-            if state == "failed":
-                self.results.append(Result(folder, "failed", folder.reason()))
+                state = State.FAILED
+            if state == State.FAILED:
+                self.results.append(Result(folder, Outcome.FAILED, folder.reason()))
                 self.progress.say(f"{folder} failed: {self.results[-1].reason}")
             elif code != 2:
-                outcome = "not trained" if state == "absent" else state
-                self.results.append(Result(folder, "interrupted" if stopped else outcome))
+                outcome = Outcome.NOT_TRAINED if state == State.ABSENT else Outcome(state)
+                self.results.append(Result(folder, Outcome.INTERRUPTED if stopped else outcome))
 
     def _record_death(self, folder: RunFolder, code: int, said: list[str]) -> None:
         why = f"its process exited with code {code}"
@@ -170,10 +171,10 @@ class Node:
 
 def _to_do(folder: RunFolder, retry: str) -> bool:
     if retry == "failed":
-        return folder.state() == "failed"
+        return folder.state() == State.FAILED
     if folder.run.config.benchmark.name:  # its process finds out what of it is missing
         return True
-    return folder.state() != "done" or any(lacking(folder, folder.read_record()))
+    return folder.state() != State.DONE or any(lacking(folder, folder.read_record()))
 
 
 def _start(part: Part, slot: Slot, descriptor: int) -> Worker:
@@ -190,5 +191,5 @@ def _start(part: Part, slot: Slot, descriptor: int) -> Worker:
         stderr=output,
     )
     os.close(descriptor)
-    finished = {f: f.record_path for f in part.folders if f.state() == "done"}
+    finished = {f: f.record_path for f in part.folders if f.state() == State.DONE}
     return Worker(part, process, output, {f: p.stat().st_mtime for f, p in finished.items()})

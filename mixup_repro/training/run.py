@@ -18,7 +18,7 @@ from mixup_repro.evaluation.finished import along_training
 from mixup_repro.evaluation.predictor import evaluate, predict
 from mixup_repro.files import replacing
 from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder
+from mixup_repro.runs import Outcome, RunFolder
 from mixup_repro.tracking import Mirror
 from mixup_repro.training import checkpoint, interrupt
 from mixup_repro.training.failures import explain
@@ -35,14 +35,10 @@ SNAPSHOT_BYTES = 2**19  # ... where they take at most this much
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one run.
-
-    done, present (finished before), evaluated (finished before, with new evaluations), running
-    (elsewhere), interrupted, missing, not trained (nor asked to be), or failed.
-    """
+    """What became of one run."""
 
     folder: RunFolder
-    outcome: str
+    outcome: Outcome
     reason: str = ""
     record: Optional[dict] = None
 
@@ -175,7 +171,7 @@ class Training:
     def _fail(self, replica: int, message: str, trace: str = "") -> None:
         folder = self.folders[replica]
         config = asdict(folder.run.config)
-        self.results[replica] = Result(folder, "failed", message)
+        self.results[replica] = Result(folder, Outcome.FAILED, message)
         try:
             folder.write_failure({"error": message, "traceback": trace, "config": config})
         except OSError as error:  # a full disk has no room for this either
@@ -199,7 +195,9 @@ class Training:
         unreadable = merge({rank(): sorted(getattr(dataset, "unreadable", ()))})
         if rank() > 0:
             self.results |= {
-                r: Result(f, "done") for r, f in enumerate(self.folders) if r not in self.results
+                r: Result(f, Outcome.DONE)
+                for r, f in enumerate(self.folders)
+                if r not in self.results
             }
             return
         logits = None
@@ -234,7 +232,7 @@ class Training:
                 device = next(network.parameters()).device
                 record["terms"] = along_training(folder, dataset, device, asked.terms)
             folder.write_record(record)
-            self.results[r] = Result(folder, "done", record=record)
+            self.results[r] = Result(folder, Outcome.DONE, record=record)
             self.mirrors[r].finish(record)
 
     def _switches(self) -> dict:

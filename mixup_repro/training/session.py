@@ -14,7 +14,7 @@ from mixup_repro.config import Config, expand, register, resolve
 from mixup_repro.distributed import world_size
 from mixup_repro.errors import InputError
 from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder
+from mixup_repro.runs import Outcome, RunFolder, State
 from mixup_repro.training import interrupt
 from mixup_repro.training.node import Node, Queued
 from mixup_repro.training.run import Result
@@ -82,10 +82,10 @@ class Session:
             table = [_summary(run_id, results) for run_id, results in rows.items()]
             header = ["run", "seeds", "test accuracy", "cross-entropy", "ECE", "state"]
             self.progress.table("Runs (plain prediction, mean over seeds)", header, table)
-        failed = [r for r in self.results if r.outcome == "failed"]
+        failed = [r for r in self.results if r.outcome == Outcome.FAILED]
         for result in failed:
             self.progress.say(f"failed: {result.folder}: {result.reason}")
-        untrained = sum(result.outcome == "not trained" for result in self.results)
+        untrained = sum(result.outcome == Outcome.NOT_TRAINED for result in self.results)
         if untrained:
             self.progress.say(
                 f"{untrained} runs are not finished, so there is nothing to evaluate; "
@@ -94,7 +94,7 @@ class Session:
         if len(self.bad_input) > 1 or (self.bad_input and self.results):
             for line in self.bad_input:
                 self.progress.say(f"not run: {line}")
-        cut_short = [r for r in self.results if r.outcome in ("interrupted", "missing")]
+        cut_short = [r for r in self.results if r.outcome in (Outcome.INTERRUPTED, Outcome.MISSING)]
         return 2 if self.bad_input else int(bool(failed or cut_short))
 
 
@@ -123,9 +123,9 @@ def _on_disk(words: list[str]) -> list[Result]:
     results = []
     for folder in folders.values():
         state = folder.state()
-        record = folder.read_record() if state == "done" else None
-        reason = folder.reason() if state == "failed" else ""
-        outcome = "missing" if state == "absent" else state
+        record = folder.read_record() if state == State.DONE else None
+        reason = folder.reason() if state == State.FAILED else ""
+        outcome = Outcome.MISSING if state == State.ABSENT else Outcome(state)
         results.append(Result(folder, outcome, reason, record))
     return results
 
