@@ -8,25 +8,12 @@ import re
 from typing import TYPE_CHECKING, Any, Optional
 
 from mixup_repro.errors import InputError
+from mixup_repro.methods.registry import METHODS
 
 if TYPE_CHECKING:
     from mixup_repro.config import Config, HardwareConfig, MethodConfig, RecipeConfig
 
 SCALES = ("paper", "short", "smoke")
-MIXED = ("alpha", "lam_per", "pairing", "pairing_group", "truncated")
-# The fields of `method` that each method reads; what it does not read is not part of its runs.
-METHOD_FIELDS = {
-    "erm": (),
-    "mixup": MIXED,
-    "mixup_accumulated": MIXED,
-    "mixup_inputs": MIXED,
-    "mixup_independent": MIXED,
-    "approx_mixup": MIXED,
-    "approx_mixup_exact": ("alpha",),
-    "erm_modified": ("alpha",),
-    "cutmix": MIXED,
-    "label_smoothing": ("epsilon",),
-}
 
 
 def number_list(value: Any, name: str) -> list[float]:
@@ -96,8 +83,8 @@ def check(job: Config) -> None:
 
 
 def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
-    _choice(method.name, tuple(METHOD_FIELDS), "method.name")
-    reads = METHOD_FIELDS[method.name]
+    _choice(method.name, tuple(METHODS), "method.name")
+    reads = METHODS[method.name].reads
     if "epsilon" in reads:
         epsilon = method.epsilon
         _need(

@@ -15,8 +15,9 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mixup_repro.checks import METHOD_FIELDS, SCALES, check, number_list, part_of, seed_list
+from mixup_repro.checks import SCALES, check, number_list, part_of, seed_list
 from mixup_repro.errors import InputError
+from mixup_repro.methods.registry import METHODS
 
 T = TypeVar("T")
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -150,8 +151,12 @@ NOT_SCIENCE = {
 
 
 def register() -> None:
-    """Make the schema known to Hydra, with the two resolvers that config files use."""
-    ConfigStore.instance().store(name="schema", node=Config)
+    """Make schema and methods known to Hydra, with the two resolvers that config files use."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    for name, method in METHODS.items():
+        given = {key: value for key, value in method.defaults.items() if value is not None}
+        store.store(group="method", name=name, node={"name": name, **given})
     OmegaConf.register_new_resolver("checkout", lambda name: str(CHECKOUT / name), replace=True)
     OmegaConf.register_new_resolver("tier", _tier, replace=True)
 
@@ -213,7 +218,7 @@ def expand(job: Config) -> list[Run]:
     Fields that a method does not read are left out: ERM's cells of a grid over alpha are one run.
     A part may be empty, where there are fewer runs than parts.
     """
-    reads = METHOD_FIELDS[job.method.name]
+    reads = METHODS[job.method.name].reads
     method = MethodConfig(job.method.name, **{k: getattr(job.method, k) for k in reads})
     methods = [method]
     if "alpha" in reads:

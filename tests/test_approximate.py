@@ -15,7 +15,8 @@ from mixup_repro.config import ArchitectureConfig, MethodConfig, expand
 from mixup_repro.data import Dataset, load
 from mixup_repro.data.batches import Batch, Modification, crop, mean_input
 from mixup_repro.errors import InputError
-from mixup_repro.methods import METHODS, cross_entropy
+from mixup_repro.methods.losses import cross_entropy
+from mixup_repro.methods.registry import METHODS
 from mixup_repro.progress import Progress
 from mixup_repro.theory import beta
 from mixup_repro.theory.perturbation import modified
@@ -60,10 +61,12 @@ def test_the_estimator_is_unbiased():
         *many, x[partner], y[partner], lam, modification=modification(x, y, [ALPHA] * draws)
     )
     with torch.no_grad():
-        sampled = METHODS["approx_mixup"](f, batch, CONFIG).loss
-    exact = METHODS["approx_mixup_exact"](
-        f, Batch(x[None], y[None], modification=modification(x, y, [ALPHA])), CONFIG
-    ).loss[0]
+        sampled = METHODS["approx_mixup"].function(f, batch, CONFIG).loss
+    exact = (
+        METHODS["approx_mixup_exact"]
+        .function(f, Batch(x[None], y[None], modification=modification(x, y, [ALPHA])), CONFIG)
+        .loss[0]
+    )
     terms = quadratic_risk(exact_cross_entropy, f, x, y, ALPHA)
     truth = terms.modified_loss + terms.r1 + terms.r3
     assert exact.mean().item() == pytest.approx(truth.item(), rel=1e-10)
@@ -87,7 +90,7 @@ def test_gradients_of_the_estimator_are_those_of_the_exact_loss_in_the_mean():
     gradients = []
     for name, batch in (("approx_mixup", sampled), ("approx_mixup_exact", exact)):
         f = network()
-        METHODS[name](f, batch, CONFIG).loss.mean().backward()
+        METHODS[name].function(f, batch, CONFIG).loss.mean().backward()
         gradients.append(torch.cat([p.grad.flatten() for p in f.parameters()]))
     assert (gradients[0] - gradients[1]).norm() < 0.02 * gradients[1].norm()
 
@@ -95,7 +98,7 @@ def test_gradients_of_the_estimator_are_those_of_the_exact_loss_in_the_mean():
 def test_erm_on_modified_data_is_equation_20():
     (x, y), f = data(), network()
     batch = Batch(x[None], y[None], modification=modification(x, y, [ALPHA]))
-    outcome = METHODS["erm_modified"](f, batch, CONFIG)
+    outcome = METHODS["erm_modified"].function(f, batch, CONFIG)
     expected = cross_entropy(modified(y, ALPHA), f(modified(x, ALPHA)))
     torch.testing.assert_close(outcome.loss[0], expected)
 
@@ -107,7 +110,7 @@ def test_at_lambda_one_for_a_tiny_alpha_nothing_is_added():
     m = modification(x, y, [1e-12])
     batch = Batch(x[None], y[None], x.flip(0)[None], y.flip(0)[None], ones, modification=m)
     plain = cross_entropy(y, f(x))
-    torch.testing.assert_close(METHODS["approx_mixup"](f, batch, CONFIG).loss[0], plain)
+    torch.testing.assert_close(METHODS["approx_mixup"].function(f, batch, CONFIG).loss[0], plain)
 
 
 @pytest.mark.parametrize("method", ["approx_mixup", "approx_mixup_exact", "erm_modified"])

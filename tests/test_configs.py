@@ -12,7 +12,6 @@ import torch
 from helpers import compose_config, job
 
 from mixup_repro import architectures
-from mixup_repro.checks import METHOD_FIELDS
 from mixup_repro.config import (
     CHECKOUT,
     NOT_SCIENCE,
@@ -20,12 +19,14 @@ from mixup_repro.config import (
     SCIENCE,
     ArchitectureConfig,
     Config,
+    MethodConfig,
     expand,
     resolve,
 )
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.methods import METHODS
+from mixup_repro.methods.registry import METHODS, PAIRS
+from mixup_repro.papers import style
 from mixup_repro.runs import dataset_label, run_id
 from mixup_repro.training.learner import learning_rate, optimiser
 
@@ -94,7 +95,7 @@ def test_every_experiment_trains_erm_and_mixup_on_the_same_seeds(name):
     assert jobs["erm"].recipe == jobs["mixup"].recipe
 
 
-@pytest.mark.parametrize("group", ["dataset", "architecture", "method", "recipe", "hardware"])
+@pytest.mark.parametrize("group", ["dataset", "architecture", "recipe", "hardware"])
 def test_every_option_of_a_group_composes(group):
     for path in sorted((CHECKOUT / "configs" / group).glob("*.yaml")):
         words = [f"{group}={path.stem}"]
@@ -105,9 +106,18 @@ def test_every_option_of_a_group_composes(group):
         assert job(*words)
 
 
-def test_every_method_says_what_it_reads_and_has_a_config():
-    configs = {path.stem for path in (CHECKOUT / "configs/method").glob("*.yaml")}
-    assert set(METHODS) == set(METHOD_FIELDS) == configs
+def test_every_method_composes_and_has_a_loss_a_name_and_a_look_in_figures():
+    known = {f.name for f in fields(MethodConfig)} - {"name"}
+    for name, method in METHODS.items():
+        config = job(f"method={name}").method
+        given = {key: value for key in known if (value := getattr(config, key)) is not None}
+        assert given == {key: v for key, v in method.defaults.items() if v is not None}
+        assert set(method.reads) <= known and callable(method.function)
+        assert style.METHODS[name] == method.title and method.title in style.SERIES
+    titles = [method.title for method in METHODS.values()]
+    assert len(set(titles)) == len(titles)
+    looks = [tuple(sorted(look.items())) for look in style.SERIES.values()]
+    assert len(set(looks)) == len(looks)
 
 
 def test_slurm_jobs_may_be_requeued_and_are_told_before_their_end():
@@ -409,7 +419,7 @@ def test_image_folders_are_named_by_their_folder_unless_labelled():
     assert dataset_label(job(*words, "dataset.label=my birds")) == "my_birds"
 
 
-@pytest.mark.parametrize("method", [m for m, f in METHOD_FIELDS.items() if "pairing" in f])
+@pytest.mark.parametrize("method", [m for m, r in METHODS.items() if PAIRS in r.draws])
 def test_a_pairing_group_must_divide_the_batch(method):
     words = [f"method={method}", "recipe.batch_size=64"]
     assert job(*words, "method.pairing_group=16").method.pairing_group == 16

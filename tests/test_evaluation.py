@@ -19,7 +19,7 @@ from mixup_repro.data import load
 from mixup_repro.evaluation.finished import restore
 from mixup_repro.evaluation.temperature import fit_temperature, scaled
 from mixup_repro.evaluation.terms import terms
-from mixup_repro.methods import cross_entropy
+from mixup_repro.methods.losses import cross_entropy
 from mixup_repro.progress import Progress
 from mixup_repro.runs import RunFolder
 from mixup_repro.theory.beta import theta_bar

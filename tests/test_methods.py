@@ -14,8 +14,14 @@ from timm.data.mixup import Mixup
 
 from mixup_repro.config import MethodConfig
 from mixup_repro.data.batches import Batch
-from mixup_repro.methods import cross_entropy, cutmix, erm, label_smoothing, mixup
-from mixup_repro.methods.losses import cutmix_box
+from mixup_repro.methods.losses import (
+    cross_entropy,
+    cutmix,
+    cutmix_box,
+    erm,
+    label_smoothing,
+    mixup,
+)
 from mixup_repro.plan import PlanSpec, draw
 
 CLASSES = 5

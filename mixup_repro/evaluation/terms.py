@@ -7,7 +7,7 @@ import torch
 
 from mixup_repro.architectures import Single, Stack
 from mixup_repro.data import Dataset
-from mixup_repro.methods import cross_entropy
+from mixup_repro.methods.losses import cross_entropy
 from mixup_repro.theory.perturbation import modified
 from mixup_repro.theory.taylor import regularisation
 

@@ -52,7 +52,7 @@ def convex(x: Tensor, partner: Tensor, lam: Tensor) -> Tensor:
 
 
 def needed(value: Optional[T]) -> T:
-    """A field that a method needs; METHOD_FIELDS and the plan see to it that it is there.
+    """A field that a method needs; the method's record and the plan see to it.
 
     Raises:
         ValueError: it is not.

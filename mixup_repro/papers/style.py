@@ -13,30 +13,23 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from mixup_repro.methods import registry
+
 Values = Sequence[float] | pd.Index
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
-SERIES = {
-    "ERM": {"color": GREY, "linestyle": "-", "marker": ""},
-    "ERM (rescaled)": {"color": GREY, "linestyle": ":", "marker": "s"},
-    "Mixup": {"color": BLUE, "linestyle": "--", "marker": "o"},
-    "Mixup (rescaled)": {"color": ORANGE, "linestyle": "-", "marker": "D"},
-    "Approximate Mixup": {"color": PURPLE, "linestyle": "-.", "marker": "^"},
-    "ERM on modified data": {"color": GREEN, "linestyle": "-.", "marker": "v"},
-    "Label smoothing": {"color": GREEN, "linestyle": ":", "marker": "v"},
-    "Mixup of inputs only": {"color": ORANGE, "linestyle": "-.", "marker": "^"},
-    "Independent Mixup": {"color": GREEN, "linestyle": ":", "marker": "v"},
+COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE, "grey": GREY}
+
+
+def _look(colour: str, line: str, marker: str) -> dict[str, str]:
+    return {"color": COLOURS[colour], "linestyle": line, "marker": marker}
+
+
+SERIES = {method.title: _look(*method.look) for method in registry.METHODS.values()} | {
+    "ERM (rescaled)": _look("grey", ":", "s"),
+    "Mixup (rescaled)": _look("orange", "-", "D"),
 }
-METHODS = {
-    "erm": "ERM",
-    "mixup": "Mixup",
-    "mixup_accumulated": "Mixup (accumulated)",
-    "approx_mixup": "Approximate Mixup",
-    "erm_modified": "ERM on modified data",
-    "label_smoothing": "Label smoothing",
-    "mixup_inputs": "Mixup of inputs only",
-    "mixup_independent": "Independent Mixup",
-}
+METHODS = {name: method.title for name, method in registry.METHODS.items()}
 RC = {
     "font.size": 9,
     "axes.titlesize": 9,

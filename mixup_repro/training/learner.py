@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Optional
 
 import torch
@@ -13,7 +12,7 @@ from mixup_repro.architectures import STACKABLE, Single, Stack
 from mixup_repro.config import Config, RecipeConfig
 from mixup_repro.data.batches import Batch
 from mixup_repro.distributed import add_up, broadcast, world_size
-from mixup_repro.methods import DIFFERENTIATED, METHODS
+from mixup_repro.methods.registry import METHODS
 from mixup_repro.training.graph import Graph
 
 
@@ -63,7 +62,7 @@ def precision(config: Config, device: torch.device) -> Optional[torch.dtype]:
     asked = config.hardware.precision
     if asked == "auto":
         fit = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        asked = "bfloat16" if fit and config.method.name not in DIFFERENTIATED else "float32"
+        asked = "bfloat16" if fit and not METHODS[config.method.name].differentiates else "float32"
     return torch.bfloat16 if asked == "bfloat16" else None
 
 
@@ -76,14 +75,15 @@ class Learner:
         self.network = network.to(device).train()
         self.network.autocast = precision(config, device)
         self.config = config
-        self.method: Callable = METHODS[config.method.name]
+        method = METHODS[config.method.name]
+        self.loss = method.function
         self.optimiser = optimiser(config.recipe, self.network)
-        self.accumulates = config.method.name == "mixup_accumulated"
+        self.accumulates = method.accumulates
         self._parameters = list(self.network.parameters())
         self._lr: Optional[float] = None
         # Not across ranks, where a capture would hold communication; nor where the gradients of a
         # step add to those of the last, or the loss differentiates the network: those run eagerly.
-        eager = self.accumulates or config.method.name in DIFFERENTIATED or world_size() > 1
+        eager = method.accumulates or method.differentiates or world_size() > 1
         graph = device.type == "cuda" and not eager
         self.graph = Graph(self._step, device) if graph and config.hardware.graph else None
 
@@ -124,7 +124,7 @@ class Learner:
 
     def _pass(self, part: Batch) -> tuple[Tensor, Tensor]:
         """Forward and backward over a part of a batch: its share of both means."""
-        outcome = self.method(self.network, part, self.config.method)
+        outcome = self.loss(self.network, part, self.config.method)
         loss = outcome.loss.mean(-1)
         if part.share < 1:
             loss = part.share * loss

@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 
 from mixup_repro import architectures
-from mixup_repro.checks import METHOD_FIELDS
 from mixup_repro.config import Config, Run, batch_size
 from mixup_repro.data import Dataset
 from mixup_repro.data.batches import Batches, Modification
 from mixup_repro.data.streamed import StreamedBatches, StreamedSet
 from mixup_repro.evaluation.metrics import metrics
 from mixup_repro.evaluation.predictor import totals
-from mixup_repro.methods import ON_MODIFIED_DATA
+from mixup_repro.methods.registry import BOX, METHODS, OWN_LABELS, PAIRS
 from mixup_repro.plan import EpochPlan, PlanSpec, draw_block
 from mixup_repro.training.learner import Learner, learning_rate
 
@@ -29,7 +28,8 @@ Failure = Callable[[int, str], None]
 def plan_spec(config: Config, n: int) -> PlanSpec:
     """What the plans of a run on n training examples depend on."""
     method, recipe = config.method, config.recipe
-    mixes = "pairing" in METHOD_FIELDS[method.name]
+    draws = METHODS[method.name].draws
+    mixes = PAIRS in draws
     return PlanSpec(
         n=n,
         batch_size=batch_size(recipe, n),
@@ -41,8 +41,8 @@ def plan_spec(config: Config, n: int) -> PlanSpec:
         crop_padding=recipe.crop_padding or 0,
         flip=bool(recipe.flip),
         resized_crop=bool(recipe.resized_crop),
-        box=method.name == "cutmix",
-        own_labels=method.name == "mixup_independent",
+        box=BOX in draws,
+        own_labels=OWN_LABELS in draws,
     )
 
 
@@ -84,7 +84,7 @@ def assemble(
         return learner, StreamedBatches(dataset, config.recipe.resized_crop, group), plans
     padding, flip = config.recipe.crop_padding or 0, bool(config.recipe.flip)
     modification = None
-    if config.method.name in ON_MODIFIED_DATA:
+    if METHODS[config.method.name].modified_data:
         modification = Modification.of(dataset, [run.alpha for run in runs], padding, flip)
     batches = Batches(dataset, padding, config.method.pairing != "uniform", modification)
     return learner, batches, plans

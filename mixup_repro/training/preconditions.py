@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from mixup_repro.architectures import Single, Stack, normalises
-from mixup_repro.checks import METHOD_FIELDS
 from mixup_repro.config import Config, batch_size
 from mixup_repro.data import Dataset, StreamedSet
 from mixup_repro.errors import InputError
-from mixup_repro.methods import DIFFERENTIATED, ON_MODIFIED_DATA
+from mixup_repro.methods.registry import METHODS, PAIRS
 from mixup_repro.plan import rank_slice
 from mixup_repro.theory.taylor import check_per_example
 
@@ -16,11 +15,13 @@ def check_job(
     job: Config, dataset: Dataset | StreamedSet, network: Single | Stack, ranks: int
 ) -> None:
     """Raise InputError, saying what to do, where a job cannot run on this data by these ranks."""
+    method = METHODS[job.method.name]
     if not dataset.is_image:
-        for name in _asked(job, "crop_padding", "flip", "resized_crop") + _cutmix(job):
+        asked = _asked(job, "crop_padding", "flip", "resized_crop")
+        for name in asked + [f"method={job.method.name}"] * method.pictures:
             raise InputError(f"{name} is for pictures, and {dataset.label} has none")
     _check_streaming(job, dataset, ranks)
-    if job.method.name in DIFFERENTIATED:
+    if method.differentiates:
         try:
             check_per_example(network)
         except ValueError as error:
@@ -28,9 +29,9 @@ def check_job(
                 f"method={job.method.name}: {error.args[0].split(';')[0]}; use a network without, "
                 f"such as architecture=lenet"
             ) from error
-    if job.method.name == "approx_mixup_exact" and (ranks > 1 or job.recipe.microbatch):
+    if method.whole_batch and (ranks > 1 or job.recipe.microbatch):
         raise InputError(
-            "method=approx_mixup_exact needs the whole batch in one pass: use one process, and "
+            f"method={job.method.name} needs the whole batch in one pass: use one process, and "
             "recipe.microbatch=null"
         )
     _check_ranks(job, dataset.n_train, network, ranks)
@@ -38,10 +39,6 @@ def check_job(
 
 def _asked(job: Config, *fields: str) -> list[str]:
     return [f"recipe.{name}" for name in fields if getattr(job.recipe, name)]
-
-
-def _cutmix(job: Config) -> list[str]:
-    return ["method=cutmix"] if job.method.name == "cutmix" else []
 
 
 def _check_streaming(job: Config, dataset: Dataset | StreamedSet, ranks: int) -> None:
@@ -56,13 +53,13 @@ def _check_streaming(job: Config, dataset: Dataset | StreamedSet, ranks: int) ->
             "random crop may have, such as 0.08"
         )
     impossible = _asked(job, "crop_padding")
-    impossible += [f"method={method.name}"] * (method.name in ON_MODIFIED_DATA)
+    impossible += [f"method={method.name}"] * METHODS[method.name].modified_data
     impossible += ["method.pairing=uniform"] * (method.pairing == "uniform")
     impossible += ["evaluation.temperature"] * bool(asked.temperature)
     impossible += ["evaluation.terms"] * bool(asked.terms)
     for name in impossible:
         raise InputError(f"{name}: needs a data set in memory, and {dataset.label} is streamed")
-    if ranks > 1 and "pairing" in METHOD_FIELDS[method.name] and not method.pairing_group:
+    if ranks > 1 and PAIRS in METHODS[method.name].draws and not method.pairing_group:
         raise InputError(
             f"method.pairing_group=null: {dataset.label} is streamed, and on {ranks} processes a "
             f"partner must be on its example's; set method.pairing_group=128, say"
