@@ -35,12 +35,12 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         raise
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what processes that were killed in `replacing` left in a folder.
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Remove what processes that were killed in `replacing` left in a folder (of one file there).
 
     For who holds the lock on the folder: another writer's file would go too.
     """
-    for path in folder.glob(".*"):
+    for path in folder.glob(f".{name}.*"):
         if re.fullmatch(r"\..+\.\d+", path.name):
             path.unlink(missing_ok=True)
 
