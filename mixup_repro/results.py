@@ -79,26 +79,31 @@ def collect(runs_dir: Path, results: Path) -> int:
         InputError: a file in `results` is malformed, a run's numbers are none, or a row is there
             already for another data set.
     """
-    records = []
+    new: list[dict] = []
+    parts: dict[tuple[str, str], list[dict]] = {}  # by run id and kind
+    count = 0
     for record in finished_records(runs_dir, print):
-        if "fingerprint" in record["data"]:
-            records.append(record)
-        else:
-            print(f"passed over: {record['run_id']}/seed{record['seed']} does not say on which data")
+        name, seed = record["run_id"], {"seed": record["seed"]}
+        try:
+            own, belong = rows(record), {kind: of(record) for kind, (of, _) in PARTS.items()}
+        except (LookupError, TypeError) as error:
+            # Those of version 0.1.0 do not say which data they were trained on.
+            print(
+                f"passed over: {name}/seed{record['seed']} has another version's record ({error})"
+            )
+            continue
+        count += 1
+        new += own
+        for kind, lines in belong.items():
+            parts.setdefault((name, kind), []).extend(seed | line for line in lines)
     tables = {}
-    by_id: dict[str, list[dict]] = {}
-    for record in records:
-        by_id.setdefault(record["run_id"], []).append(record)
-    for name, same in by_id.items():
-        for kind, (rows_of, key) in PARTS.items():
-            parts = [{"seed": r["seed"]} | row for r in same for row in rows_of(r)]
-            if parts:
-                frame, key = pd.DataFrame(parts), ["seed", *key]
-                empty = [c for c in frame if c not in key and frame[c].isna().all()]
-                of = [f"{name}/seed{row['seed']}" for row in parts]
-                path = results / kind / f"{name}.csv"
-                tables[path] = _merged(path, frame.drop(columns=empty), key, of)
-    new = [row for record in records for row in rows(record)]
+    for (name, kind), lines in parts.items():
+        if lines:
+            frame, key = pd.DataFrame(lines), ["seed", *PARTS[kind][1]]
+            empty = [c for c in frame if c not in key and frame[c].isna().all()]
+            of = [f"{name}/seed{line['seed']}" for line in lines]
+            path = results / kind / f"{name}.csv"
+            tables[path] = _merged(path, frame.drop(columns=empty), key, of)
     of = [f"{row['run_id']}/seed{row['seed']}" for row in new]
     path = results / "runs.csv"
     runs = _merged(path, pd.DataFrame(new, columns=COLUMNS), KEY, of)
@@ -107,7 +112,7 @@ def collect(runs_dir: Path, results: Path) -> int:
     tables[path] = runs[[*COLUMNS, *(c for c in runs if c not in COLUMNS)]]
     for path, table in tables.items():
         write_table(path, table)
-    return len(records)
+    return count
 
 
 def _merged(path: Path, new: pd.DataFrame, key: list[str], of: list[str]) -> pd.DataFrame:

@@ -149,9 +149,7 @@ def _decoded(path: Path) -> str:
         raise InputError(f"{path}, line {line}: not UTF-8; save the table as CSV UTF-8") from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise InputError(
-            f"{path}, line {line}: zero bytes, of a crash or of UTF-16; restore it"
-        )
+        raise InputError(f"{path}, line {line}: zero bytes, of a crash or of UTF-16; restore it")
     return text
 
 
