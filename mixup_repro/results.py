@@ -15,65 +15,31 @@
 A row is replaced only by a finished run of the same id, seed and evaluation on the same data; none
 is dropped. So `git diff results/` shows what another machine got.
 
-Every file is replaced as a whole, under the lock on the folder (`locked`): a process that is killed
-leaves the old or the new one.
+Every file is replaced as a whole, under the lock on the folder (`files.locked`): a process that is
+killed leaves the old or the new one.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from mixup_repro import experiments
 from mixup_repro.config import expand
 from mixup_repro.errors import InputError
-from mixup_repro.files import remove_leftovers
 from mixup_repro.rows import COLUMNS, KEY, PARTS, rows
 from mixup_repro.runs import finished_records, run_id, safe_label
 from mixup_repro.stats import NoValues
 from mixup_repro.tables import as_text, read_table, typed, write_table
 
 
-@contextmanager
-def locked(results: Path) -> Iterator[None]:
-    """Hold a results folder: who else reads it to write to it waits until this is done.
-
-    Removes what processes that were killed while they wrote have left in it.
-
-    Raises:
-        InputError: the folder cannot be written.
-    """
-    lock = FileLock(results / ".lock")
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=1)
-        except Timeout:
-            print(f"waiting for another process that writes {results}", file=sys.stderr)
-            lock.acquire()
-    except OSError as error:
-        raise InputError(
-            f"{results}: cannot be written ({error.strerror}); choose another --results-dir"
-        ) from error
-    try:
-        for folder in [results, *(path for path in results.rglob("*") if path.is_dir())]:
-            remove_leftovers(folder)
-        yield
-    finally:
-        lock.release()
-
-
 def collect(runs_dir: Path, results: Path) -> int:
     """Merge every finished run below `runs_dir` into `results`; returns how many there were.
 
-    For who holds `locked(results)`. All is checked before the first file is written.
+    For who holds `files.locked(results)`. All is checked before the first file is written.
 
     Raises:
         InputError: a file in `results` is malformed, a run's numbers are none, or a row is there
@@ -88,9 +54,8 @@ def collect(runs_dir: Path, results: Path) -> int:
             own, belong = rows(record), {kind: of(record) for kind, (of, _) in PARTS.items()}
         except (LookupError, TypeError) as error:
             # Those of version 0.1.0 do not say which data they were trained on.
-            print(
-                f"passed over: {name}/seed{record['seed']} has another version's record ({error})"
-            )
+            run = f"{name}/seed{record['seed']}"
+            print(f"passed over: {run} has a record of another version ({error!r})")
             continue
         count += 1
         new += own
@@ -295,7 +260,7 @@ def measured(path: Path) -> pd.DataFrame:
 
 
 def merge_measured(path: Path, new: pd.DataFrame) -> None:
-    """Add measurements; the same ones replace themselves. For who holds the folder `locked`.
+    """Add measurements; the same ones replace themselves. For who holds the lock on its folder.
 
     Raises:
         InputError: the table is malformed, or a new number is none.

@@ -21,6 +21,7 @@ from mixup_repro.config import CHECKOUT
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.distances import mixup_distances
+from mixup_repro.files import locked
 from mixup_repro.runs import safe_label
 from mixup_repro.training.record import commit, device_name
 
@@ -45,7 +46,7 @@ def main() -> None:
             raise InputError(f"{dataset.label} has no pictures; use dataset=mnist, for example")
         path = args.results_dir / "distances.csv"
         label = safe_label(dataset.label)
-        with results.locked(args.results_dir):
+        with locked(args.results_dir):
             known = results.measured(path)
         for draw in range(args.draws):
             key = {"dataset": label, "alpha": ALPHA, "share": args.share, "draw": draw}
@@ -57,7 +58,7 @@ def main() -> None:
             about = {"wall_s": time.perf_counter() - started, "commit": commit()}
             about["device"] = device_name(torch.zeros(1))
             rows = [key | {"part": part} | n._asdict() | about for part, n in found.items()]
-            with results.locked(args.results_dir):
+            with locked(args.results_dir):
                 results.merge_measured(path, pd.DataFrame(rows))
             numbers = ", ".join(
                 f"{part} {n.minimum:.3f} (mean {n.average:.3f})" for part, n in found.items()

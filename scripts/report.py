@@ -17,6 +17,7 @@ from pathlib import Path
 from mixup_repro import report, results
 from mixup_repro.config import CHECKOUT
 from mixup_repro.errors import InputError
+from mixup_repro.files import locked
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
             raise InputError(f"--runs-dir {args.runs_dir}: there is no such folder")
         if args.no_collect and not args.results_dir.is_dir():
             raise InputError(f"--results-dir {args.results_dir}: there is no such folder")
-        with results.locked(args.results_dir):
+        with locked(args.results_dir):
             make(args.results_dir, None if args.no_collect else args.runs_dir or CHECKOUT / "runs")
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

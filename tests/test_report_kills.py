@@ -20,6 +20,7 @@ from test_report import fake_records, rescaling_helps_by_alpha
 from mixup_repro import report, results
 from mixup_repro.config import CHECKOUT
 from mixup_repro.errors import InputError
+from mixup_repro.files import locked
 from mixup_repro.report.markdown import BEGIN, END
 
 MOMENTS = 12
@@ -33,14 +34,14 @@ def other_accuracy(run, eval_alpha) -> float:
 
 def merge(base: Path) -> None:
     """What scripts/report.py does first."""
-    with results.locked(base / "results"):
+    with locked(base / "results"):
         results.collect(base / "runs", base / "results")
 
 
 def make(base: Path) -> None:
     """What scripts/report.py does, but for the theorems, which take a minute."""
     folder = base / "results"
-    with results.locked(folder):
+    with locked(folder):
         results.collect(base / "runs", folder)
         found = report.items(folder)
         report.draw(found, folder)
@@ -164,7 +165,7 @@ def test_two_reports_at_once_wait_for_each_other(merged, tmp_path, capfd):
         if child == 0:
             try:
                 merge(base)
-                with results.locked(base / "results"):
+                with locked(base / "results"):
                     time.sleep(1.5)  # so that the other one is seen to wait
                 os._exit(0)
             finally:
