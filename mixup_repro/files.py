@@ -6,13 +6,16 @@ import io
 import json
 import os
 import re
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from mixup_repro.errors import DamagedError
+from filelock import FileLock, Timeout
+
+from mixup_repro.errors import DamagedError, InputError
 
 
 @contextmanager
@@ -35,14 +38,43 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         raise
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what processes that were killed in `replacing` left in a folder.
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Remove what processes that were killed in `replacing` left in a folder (of one file there).
 
     For who holds the lock on the folder: another writer's file would go too.
     """
-    for path in folder.glob(".*"):
+    for path in folder.glob(f".{name}.*"):
         if re.fullmatch(r"\..+\.\d+", path.name):
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder of files: who else reads it to write to it waits until this is done.
+
+    Makes the folder, and removes what processes that were killed while they wrote left in it.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            print(f"waiting for another process that writes {folder}", file=sys.stderr)
+            lock.acquire()
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror}); choose another folder"
+        ) from error
+    try:
+        for inner in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+            remove_leftovers(inner)
+        yield
+    finally:
+        lock.release()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -12,8 +12,11 @@
                                        prediction
     results/distances.csv              what scripts/distances.py measured
 
-A row is replaced only by a finished run of the same id, seed and evaluation; none is dropped. So
-`git diff results/` shows what another machine got.
+A row is replaced only by a finished run of the same id, seed and evaluation on the same data; none
+is dropped. So `git diff results/` shows what another machine got.
+
+Every file is replaced as a whole, under the lock on the folder (`files.locked`): a process that is
+killed leaves the old or the new one.
 """
 
 from __future__ import annotations
@@ -27,122 +30,92 @@ import pandas as pd
 from mixup_repro import experiments
 from mixup_repro.config import expand
 from mixup_repro.errors import InputError
-from mixup_repro.evaluation.metrics import BINS
-from mixup_repro.runs import finished_records, run_id
+from mixup_repro.rows import COLUMNS, KEY, PARTS, rows
+from mixup_repro.runs import finished_records, run_id, safe_label
 from mixup_repro.stats import NoValues
-from mixup_repro.tables import read_table
-
-COLUMNS = (
-    "run_id paper item dataset architecture method alpha seed scale evaluation eval_alpha "
-    "accuracy cross_entropy ece brier temperature n_test epochs wall_s commit device"
-).split()
-KEY = ["run_id", "seed", "evaluation", "eval_alpha"]
-CURVES = (
-    "epoch mixed_loss weighted_accuracy test_accuracy test_cross_entropy "
-    "train_accuracy train_cross_entropy test_accuracy_rescaled test_cross_entropy_rescaled "
-    "train_accuracy_rescaled train_cross_entropy_rescaled"
-).split()
-
-OOD = (
-    "benchmark corruption severity evaluation eval_alpha "
-    "accuracy accuracy_pm0 cross_entropy ece brier n_test"
-).split()
+from mixup_repro.tables import as_text, read_table, typed, write_table
 
 
 def collect(runs_dir: Path, results: Path) -> int:
     """Merge every finished run below `runs_dir` into `results`; returns how many there were.
 
+    For who holds `files.locked(results)`. All is checked before the first file is written.
+
     Raises:
-        InputError: `results` cannot be written, or a file in it is malformed.
+        InputError: a file in `results` is malformed, a run's numbers are none, or a row is there
+            already for another data set.
     """
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        (results / ".writable").touch()
-        (results / ".writable").unlink()
-    except OSError as error:
-        raise InputError(
-            f"{results}: cannot be written ({error.strerror}); choose another --results-dir"
-        ) from error
-    records = list(finished_records(runs_dir, print))
-    rows = [row for record in records for row in _rows(record)]
-    frame = pd.DataFrame(rows, columns=COLUMNS).astype({"alpha": float, "eval_alpha": float})
-    _merge(results / "runs.csv", frame, KEY)
-    by_id: dict[str, list[dict]] = {}
-    for record in records:
-        by_id.setdefault(record["run_id"], []).append(record)
-    for name, same in by_id.items():
-        for kind, (rows_of, key) in PARTS.items():
-            parts = [{"seed": r["seed"]} | row for r in same for row in rows_of(r)]
-            if parts:
-                frame, key = pd.DataFrame(parts), ["seed", *key]
-                empty = [c for c in frame if c not in key and frame[c].isna().all()]
-                _merge(results / kind / f"{name}.csv", frame.drop(columns=empty), key)
-    return len(records)
+    new: list[dict] = []
+    parts: dict[tuple[str, str], list[dict]] = {}  # by run id and kind
+    count = 0
+    for record in finished_records(runs_dir, print):
+        name, seed = record["run_id"], {"seed": record["seed"]}
+        try:
+            own, belong = rows(record), {kind: of(record) for kind, (of, _) in PARTS.items()}
+        except (LookupError, TypeError) as error:
+            # Those of version 0.1.0 do not say which data they were trained on.
+            run = f"{name}/seed{record['seed']}"
+            print(f"passed over: {run} has a record of another version ({error!r})")
+            continue
+        count += 1
+        new += own
+        for kind, lines in belong.items():
+            parts.setdefault((name, kind), []).extend(seed | line for line in lines)
+    tables = {}
+    for (name, kind), lines in parts.items():
+        if lines:
+            frame, key = pd.DataFrame(lines), ["seed", *PARTS[kind][1]]
+            empty = [c for c in frame if c not in key and frame[c].isna().all()]
+            of = [f"{name}/seed{line['seed']}" for line in lines]
+            path = results / kind / f"{name}.csv"
+            tables[path] = _merged(path, frame.drop(columns=empty), key, of)
+    of = [f"{row['run_id']}/seed{row['seed']}" for row in new]
+    path = results / "runs.csv"
+    runs = _merged(path, pd.DataFrame(new, columns=COLUMNS), KEY, of)
+    _check_one_data(path, runs, "run_id")
+    # The last to be written: no row without what belongs to it.
+    tables[path] = runs[[*COLUMNS, *(c for c in runs if c not in COLUMNS)]]
+    for path, table in tables.items():
+        write_table(path, table)
+    return count
 
 
-def _curves(record: dict) -> list[dict]:
-    return [{name: row.get(name) for name in CURVES} for row in record["curves"]]
-
-
-def _predictions(record: dict) -> list[dict]:
-    kept = record.get("predictions", ())
-    return [
-        {"example": i} | {f"p{k}": round(v, 4) for k, v in enumerate(p)} for i, p in enumerate(kept)
-    ]
-
-
-def _maps(record: dict) -> list[dict]:
-    values = record.get("map")
-    return [{f"g{k}": round(v, 3) for k, v in enumerate(values)}] if values else []
-
-
-def _bins(record: dict) -> list[dict]:
-    return [
-        {"evaluation": e["evaluation"], "eval_alpha": e["eval_alpha"], "bin": k}
-        | {name: values[k] for name, values in e["bins"].items()}
-        for e in record["evaluations"]
-        if e["evaluation"] != "rescaled" or e["eval_alpha"] == record["config"]["method"]["alpha"]
-        for k in range(BINS)
-    ]
-
-
-def _ood(record: dict) -> list[dict]:
-    return [{name: row.get(name) for name in OOD} for row in record["ood"]]
-
-
-# What results/<part>/<run_id>.csv holds, and the columns besides the seed that name a row.
-PARTS = {
-    "curves": (_curves, ["epoch"]),
-    "predictions": (_predictions, ["example"]),
-    "maps": (_maps, []),
-    "bins": (_bins, ["evaluation", "eval_alpha", "bin"]),
-    "terms": (lambda record: record.get("terms", []), ["terms_alpha", "epoch"]),
-    "ood": (_ood, ["benchmark", "corruption", "severity", "evaluation", "eval_alpha"]),
-}
-
-
-def _rows(record: dict) -> list[dict]:
-    config = record["config"]
-    fixed = {
-        "dataset": record["data"]["label"],
-        "architecture": config["architecture"]["name"],
-        "method": config["method"]["name"],
-        "alpha": config["method"]["alpha"],
-        "epochs": config["recipe"]["epochs"],
-    }
-    fixed |= {k: config[k] for k in ("paper", "item", "scale")}
-    fixed |= {k: record[k] for k in ("run_id", "seed", "wall_s", "commit", "device")}
-    return [fixed | {k: e[k] for k in e if k != "bins"} for e in record["evaluations"]]
-
-
-def _merge(path: Path, new: pd.DataFrame, key: list[str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _merged(path: Path, new: pd.DataFrame, key: list[str], of: list[str]) -> pd.DataFrame:
+    """A table with new rows in it, which replace those of their key; of: what each comes from."""
+    new = typed(as_text(new), key, str(path), [f"row of {name} to be merged" for name in of])
     if path.exists():
-        old = read_table(path, key)
+        old = read_table(path, key, key)
+        if key == KEY:
+            _check_same_data(path, old, new)
         new = pd.concat([old, new]) if len(new) else old
     # A stable order, and the text of a number is the same on every machine.
-    new = new.drop_duplicates(key, keep="last").sort_values(key, na_position="first")
-    new.to_csv(path, index=False, float_format="%.8g", lineterminator="\n")
+    return new.drop_duplicates(key, keep="last").sort_values(key, na_position="first")
+
+
+def _check_same_data(path: Path, old: pd.DataFrame, new: pd.DataFrame) -> None:
+    """Raise InputError where a row would be replaced by one of other data."""
+    both = new.merge(old.reindex(columns=COLUMNS), on=KEY, suffixes=("", "_old"))
+    for column in ("data", "n_test"):  # a row from before fingerprints has its size alone
+        before = both[f"{column}_old"]
+        for row in both[before.notna() & (both[column] != before)].to_dict("records"):
+            raise InputError(
+                f"{path}: {row['run_id']}/seed{row['seed']} is there with "
+                f"{column}={row[f'{column}_old']} of {row['dataset']}, the run to be merged has "
+                f"{column}={row[column]}: give the other data a dataset.label of its own, or "
+                f"remove the rows of {row['run_id']} that it should replace"
+            )
+
+
+def _check_one_data(path: Path, runs: pd.DataFrame, by: str) -> None:
+    """Raise InputError where runs of one run_id (or dataset) were trained on different data."""
+    known = runs.dropna(subset=["data"]).drop_duplicates([by, "data"])
+    for _, several in known[known.duplicated(by, keep=False)].groupby(by):
+        one, other = several.to_dict("records")[:2]
+        raise InputError(
+            f"{path}: {one['run_id']}/seed{one['seed']} was trained on data {one['data']} of "
+            f"{one['dataset']}, {other['run_id']}/seed{other['seed']} on {other['data']}, and they "
+            f"are compared: keep the rows of one of them, and train the other again on its data"
+        )
 
 
 @dataclass(frozen=True)
@@ -214,7 +187,7 @@ def load(results: Path) -> pd.DataFrame:
         InputError: a line of it is malformed.
     """
     path = results / "runs.csv"
-    return read_table(path, COLUMNS) if path.exists() else pd.DataFrame(columns=COLUMNS)
+    return read_table(path, COLUMNS, KEY) if path.exists() else pd.DataFrame(columns=COLUMNS)
 
 
 @cache
@@ -232,7 +205,8 @@ def item_data(results: Path, frame: pd.DataFrame, name: str, scale: str) -> Item
     """What an experiment is drawn from, found by id; None where one of its ids has no runs yet.
 
     Raises:
-        InputError: its rows are marked with another scale, or a file of its runs is malformed.
+        InputError: its rows are marked with another scale, or were trained on different data of
+            one name; or a file of its runs is malformed.
     """
     ids = run_ids(name, scale, frozenset(frame["run_id"]))
     if ids is None:
@@ -245,6 +219,7 @@ def item_data(results: Path, frame: pd.DataFrame, name: str, scale: str) -> Item
             f"{results / 'runs.csv'}: {other['run_id'].iloc[0]} is marked scale "
             f"{other['scale'].iloc[0]}, where {name} at scale {scale} has runs of that scale only"
         )
+    _check_one_data(results / "runs.csv", runs, "dataset")
     about = runs.drop_duplicates("run_id").set_index("run_id")[["method", "alpha"]]
     parts = {kind: _read(results / kind, key, ids, about) for kind, (_, key) in PARTS.items()}
     return ItemData(name, scale, runs, **parts)
@@ -255,9 +230,10 @@ def _read(folder: Path, key: list[str], ids: list[str], about: pd.DataFrame) -> 
     parts = []
     for i in ids:
         if (folder / f"{i}.csv").exists():
-            rows = read_table(folder / f"{i}.csv", ["seed", *key])
-            which = pd.DataFrame([{"run_id": i} | about.loc[i].to_dict()] * len(rows))
-            parts.append(pd.concat([which, rows], axis=1))
+            own = ["seed", *key]
+            table = read_table(folder / f"{i}.csv", own, own)
+            which = pd.DataFrame([{"run_id": i} | about.loc[i].to_dict()] * len(table))
+            parts.append(pd.concat([which, table], axis=1))
     if not parts:
         return pd.DataFrame(columns=["run_id", "method", "alpha", "seed", *key])
     # As read, a map's 10,000 columns are 10,000 arrays; a copy holds columns of a type in one.
@@ -274,12 +250,23 @@ def measured(path: Path) -> pd.DataFrame:
     Raises:
         InputError: a line of it is malformed.
     """
-    return read_table(path, MEASURED) if path.exists() else pd.DataFrame(columns=MEASURED)
+    if not path.exists():
+        return pd.DataFrame(columns=MEASURED)
+    table = read_table(path, MEASURED, MEASURED_KEY)
+    for label in table["dataset"]:
+        if label != safe_label(label):  # figures are named after it
+            raise InputError(f"{path}: no data set is named {label!r} here")
+    return table
 
 
 def merge_measured(path: Path, new: pd.DataFrame) -> None:
-    """Add measurements; the same ones replace themselves."""
-    _merge(path, new, MEASURED_KEY)
+    """Add measurements; the same ones replace themselves. For who holds the lock on its folder.
+
+    Raises:
+        InputError: the table is malformed, or a new number is none.
+    """
+    of = [f"{row.dataset}, draw {row.draw}," for row in new.itertuples()]
+    write_table(path, _merged(path, new, MEASURED_KEY, of))
 
 
 def measured_data(path: Path, item: str) -> list[ItemData]:

@@ -104,7 +104,15 @@ def _label(data: Mapping[str, Any]) -> str:
         label = f"moons-{data['separation']:g}"
     if data["name"] == "gaussians":
         label = f"gaussians-{data['layout']}"
-    return re.sub(r"[^A-Za-z0-9_.^-]", "_", label)
+    return safe_label(label)
+
+
+def safe_label(label: str) -> str:
+    """A data set's name as it stands in ids and tables: safe as a folder's name and in a cell.
+
+    A cell that starts with a minus is a formula to a spreadsheet.
+    """
+    return re.sub(r"^-|[^A-Za-z0-9_.^-]", "_", label)
 
 
 class RunFolder:

@@ -4,7 +4,7 @@
     python scripts/distances.py dataset=cifar10 --share 1 --draws 1
 
 Merges its rows into results/distances.csv, where `make report` finds them. A draw that is there
-already is not measured again. Exit codes: 0 fine; 2 bad input.
+already is not measured again. Exit codes: 0 fine; 1 the table could not be written; 2 bad input.
 """
 
 import argparse
@@ -21,6 +21,8 @@ from mixup_repro.config import CHECKOUT
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.distances import mixup_distances
+from mixup_repro.files import locked
+from mixup_repro.runs import safe_label
 from mixup_repro.training.record import commit, device_name
 
 ALPHA = 1024.0
@@ -36,30 +38,38 @@ def main() -> None:
     parser.add_argument("--results-dir", type=Path, default=CHECKOUT / "results")
     args = parser.parse_args()
     try:
+        if args.draws < 1:
+            raise InputError(f"--draws {args.draws}: must be at least 1")
         (job,) = experiments.jobs([*args.overrides, "method=erm"])
         dataset = load(job.dataset)
         if not dataset.is_image:
             raise InputError(f"{dataset.label} has no pictures; use dataset=mnist, for example")
         path = args.results_dir / "distances.csv"
-        known = results.measured(path)
+        label = safe_label(dataset.label)
+        with locked(args.results_dir):
+            known = results.measured(path)
         for draw in range(args.draws):
-            key = {"dataset": dataset.label, "alpha": ALPHA, "share": args.share, "draw": draw}
+            key = {"dataset": label, "alpha": ALPHA, "share": args.share, "draw": draw}
             if len(known) and (known[list(key)] == pd.Series(key)).all(axis=1).any():
-                print(f"{dataset.label}, draw {draw}: measured before")
+                print(f"{label}, draw {draw}: measured before")
                 continue
             started = time.perf_counter()
             found = mixup_distances(dataset, ALPHA, args.share, draw)
             about = {"wall_s": time.perf_counter() - started, "commit": commit()}
             about["device"] = device_name(torch.zeros(1))
             rows = [key | {"part": part} | n._asdict() | about for part, n in found.items()]
-            results.merge_measured(path, pd.DataFrame(rows))
+            with locked(args.results_dir):
+                results.merge_measured(path, pd.DataFrame(rows))
             numbers = ", ".join(
                 f"{part} {n.minimum:.3f} (mean {n.average:.3f})" for part, n in found.items()
             )
-            print(f"{dataset.label}, draw {draw}: {numbers}")
+            print(f"{label}, draw {draw}: {numbers}")
     except (InputError, HydraException, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        print(f"error: {args.results_dir}: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

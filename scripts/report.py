@@ -5,7 +5,9 @@ python scripts/report.py --no-collect     figures and report from the committed 
 
 Writes REPORT.md, and report.html (one page with the figures in it and a filter for the verdicts;
 git ignores it, because its bytes depend on the machine). Of the checkout's own results also the
-table of verdicts in README.md. Exit codes: 0 fine; 2 bad input.
+table of verdicts in README.md. Waits while another process writes the same results. Every file is
+replaced as a whole: what is killed or fails leaves the old or the new one.
+Exit codes: 0 fine; 1 a file cannot be written; 2 bad input.
 """
 
 import argparse
@@ -15,37 +17,57 @@ from pathlib import Path
 from mixup_repro import report, results
 from mixup_repro.config import CHECKOUT
 from mixup_repro.errors import InputError
+from mixup_repro.files import locked
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs-dir", type=Path, default=CHECKOUT / "runs")
+    runs = parser.add_mutually_exclusive_group()
+    runs.add_argument("--runs-dir", type=Path, help="default: the checkout's, if it has one")
+    runs.add_argument("--no-collect", action="store_true", help="leave runs.csv as it is")
     parser.add_argument("--results-dir", type=Path, default=CHECKOUT / "results")
-    parser.add_argument("--no-collect", action="store_true", help="leave runs.csv as it is")
     args = parser.parse_args()
     try:
-        if not args.no_collect:
-            count = results.collect(args.runs_dir, args.results_dir)
-            print(f"{count} finished runs in {args.runs_dir.name}/ merged into runs.csv")
-        found = report.items(args.results_dir)
-        if not args.no_collect:
-            report.prove(args.results_dir)
-        report.draw(found, args.results_dir)
-        report.write(found, args.results_dir)
-        report.write_webpage(found, args.results_dir)
-        readme = CHECKOUT / "README.md"
-        if args.results_dir.resolve() == CHECKOUT / "results" and readme.exists():
-            report.write_readme(found, args.results_dir, readme)
+        if args.runs_dir is not None and not args.runs_dir.is_dir():
+            raise InputError(f"--runs-dir {args.runs_dir}: there is no such folder")
+        if args.no_collect and not args.results_dir.is_dir():
+            raise InputError(f"--results-dir {args.results_dir}: there is no such folder")
+        with locked(args.results_dir):
+            make(args.results_dir, None if args.no_collect else args.runs_dir or CHECKOUT / "runs")
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    for verdict in report.verdicts(found, args.results_dir):
+    except OSError as error:
+        print(f"error: {args.results_dir}: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def make(folder: Path, runs_dir: Path | None) -> None:
+    """Merge the runs into the results in `folder`, if any are named, and write all that shows them.
+
+    Raises:
+        InputError: a file is malformed, or there are no results.
+        OSError: a file cannot be written.
+    """
+    if runs_dir is not None:
+        count = results.collect(runs_dir, folder)
+        print(f"{count} finished runs in {runs_dir.name}/ merged into runs.csv")
+    found = report.items(folder)
+    if runs_dir is not None:
+        report.prove(folder)
+    report.draw(found, folder)
+    report.write(found, folder)
+    report.write_webpage(found, folder)
+    readme = CHECKOUT / "README.md"
+    if folder.resolve() == CHECKOUT / "results" and readme.exists():
+        report.write_readme(found, folder, readme)
+    for verdict in report.verdicts(found, folder):
         if verdict.items and verdict.scale:
             words = verdict.words.replace("*", "")
             print(f"{verdict.items[0]} ({verdict.scale})  {verdict.claim}: {words}")
-    print(f"figures, tables, REPORT.md and report.html are in {args.results_dir.name}/")
+    print(f"figures, tables, REPORT.md and report.html are in {folder.name}/")
 
 
 if __name__ == "__main__":

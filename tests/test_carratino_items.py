@@ -34,7 +34,8 @@ from mixup_repro.papers.claims import (
     SUPPORTED,
     Check,
 )
-from mixup_repro.results import CURVES, PARTS, ItemData
+from mixup_repro.results import ItemData
+from mixup_repro.rows import CURVES, PARTS
 from mixup_repro.theory.beta import theta_bar
 
 SEEDS = range(4)

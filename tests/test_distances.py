@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import environment, job
+from helpers import environment, job, make_image_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
@@ -17,6 +17,7 @@ from scipy.spatial.distance import cdist
 from mixup_repro import report
 from mixup_repro.config import CHECKOUT
 from mixup_repro.data import load
+from mixup_repro.errors import InputError
 from mixup_repro.evaluation import distances
 from mixup_repro.evaluation.distances import mixup_distances, nearest
 from mixup_repro.papers.chidambaram2022 import table2
@@ -97,12 +98,26 @@ def test_the_script_measures_each_draw_once(tmp_path):
         (("dataset=alternating_line",), "has no pictures; use dataset=mnist"),
         (("dataset=digits", "--share", "2"), "share=2: must lie in"),
         (("dataset=birds",), "birds"),
+        (("dataset=digits", "--draws", "0"), "--draws 0: must be at least 1"),
     ],
 )
 def test_bad_input_is_one_line(words, line, tmp_path):
     done = script(*words, "--results-dir", str(tmp_path))
     assert done.returncode == 2
     assert line in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_name_that_is_no_name_of_a_file_is_made_one_and_not_read(tmp_path):
+    make_image_folder(tmp_path / "pets", classes=3)
+    words = ("dataset=image_folder", f"dataset.root={tmp_path / 'pets'}", "dataset.label=a/b")
+    done = script(*words, "--share", "1", "--draws", "1", "--results-dir", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "out" / "distances.csv"
+    (data,) = measured_data(path, "chidambaram2022/table2")
+    assert data.name == "chidambaram2022/table2_a_b"
+    path.write_text(path.read_text().replace("a_b", "a/b"))
+    with pytest.raises(InputError, match="no data set is named 'a/b' here"):
+        measured_data(path, "chidambaram2022/table2")
 
 
 def test_the_report_has_an_item_for_each_data_set(tmp_path):

@@ -23,6 +23,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.evaluation import ood
 from mixup_repro.evaluation.finished import restore
 from mixup_repro.progress import Progress
+from mixup_repro.rows import OOD
 from mixup_repro.runs import RunFolder, run_id
 from mixup_repro.training.job import run_job
 
@@ -240,7 +241,7 @@ def test_a_sweep_of_digits_from_evaluation_to_committed_rows(tmp_path):
     results.collect(tmp_path / "r", tmp_path / "results")
     first = {p.name: p.read_bytes() for p in (tmp_path / "results" / "ood").iterdir()}
     frame = pd.concat([pd.read_csv(p) for p in (tmp_path / "results" / "ood").iterdir()])
-    assert list(frame.columns) == ["seed", *(c for c in results.OOD if c != "accuracy_pm0")]
+    assert list(frame.columns) == ["seed", *(c for c in OOD if c != "accuracy_pm0")]
     assert set(frame["benchmark"]) == {"digits-c-generated"} and set(frame["n_test"]) == {899}
     counts = frame.groupby(["evaluation", frame["eval_alpha"].notna()]).size().to_dict()
     assert counts == {("plain", False): 16, ("rescaled", True): 8}

@@ -19,7 +19,7 @@ from mixup_repro.runs import RunFolder
 ALPHAS = (0.5, 8.0)
 
 
-def fake_records(folder, accuracy):
+def fake_records(folder, accuracy, fingerprint="0123abcd" * 8):
     """Records of fig4_digits at scale smoke, as train.py would leave them, with made-up metrics."""
     overrides = ["experiment=carratino2020/fig4_digits", "scale=smoke", "seeds=4"]
     for job in experiments.jobs([*overrides, f"runs_dir={folder}"]):
@@ -37,7 +37,7 @@ def fake_records(folder, accuracy):
                     "run_id": run_folder.id,
                     "seed": run.seed,
                     "config": asdict(run.config),
-                    "data": {"label": "digits"},
+                    "data": {"label": "digits", "fingerprint": fingerprint},
                     "commit": "abc",
                     "device": "cpu",
                     "wall_s": 1.0,
@@ -124,7 +124,9 @@ def test_collecting_again_replaces_and_never_drops(tmp_path):
 def test_runs_csv_has_the_columns_that_readers_rely_on(tmp_path):
     fake_records(tmp_path / "runs", rescaling_helps_by_alpha)
     results.collect(tmp_path / "runs", tmp_path)
-    names = "run_id paper item dataset architecture method alpha seed scale evaluation eval_alpha "
+    names = (
+        "run_id paper item dataset data architecture method alpha seed scale evaluation eval_alpha "
+    )
     names += "accuracy cross_entropy ece brier n_test epochs wall_s commit"
     assert set(names.split()) <= set(pd.read_csv(tmp_path / "runs.csv").columns)
 

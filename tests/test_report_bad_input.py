@@ -12,7 +12,7 @@ from test_report import fake_records, rescaling_helps_by_alpha
 from mixup_repro import report, results
 from mixup_repro.config import CHECKOUT
 from mixup_repro.errors import InputError
-from mixup_repro.tables import read_table
+from mixup_repro.rows import COLUMNS
 
 NAME = "carratino2020/fig4_digits"
 
@@ -50,7 +50,7 @@ def script(folder) -> str:
 @pytest.mark.parametrize(
     "line, change, says",
     [
-        (3, lambda row: row + ",1", "runs.csv, line 3: 22 fields, where the first line names 21"),
+        (3, lambda row: row + ",1", "runs.csv, line 3: 23 fields, where the first line names 22"),
         (4, lambda row: row.rsplit(",", 2)[0], "runs.csv, line 4: "),
         (5, lambda row: row.replace(",smoke,plain,", ",smoke,plain,high"), "runs.csv, line 5: "),
         (1, lambda row: row.replace(",scale,", ",tier,"), "line 1: there is no column scale"),
@@ -67,8 +67,7 @@ def test_no_runs_at_all(tmp_path):
 
 
 def test_a_word_among_numbers_is_named_with_its_line(folder):
-    frame = read_table(folder / "runs.csv", results.COLUMNS)
-    at = list(frame.columns).index("accuracy")
+    at = COLUMNS.index("accuracy")
 
     def spoil(row: str) -> str:
         return ",".join([*row.split(",")[:at], "high", *row.split(",")[at + 1 :]])
@@ -99,7 +98,7 @@ def test_a_malformed_file_of_a_run_is_refused(part, folder):
 
 def test_malformed_theorems_are_refused(folder):
     edit(folder / "theorems.csv", 3, lambda row: row.replace(",72,", ",many,"))
-    with pytest.raises(InputError, match=r"theorems.csv, line 3: n is 'many', not a number"):
+    with pytest.raises(InputError, match=r"theorems.csv, line 3: n is 'many', not a whole number"):
         report.write([], folder)
 
 

@@ -222,6 +222,20 @@ def test_report_into_a_place_that_cannot_be_written_is_one_error(runs, tmp_path)
 
 
 def test_report_without_runs_says_what_to_type(tmp_path):
+    (tmp_path / "none").mkdir()
     empty = ["--runs-dir", str(tmp_path / "none"), "--results-dir", str(tmp_path / "results")]
     done = run("report", *empty)
     assert done.returncode == 2 and "make reproduce" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("--runs-dir", "none"), ("--no-collect", "--results-dir", "none")]
+)
+def test_report_of_a_folder_that_is_not_there_names_it_and_makes_none(words, tmp_path):
+    where = [str(tmp_path / word) if word == "none" else word for word in words]
+    if "--results-dir" not in where:
+        where += ["--results-dir", str(tmp_path / "results")]
+    done = run("report", *where)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert f"{tmp_path / 'none'}: there is no such folder" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from mixup_repro.files import replacing
 from mixup_repro.methods import registry
 
 Values = Sequence[float] | pd.Index
@@ -119,6 +120,8 @@ def finish(figure: Figure, title: str, note: str) -> Figure:
 def save(figure: Figure, stem: Path) -> None:
     """Write <stem>.png and <stem>.pdf, undated: the same data gives the same bytes."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(stem.with_suffix(".png"), dpi=200, metadata={"Software": None})
-    pdf = {"CreationDate": None, "Creator": None, "Producer": None}
-    figure.savefig(stem.with_suffix(".pdf"), metadata=pdf)
+    undated = {"CreationDate": None, "Creator": None, "Producer": None}
+    formats = {"png": {"dpi": 200, "metadata": {"Software": None}}, "pdf": {"metadata": undated}}
+    for kind, how in formats.items():
+        with replacing(stem.with_name(f"{stem.name}.{kind}"), "wb") as file:
+            figure.savefig(file, format=kind, **how)

@@ -16,7 +16,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.papers import carratino2020, chidambaram2022, style
 from mixup_repro.papers.claims import NOT_RUN, Claim, Finding
 from mixup_repro.stats import NoValues
-from mixup_repro.tables import read_table
+from mixup_repro.tables import read_table, write_table
 
 PAPERS = {"carratino2020": carratino2020, "chidambaram2022": chidambaram2022}
 TITLES = {
@@ -28,6 +28,7 @@ TITLES = {
 MEASURED = "chidambaram2022/table2"
 THEOREM_COLUMNS = ["paper", "claim", "where", "says", "tested", "n", "worst error", "allowed"]
 THEOREM_COLUMNS += ["verdict"]
+THEOREM_KEY = ["paper", "claim", "tested"]
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def prove(folder: Path) -> None:
         for check in theorem.check()
     ]
     frame = pd.DataFrame(rows, columns=THEOREM_COLUMNS)
-    frame.to_csv(folder / "theorems.csv", index=False, lineterminator="\n")
+    write_table(folder / "theorems.csv", frame, numbers=None)
     for paper, module in PAPERS.items():
         for name, (picture, _) in module.lecture.PICTURES.items():
             style.save(picture(), folder / "figures" / paper / f"theory_{name}")
@@ -150,16 +151,14 @@ def proven(folder: Path) -> pd.DataFrame:
     path = folder / "theorems.csv"
     if not path.exists():
         return pd.DataFrame(columns=THEOREM_COLUMNS)
-    return read_table(path, THEOREM_COLUMNS)
+    return read_table(path, THEOREM_COLUMNS, THEOREM_KEY)
 
 
 def draw(found: list[Item], folder: Path) -> None:
     """Write each item's figure and table below `folder`."""
     for item in found:
         style.save(item.module.draw(item.data), folder / "figures" / item.stem)
-        path = folder / "tables" / f"{item.stem}.csv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        item.table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+        write_table(folder / "tables" / f"{item.stem}.csv", item.table, "%.6g")
 
 
 def findings_table(item: Item) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mixup_repro.errors import InputError
+from mixup_repro.files import remove_leftovers, replacing
 from mixup_repro.papers.claims import NOT_RUN, SUPPORTED
 from mixup_repro.report.items import TITLES, Item
 from mixup_repro.report.sections import ABOUT, Section, missing, pictures, section, theory
@@ -43,21 +44,26 @@ def write(found: list[Item], folder: Path) -> None:
             parts.append("### Not run here, or not all of it\n")
             parts += [f"- `{name}`: `{command}`" for name, command in absent]
             parts.append("")
-    (folder / "REPORT.md").write_text("\n".join(parts).rstrip() + "\n")
+    with replacing(folder / "REPORT.md") as file:
+        file.write("\n".join(parts).rstrip() + "\n")
 
 
 def write_readme(found: list[Item], folder: Path, readme: Path) -> None:
     """Replace what stands between the two comments in the README by the table of verdicts.
 
+    For who holds the lock on the results: it is theirs too.
+
     Raises:
         InputError: it has not each of the two comments once, in this order.
     """
-    before, begin, rest = readme.read_text().partition(BEGIN)
+    remove_leftovers(readme.parent, readme.name)
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise InputError(f"{readme}: the verdicts stand between {BEGIN} and {END}; put them back")
     table = readme_table(verdicts(found, folder))
-    readme.write_text(f"{before}{begin}\n{table}\n{end}{after}")
+    with replacing(readme) as file:
+        file.write(f"{before}{begin}\n{table}\n{end}{after}")
 
 
 def readme_table(every: list[Verdict]) -> str:

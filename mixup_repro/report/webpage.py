@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from mixup_repro.config import SCALES
+from mixup_repro.files import replacing
 from mixup_repro.report.items import TITLES, Item
 from mixup_repro.report.markdown import cell, row, summary
 from mixup_repro.report.sections import ABOUT, Section, missing, pictures, section, theory
@@ -54,10 +55,11 @@ def write_webpage(found: list[Item], folder: Path) -> None:
         "rows": "\n".join(_row(v, anchors) for v in every),
         "body": "\n".join(body),
     }
-    page = TEMPLATE.read_text()
+    page = TEMPLATE.read_text(encoding="utf-8")
     for name, text in parts.items():
         page = page.replace(f"<!-- {name} -->", text)
-    (folder / "report.html").write_text(page)
+    with replacing(folder / "report.html") as file:
+        file.write(page)
 
 
 def _row(verdict: Verdict, anchors: dict[tuple[str, str, str], str]) -> str:
