@@ -37,7 +37,6 @@ EXPERIMENTS = sorted(
 SHAPES = {
     "mnist": ((1, 28, 28), 10),
     "cifar10": ((3, 32, 32), 10),
-    "cifar10-jpeg": ((3, 32, 32), 10),
     "cifar100": ((3, 32, 32), 100),
     "imagenet": ((3, 224, 224), 1000),
 }
@@ -165,7 +164,6 @@ PAPER = {
     "carratino2020/fig4_cifar10": ("resnet34", *RESNET34),
     "carratino2020/fig4_cifar100": ("resnet34", *RESNET34),
     "carratino2020/fig4_cifar10_lenet": ("lenet", *LENET),
-    "carratino2020/fig4_cifar10_jpeg": ("lenet", *LENET),
     "chidambaram2022/fig1": ("mlp", ADAM | {"batch_size": None, "epochs": 5000}, [1e-3] * 5000),
     "chidambaram2022/fig8_x10_2": (
         "mlp",
@@ -287,21 +285,21 @@ GOLDEN = [
     ),
     ("experiment=carratino2020/fig4_cifar10 method=erm", "cifar10-resnet34-erm-bcfd4cfb"),
     (
-        "experiment=carratino2020/fig4_cifar10_jpeg scale=short method.alpha=0.5",
-        "cifar10-jpeg-lenet-mixup-a0.5-fc6f4c43",
+        "experiment=carratino2020/fig4_cifar10_lenet scale=short method.alpha=0.5",
+        "cifar10-lenet-mixup-a0.5-17ed8207",
     ),
     ("experiment=chidambaram2022/fig1 method.alpha=32", "x_3^2-mlp-mixup-a32-54361bcb"),
     (
-        "experiment=carratino2020/fig2_cifar10_jpeg scale=short method=approx_mixup",
-        "cifar10-jpeg-lenet-approx_mixup-a1-0860aed1",
+        "experiment=carratino2020/fig2_cifar10 method=approx_mixup",
+        "cifar10-lenet-approx_mixup-a1-3eb22310",
     ),
     (
-        "experiment=carratino2020/fig3_cifar10_jpeg scale=short method=erm_modified",
-        "cifar10-jpeg-lenet-erm_modified-a1-79b65169",
+        "experiment=carratino2020/fig3_cifar10 method=erm_modified",
+        "cifar10-lenet-erm_modified-a1-b58b2278",
     ),
     (
-        "experiment=carratino2020/fig7_cifar10_jpeg scale=short method=label_smoothing",
-        "cifar10-jpeg-lenet-label_smoothing-b7df7506",
+        "experiment=carratino2020/fig7_cifar10 method=label_smoothing",
+        "cifar10-lenet-label_smoothing-c1b66757",
     ),
     (
         "experiment=carratino2020/fig8_moons method=mixup",

@@ -30,8 +30,6 @@ DIFFERS = {
     "fig4_digits": "scikit-learn's digits (898 training scans) and an MLP 64-256-256-10 in place "
     "of CIFAR and ResNet-34; the recipe is ours.",
     "fig4_cifar10_lenet": "LeNet in place of ResNet-34.",
-    "fig4_cifar10_jpeg": "LeNet in place of ResNet-34, on a JPEG copy of CIFAR-10; 40 epochs with "
-    "the schedule of appendix B.1 scaled, and 5 seeds.",
     "fig4_imagenet_published": "the settings of the authors' published code: warm-up, weight decay "
     "2e-4, pixels in [0, 1], bicubic resizing, pairing by reversal, lambda at least 1/2.",
 }

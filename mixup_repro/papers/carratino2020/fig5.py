@@ -27,8 +27,6 @@ GENERATED = (
 )
 SETTINGS = {
     "digits": f"digits and an MLP, as in fig4_digits; three alphas; 8 x 8 pixels; {GENERATED}.",
-    "cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds, three alphas; "
-    f"{GENERATED}.",
 }
 DIFFERS = {f"fig5_{name}": text for name, text in SETTINGS.items()}
 LINES = {  # name: method, rescaled
