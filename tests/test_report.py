@@ -200,6 +200,16 @@ def test_every_experiment_has_a_module_that_says_what_the_paper_reports():
         assert module.TITLE and module.PAPER and isinstance(module.CLAIMS, list)
 
 
+def test_every_stand_in_for_the_papers_network_or_data_says_so():
+    stands_for = {"lenet": "LeNet", "resnet20": "ResNet-20", "resnet18w16": "width 16"}
+    stands_for |= {"digits": "digits"}
+    found = [name for name in experiments.names() if name.split("_")[-1] in stands_for]
+    assert len(found) > 15
+    for name in found:
+        differs = report.module_of(name).DIFFERS[name.split("/")[1]]
+        assert stands_for[name.split("_")[-1]] in differs, name
+
+
 @pytest.mark.slow
 def test_the_notebooks_run():
     script = [sys.executable, "scripts/notebooks.py"]

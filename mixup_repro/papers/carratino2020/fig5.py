@@ -26,6 +26,10 @@ GENERATED = (
     "photographs, and stands in the heat map alone, made from a texture of ours"
 )
 SETTINGS = {
+    "cifar10_lenet": f"LeNet in place of ResNet-34, as in fig4_cifar10_lenet, at scale short of "
+    f"three alphas; {GENERATED}.",
+    "cifar10_resnet20": f"ResNet-20 in place of ResNet-34, as in fig4_cifar10_resnet20, at scale "
+    f"short on 1,000 test pictures; {GENERATED}.",
     "digits": f"digits and an MLP, as in fig4_digits; three alphas; 8 x 8 pixels; {GENERATED}.",
 }
 DIFFERS = {f"fig5_{name}": text for name, text in SETTINGS.items()}

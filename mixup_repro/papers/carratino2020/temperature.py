@@ -25,7 +25,8 @@ FITTED = (
 )
 DIFFERS = {
     "temperature_digits": f"scikit-learn's digits and an MLP; {FITTED}.",
-    "temperature_cifar10_lenet": f"LeNet; {FITTED}.",
+    "temperature_cifar10_lenet": f"LeNet, as in fig4_cifar10_lenet; {FITTED}.",
+    "temperature_cifar10_resnet20": f"ResNet-20, as in fig4_cifar10_resnet20; {FITTED}.",
 }
 
 
