@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from mixup_repro.benchmarks import benchmark, corrupted
+from mixup_repro.benchmarks import benchmark, corrupted, weather
 from mixup_repro.benchmarks.corrupted import MD5, SEED
 from mixup_repro.benchmarks.corruptions import CORRUPTIONS, corrupt
 from mixup_repro.config import BenchmarkConfig, DatasetConfig
@@ -115,6 +115,17 @@ def test_spatter_without_opencv_is_refused_before_any_work_and_the_rest_is_not(
     with pytest.raises(InputError, match=r"pip install .* benchmark\.corruptions"):
         generated(tmp_path, dataset())
     generated(tmp_path, dataset(), corruptions=["snow", "fog"])
+
+
+def test_frost_without_its_photographs_is_refused_before_any_work_and_the_rest_is_not(
+    tmp_path, monkeypatch
+):
+    weather._whole_photographs.cache_clear()
+    monkeypatch.setitem(sys.modules, "imagecorruptions", None)
+    with pytest.raises(InputError, match=r"pip install .* benchmark\.corruptions") as error:
+        generated(tmp_path, dataset())
+    assert "imagecorruptions" in str(error.value) and "\n" not in str(error.value)
+    generated(tmp_path, dataset(), corruptions=["snow", "spatter"])
 
 
 @pytest.mark.parametrize(

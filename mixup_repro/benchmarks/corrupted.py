@@ -14,7 +14,7 @@ import torch
 
 from mixup_repro.benchmarks.corruptions import MIN_SIDE, SEVERITIES, VERSION, corrupt
 from mixup_repro.benchmarks.sets import chosen, corrupted_sets
-from mixup_repro.benchmarks.weather import opencv
+from mixup_repro.benchmarks.weather import frost_photographs, opencv
 from mixup_repro.config import BenchmarkConfig
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.distributed import main_first
@@ -128,6 +128,8 @@ class Generated(Corrupted):
                 f"benchmark=generated: needs pictures of {MIN_SIDE} x {MIN_SIDE} pixels at least "
                 f"with 1 or 3 channels; {dataset.label} has {width} x {height} and {channels}"
             )
+        if "frost" in self.names:
+            frost_photographs(height, width)
         clean = dataset.x_test.cpu().numpy()
         if dataset.pixel_max != 255:
             clean = np.rint(clean * (255 / dataset.pixel_max)).astype(np.uint8)
