@@ -18,6 +18,7 @@ help:  ## Show this help
 	echo "installing into .venv with $$found (a few minutes, once)"; \
 	[ -x $(PYTHON) ] || $$found -m venv .venv
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --no-deps imagecorruptions
 	@touch $@
 
 TRAIN = $(PYTHON) scripts/train.py -m

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,7 +99,8 @@ def read_zip(path: Path) -> io.BytesIO:
             wrong = content.testzip()
     except FileNotFoundError as error:
         raise DamagedError(f"{path} is not there") from error
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError) as error:
+    # A flipped bit may also say that a part is encrypted (RuntimeError) or compressed.
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError, RuntimeError, zlib.error) as error:
         raise DamagedError(f"{path} is damaged ({error})") from error
     if wrong is not None:
         raise DamagedError(f"{path} is damaged (the checksum of its part {wrong} is another)")

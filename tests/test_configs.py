@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, fields, replace
 from functools import cache
 from itertools import product
@@ -38,7 +39,6 @@ EXPERIMENTS = sorted(
 SHAPES = {
     "mnist": ((1, 28, 28), 10),
     "cifar10": ((3, 32, 32), 10),
-    "cifar10-jpeg": ((3, 32, 32), 10),
     "cifar100": ((3, 32, 32), 100),
     "imagenet": ((3, 224, 224), 1000),
 }
@@ -132,12 +132,20 @@ def test_slots_are_for_jobs_of_this_process_only():
     assert all(job(f"hardware={name}").hardware.slots is None for name in ("auto", "cpu", "gpu"))
 
 
-@pytest.mark.parametrize("name", ["fig5_cifar10", "fig6_cifar100", "corruptions_digits"])
-def test_figures_5_and_6_ask_the_runs_of_figure_4(name):
-    ours = [f"carratino2020/{n}" for n in (name, "fig4_" + name.split("_", 1)[1])]
-    ids = [{run_id(r.config) for c in experiment_jobs(n, "paper") for r in expand(c)} for n in ours]
-    assert len(ids[0]) > 3 and ids[0] <= ids[1]
-    assert all(config.benchmark.name for config in experiment_jobs(ours[0], "paper"))
+ON_THE_RUNS_OF_FIGURE_4 = [
+    name for name in EXPERIMENTS if re.search("/(fig5|fig6|corruptions|temperature)_", name)
+]
+
+
+@pytest.mark.parametrize("scale", ["paper", "short"])
+@pytest.mark.parametrize("name", ON_THE_RUNS_OF_FIGURE_4)
+def test_figures_5_and_6_and_the_temperature_ask_the_runs_of_figure_4(name, scale):
+    ours = (name, re.sub("/[a-z0-9]+_", "/fig4_", name))
+    ids = [{run_id(r.config) for c in experiment_jobs(n, scale) for r in expand(c)} for n in ours]
+    assert len(ids[0]) > 1 and ids[0] <= ids[1]
+    for config in experiment_jobs(name, scale):
+        assert bool(config.benchmark.name) == ("/temperature_" not in name)
+        assert config.evaluation.temperature == ("/temperature_" in name)
 
 
 def test_table_2_asks_the_mixup_runs_of_figure_4_at_two_alphas():
@@ -175,7 +183,8 @@ PAPER = {
     "carratino2020/fig4_cifar10": ("resnet34", *RESNET34),
     "carratino2020/fig4_cifar100": ("resnet34", *RESNET34),
     "carratino2020/fig4_cifar10_lenet": ("lenet", *LENET),
-    "carratino2020/fig4_cifar10_jpeg": ("lenet", *LENET),
+    "carratino2020/fig4_cifar100_lenet": ("lenet", *LENET),
+    "carratino2020/fig4_cifar10_resnet20": ("resnet20", *RESNET34),
     "chidambaram2022/fig1": ("mlp", ADAM | {"batch_size": None, "epochs": 5000}, [1e-3] * 5000),
     "chidambaram2022/fig8_x10_2": (
         "mlp",
@@ -297,21 +306,21 @@ GOLDEN = [
     ),
     ("experiment=carratino2020/fig4_cifar10 method=erm", "cifar10-resnet34-erm-bcfd4cfb"),
     (
-        "experiment=carratino2020/fig4_cifar10_jpeg scale=short method.alpha=0.5",
-        "cifar10-jpeg-lenet-mixup-a0.5-fc6f4c43",
+        "experiment=carratino2020/fig4_cifar10_lenet scale=short method.alpha=0.5",
+        "cifar10-lenet-mixup-a0.5-17ed8207",
     ),
     ("experiment=chidambaram2022/fig1 method.alpha=32", "x_3^2-mlp-mixup-a32-54361bcb"),
     (
-        "experiment=carratino2020/fig2_cifar10_jpeg scale=short method=approx_mixup",
-        "cifar10-jpeg-lenet-approx_mixup-a1-0860aed1",
+        "experiment=carratino2020/fig2_cifar10 method=approx_mixup",
+        "cifar10-lenet-approx_mixup-a1-3eb22310",
     ),
     (
-        "experiment=carratino2020/fig3_cifar10_jpeg scale=short method=erm_modified",
-        "cifar10-jpeg-lenet-erm_modified-a1-79b65169",
+        "experiment=carratino2020/fig3_cifar10 method=erm_modified",
+        "cifar10-lenet-erm_modified-a1-b58b2278",
     ),
     (
-        "experiment=carratino2020/fig7_cifar10_jpeg scale=short method=label_smoothing",
-        "cifar10-jpeg-lenet-label_smoothing-b7df7506",
+        "experiment=carratino2020/fig7_cifar10 method=label_smoothing",
+        "cifar10-lenet-label_smoothing-c1b66757",
     ),
     (
         "experiment=carratino2020/fig8_moons method=mixup",

@@ -7,12 +7,14 @@ import hashlib
 import os
 import sys
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
-from mixup_repro.benchmarks import benchmark, corrupted
+from mixup_repro.benchmarks import benchmark, corrupted, weather
 from mixup_repro.benchmarks.corrupted import MD5, SEED
 from mixup_repro.benchmarks.corruptions import CORRUPTIONS, corrupt
 from mixup_repro.config import BenchmarkConfig, DatasetConfig
@@ -37,23 +39,21 @@ def generated(root: Path, data: Dataset, **fields):
 
 
 def files(root: Path) -> list[Path]:
-    return sorted(p for p in root.rglob("*") if p.is_file())
+    return sorted(p for p in root.rglob("*") if p.is_file() and p.name != "lock")
 
 
 def forbid_making(monkeypatch) -> None:
     monkeypatch.setattr(corrupted, "corrupt", lambda *_: pytest.fail("made again"))
 
 
-def test_a_generated_set_is_made_once_and_mapped_afterwards(tmp_path, monkeypatch):
+def test_a_generated_set_is_made_once_and_read_afterwards(tmp_path, monkeypatch):
     data = dataset()
     made = generated(tmp_path, data).pixels("fog", 3)
     np.testing.assert_array_equal(made, corrupt(data.x_test.numpy(), "fog", 3, SEED))
     (path,) = files(tmp_path)
-    assert path.name == "fog-3.npy"
+    assert path.name == "fog-3.npz"
     forbid_making(monkeypatch)
-    again = generated(tmp_path, data).pixels("fog", 3)
-    assert isinstance(again, np.memmap)
-    np.testing.assert_array_equal(again, made)
+    np.testing.assert_array_equal(generated(tmp_path, data).pixels("fog", 3), made)
 
 
 def test_generated_results_are_never_named_like_released_ones(tmp_path):
@@ -73,20 +73,60 @@ def test_other_pixels_seeds_and_versions_have_files_of_their_own(tmp_path, monke
         assert len(source) == 12
 
 
-@pytest.mark.parametrize("damage", ["empty", "text", "cut", "other shape", "other type"])
+@pytest.mark.parametrize(
+    "damage", ["empty", "text", "cut", "a pixel", "other shape", "other type", "other name"]
+)
 def test_a_damaged_file_is_made_again(tmp_path, damage, monkeypatch):
     made = generated(tmp_path, dataset()).pixels("contrast", 1)
     (path,) = files(tmp_path)
+    whole = path.read_bytes()
     if damage == "other shape":
-        np.save(path, made[:-1])
+        np.savez(path, pixels=made[:-1])
     elif damage == "other type":
-        np.save(path, made.view(np.int8))
+        np.savez(path, pixels=made.view(np.int8))
+    elif damage == "other name":
+        np.savez(path, x=made)
+    elif damage == "a pixel":
+        at = whole.index(made.tobytes()) + 12345
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     else:
-        content = {"empty": b"", "text": b"hello", "cut": path.read_bytes()[:-1]}
-        path.write_bytes(content[damage])
+        path.write_bytes({"empty": b"", "text": b"hello", "cut": whole[:-1]}[damage])
     np.testing.assert_array_equal(generated(tmp_path, dataset()).pixels("contrast", 1), made)
     forbid_making(monkeypatch)
     np.testing.assert_array_equal(generated(tmp_path, dataset()).pixels("contrast", 1), made)
+
+
+def test_any_flipped_bit_is_noticed_or_changes_nothing(tmp_path, monkeypatch):
+    """In the pixels, and in every byte of the archive's own records."""
+    data = dataset(side=8)
+    kept = generated(tmp_path, data, corruptions=["contrast"])
+    made = kept.pixels("contrast", 1)
+    (path,) = files(tmp_path)
+    whole = path.read_bytes()
+    start = whole.index(made.tobytes())
+    end = start + made.nbytes
+    again = []
+    monkeypatch.setattr(corrupted, "corrupt", lambda *_: again.append(1) or made)
+    for at in (*range(start), *range(start, end, 97), *range(end, len(whole))):
+        for bit in (1, 8, 128):
+            again.clear()
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+            np.testing.assert_array_equal(kept.pixels("contrast", 1), made)
+            assert again or not start <= at < end
+
+
+def test_what_a_killed_process_left_is_removed_and_a_set_is_made_by_one_process(tmp_path):
+    kept = generated(tmp_path, dataset(side=8))
+    kept.folder.mkdir(parents=True)
+    (kept.folder / ".fog-1.npz.4242").write_bytes(b"half")
+    made = []
+    with FileLock(kept.folder / "lock"):  # another process makes a set
+        waiting = Thread(target=lambda: made.append(kept.pixels("fog", 1)))
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive() and len(files(tmp_path)) == 1
+    waiting.join()
+    assert [path.name for path in files(tmp_path)] == ["fog-1.npz"] and len(made) == 1
 
 
 def test_without_room_for_a_cache_sets_are_made_each_time(tmp_path, monkeypatch):
@@ -97,6 +137,12 @@ def test_without_room_for_a_cache_sets_are_made_each_time(tmp_path, monkeypatch)
     made = generated(tmp_path, dataset()).pixels("contrast", 1)
     np.testing.assert_array_equal(made, corrupt(dataset().x_test.numpy(), "contrast", 1, SEED))
     assert not files(tmp_path)
+
+
+def test_in_a_folder_that_cannot_be_written_sets_are_made_each_time(tmp_path):
+    (tmp_path / "corruptions").write_text("a file where the folder should be")
+    made = generated(tmp_path / "corruptions", dataset()).pixels("contrast", 1)
+    np.testing.assert_array_equal(made, corrupt(dataset().x_test.numpy(), "contrast", 1, SEED))
 
 
 def test_pixels_that_count_to_sixteen_are_stretched_to_bytes(tmp_path):
@@ -115,6 +161,17 @@ def test_spatter_without_opencv_is_refused_before_any_work_and_the_rest_is_not(
     with pytest.raises(InputError, match=r"pip install .* benchmark\.corruptions"):
         generated(tmp_path, dataset())
     generated(tmp_path, dataset(), corruptions=["snow", "fog"])
+
+
+def test_frost_without_its_photographs_is_refused_before_any_work_and_the_rest_is_not(
+    tmp_path, monkeypatch
+):
+    weather._whole_photographs.cache_clear()
+    monkeypatch.setitem(sys.modules, "imagecorruptions", None)
+    with pytest.raises(InputError, match=r"pip install .* benchmark\.corruptions") as error:
+        generated(tmp_path, dataset())
+    assert "imagecorruptions" in str(error.value) and "\n" not in str(error.value)
+    generated(tmp_path, dataset(), corruptions=["snow", "spatter"])
 
 
 @pytest.mark.parametrize(
@@ -209,7 +266,7 @@ def test_files_are_verified_once_and_again_when_they_change(tmp_path, monkeypatc
     content = bytearray((folder / "fog.npy").read_bytes())
     content[-1] ^= 255
     (folder / "fog.npy").write_bytes(content)
-    os.utime(folder / "fog.npy", ns=(stat.st_atime_ns, stat.st_mtime_ns + 10**9))
+    os.utime(folder / "fog.npy", ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as cp -p keeps it
     with pytest.raises(InputError, match=r"fog\.npy is damaged"):
         released(tmp_path, data, corruptions=["fog", "snow"])
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 from mixup_repro.benchmarks.corruptions import MIN_SIDE, SEVERITIES, VERSION, corrupt
 from mixup_repro.benchmarks.sets import chosen, corrupted_sets
-from mixup_repro.benchmarks.weather import opencv
+from mixup_repro.benchmarks.weather import frost_photographs, opencv
 from mixup_repro.config import BenchmarkConfig
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.distributed import main_first
-from mixup_repro.errors import InputError
+from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.evaluation.metrics import metrics, sums
-from mixup_repro.files import write_json
+from mixup_repro.files import read_zip, remove_leftovers, replacing, write_json
 
 SEED = 0
 STAMPS = ".mixup_repro_verified.json"
@@ -114,8 +114,8 @@ class Corrupted:
 class Generated(Corrupted):
     """The test set as `corruptions` makes it, one file for each corruption and severity.
 
-    The files lie in <root>/<dataset>-<hash of pixels, seed and version>/ and are as large as the
-    test set each: 30 MB of CIFAR's, 2.9 GB for all 95.
+    The files lie in <root>/<dataset>-<hash of pixels, seed and version>/, with a checksum each, and
+    are as large as the test set: 30 MB of CIFAR's, 2.9 GB for all 95.
     """
 
     def __init__(self, config: BenchmarkConfig, dataset: Dataset) -> None:
@@ -128,6 +128,8 @@ class Generated(Corrupted):
                 f"benchmark=generated: needs pictures of {MIN_SIDE} x {MIN_SIDE} pixels at least "
                 f"with 1 or 3 channels; {dataset.label} has {width} x {height} and {channels}"
             )
+        if "frost" in self.names:
+            frost_photographs(height, width)
         clean = dataset.x_test.cpu().numpy()
         if dataset.pixel_max != 255:
             clean = np.rint(clean * (255 / dataset.pixel_max)).astype(np.uint8)
@@ -139,33 +141,44 @@ class Generated(Corrupted):
         self.folder = Path(config.root) / f"{dataset.label}-{self.source}"
 
     def pixels(self, corruption: str, severity: int) -> np.ndarray:
-        """From the cache, or made and put there."""
-        path = self.folder / f"{corruption}-{severity}.npy"
+        """From the cache, or made and put there; a damaged file is made again."""
+        path = self.folder / f"{corruption}-{severity}.npz"
+        pixels = self._cached(path)
+        if pixels is None:
+            with self._to_itself():
+                pixels = self._cached(path)  # another process may have made it in the meantime
+                if pixels is None:
+                    pixels = corrupt(self.clean, corruption, severity, SEED)
+                    # A read-only folder, or a full disk: it is made anew each time.
+                    with suppress(OSError), replacing(path, "wb") as file:
+                        np.savez(file, pixels=pixels)
+        return pixels
+
+    def _cached(self, path: Path) -> np.ndarray | None:
         try:
-            cached = np.load(path, mmap_mode="r")
-            if cached.shape == self.clean.shape and cached.dtype == np.uint8:
-                return cached
-        except (OSError, ValueError, EOFError):
-            pass  # absent or damaged: make it again
-        made = corrupt(self.clean, corruption, severity, SEED)
-        # The number keeps half-written files apart when two processes make one at once.
-        partial = self.folder / f".{path.name}.{os.getpid()}"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with open(partial, "wb") as file:
-                np.save(file, made)
-            os.replace(partial, path)
-        except OSError:  # a read-only folder, or a full disk: make it anew each time
-            with suppress(OSError):
-                partial.unlink()
-        return made
+            with np.load(read_zip(path)) as content:
+                pixels = content["pixels"]
+        except (DamagedError, KeyError, ValueError):  # absent, damaged, or something else
+            return None
+        same = pixels.shape == self.clean.shape and pixels.dtype == np.uint8
+        return pixels if same else None
+
+    @contextmanager
+    def _to_itself(self) -> Iterator[None]:
+        """The folder without other processes that make sets, and without what killed ones left."""
+        with ExitStack() as stack:
+            with suppress(OSError):  # a read-only folder: nothing is put there
+                self.folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(FileLock(self.folder / "lock"))
+                remove_leftovers(self.folder)
+            yield
 
 
 class Released(Corrupted):
     """CIFAR-10-C or CIFAR-100-C as published: <root>/CIFAR-10-C/<corruption>.npy and labels.npy.
 
     Each file holds the test set five times, at severities 1 to 5. Only the files of `names` must be
-    there. Checksums are taken once; a file of another size or time is checked again.
+    there. Checksums are taken once; a file that changed since, or may have, is checked again.
     """
 
     def __init__(self, config: BenchmarkConfig, dataset: Dataset) -> None:
@@ -219,7 +232,8 @@ class Released(Corrupted):
         seen = dict(known)
         for file in files:
             stat = self._path(file).stat()
-            stamp = [stat.st_size, stat.st_mtime_ns, checksums[file]]
+            # The time of change moves with any write, even where the one of modification is kept.
+            stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, checksums[file]]
             if known.get(file) == stamp:
                 continue
             with open(self._path(file), "rb") as content:

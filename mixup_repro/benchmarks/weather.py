@@ -1,18 +1,21 @@
 """Corruptions that lay something over a picture: snow, frost, fog, water and mud.
 
 They take pictures (n, H, W, C) as bytes, a generator and parameters, and return floats in units
-of 255.
+of 255, or bytes.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from functools import cache
+from importlib import resources
+from importlib.util import find_spec, module_from_spec
+from io import BytesIO
 from types import ModuleType
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from scipy.ndimage import gaussian_filter
+from PIL import Image
 
 from mixup_repro.benchmarks import blur
 from mixup_repro.errors import InputError
@@ -21,6 +24,14 @@ Rng = np.random.Generator
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 WATER = np.array([175, 238, 238]) / 255
 MUD = np.array([63, 42, 20]) / 255
+# Photographs by SHA-256. ImageNet-C's generator lists a sixth, and draws from the first five.
+FROST = {
+    "frost1.png": "ff9f907860bd7a835d459e32f9d588062b7f61ee267343cc7222b56753a14755",
+    "frost2.png": "fe211a89b336999c207a852ce05818d4545d0b57c5beadd824b4cc9d9a9b6137",
+    "frost3.png": "2d0d50b4a9bb213f38b024ef7768731bb83cc08d2f26b5766bbc167cdfa0e504",
+    "frost4.jpg": "3f8b91ca1a9fa7167b09e773da53f5ae60d0a1fd88f02a783f6e328a72887f6e",
+    "frost5.jpg": "5fc6a19df4a429ba68abdcc8f8a4278d4c9f81c9ccafd2c92ab0c8cf8992ebd2",
+}
 
 
 def grey(x: np.ndarray) -> np.ndarray:
@@ -58,36 +69,57 @@ def snow(
 
 
 def frost(pixels: np.ndarray, rng: Rng, weight: float, frost_weight: float) -> np.ndarray:
-    """A window of one of five textures, added. The released sets have photographs instead."""
-    n, height, width, channels = pixels.shape
-    textures = frost_textures(height, width)
-    textures = like(textures, pixels)
-    flat = textures.reshape(*textures.shape[:2], -1)
-    windows = sliding_window_view(flat, (height, width * channels), axis=(1, 2))
-    which = rng.integers(len(textures), size=n)
-    top = rng.integers(textures.shape[1] - height, size=n)
-    left = rng.integers(textures.shape[2] - width, size=n)
-    ice = windows[which, top, left * channels].reshape(pixels.shape)
-    return weight * (pixels / 255) + frost_weight * ice
+    """A window of one of five photographs of frost, added; bytes, cut off as the released sets'."""
+    n, height, width, _ = pixels.shape
+    photographs = frost_photographs(height, width)
+    which = rng.integers(len(photographs), size=n)
+    room = np.array([photo.shape[:2] for photo in photographs]) - (height, width)
+    corners = rng.integers(room[which])
+    ice = [photographs[k][i : i + height, j : j + width] for k, (i, j) in zip(which, corners)]
+    out = weight * pixels + frost_weight * like(np.stack(ice), pixels)
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def frost_photographs(height: int, width: int) -> list[np.ndarray]:
+    """Five photographs (h, w, 3) of bytes, larger than a picture each way.
+
+    CIFAR-10-C has them at a fifth of their size, and bilinear resizing to a fifth takes the middle
+    one of every five pixels. For pictures above 62 pixels they are larger, up to whole, as
+    ImageNet-C has them.
+
+    Raises:
+        InputError: imagecorruptions is not installed or another version, or a picture is too large.
+    """
+    photographs = _whole_photographs()
+    steps = [min(p.shape[0] // (height + 1), p.shape[1] // (width + 1), 5) for p in photographs]
+    if not all(steps):
+        raise InputError(
+            f"pictures of {width} x {height} pixels are larger than the photographs of the "
+            f"corruption frost; choose others with benchmark.corruptions=[...]"
+        )
+    return [photo[step // 2 :: step, step // 2 :: step] for photo, step in zip(photographs, steps)]
 
 
 @cache
-def frost_textures(height: int, width: int) -> np.ndarray:
-    """Five textures (5, 4 height, 4 width, 3) in [0, 1], the same ones always.
-
-    Needles of ice are where smoothed noise crosses zero, fine needles upon coarse ones, bluish
-    white on a darker ground. They look like frost; they hold no statistics of the photographs.
-    """
-    rng = np.random.default_rng(0)
-    shape = (5, 4 * height, 4 * width)
-    ice = np.zeros(shape)
-    for scale in (1, 2, 4, 8):
-        noise = gaussian_filter(rng.normal(size=shape), (0, scale, scale), mode="wrap")
-        ice += scale * np.exp(-2 * np.abs(noise) / noise.std())
-    ice -= ice.min((1, 2), keepdims=True)
-    ice /= ice.max((1, 2), keepdims=True)
-    ground = np.array([0.2, 0.3, 0.4])
-    return ground + ice[..., None] * (1 - ground)
+def _whole_photographs() -> list[np.ndarray]:
+    spec = find_spec("imagecorruptions")
+    if spec is None:
+        raise InputError(
+            "the corruption frost needs the photographs in the package imagecorruptions: pip "
+            "install --no-deps imagecorruptions, or choose others with benchmark.corruptions=[...]"
+        )
+    # Not imported, which would need scikit-image: its files are read.
+    folder = resources.files(module_from_spec(spec)) / "frost"
+    photographs = []
+    for name, checksum in FROST.items():
+        content = (folder / name).read_bytes() if (folder / name).is_file() else b""
+        if hashlib.sha256(content).hexdigest() != checksum:
+            raise InputError(
+                f"{folder / name} is not the photograph that frost is made of; type pip install "
+                f"--no-deps --force-reinstall imagecorruptions"
+            )
+        photographs.append(np.asarray(Image.open(BytesIO(content)).convert("RGB")))
+    return photographs
 
 
 def fog(pixels: np.ndarray, rng: Rng, strength: float, decay: float) -> np.ndarray:

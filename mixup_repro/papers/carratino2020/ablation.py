@@ -24,7 +24,6 @@ OURS = (
 DIFFERS = {
     "ablation_digits": f"{OURS}; scikit-learn's digits and an MLP.",
     "ablation_cifar10": f"{OURS}; LeNet.",
-    "ablation_cifar10_jpeg": f"{OURS}; LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds.",
 }
 ALPHAS = {"erm": None, "mixup": 1.0, "mixup_inputs": 1.0, "mixup_independent": 1.0}
 

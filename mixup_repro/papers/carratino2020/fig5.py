@@ -21,14 +21,13 @@ PAPER = (
     "ResNet-34, CIFAR-10-C and CIFAR-100-C, 10 repetitions, means over 95 corrupted test sets: "
     "rescaling worsens almost all metrics of Mixup."
 )
-GENERATED = (
-    "corrupted pictures are generated from the test set with the published severities; frost needs "
-    "photographs, and stands in the heat map alone, made from a texture of ours"
-)
+GENERATED = "corrupted pictures are generated from the test set with the published severities"
 SETTINGS = {
+    "cifar10_lenet": f"LeNet in place of ResNet-34, as in fig4_cifar10_lenet, at scale short of "
+    f"three alphas; {GENERATED}.",
+    "cifar10_resnet20": f"ResNet-20 in place of ResNet-34, as in fig4_cifar10_resnet20, at scale "
+    f"short on 1,000 test pictures; {GENERATED}.",
     "digits": f"digits and an MLP, as in fig4_digits; three alphas; 8 x 8 pixels; {GENERATED}.",
-    "cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds, three alphas; "
-    f"{GENERATED}.",
 }
 DIFFERS = {f"fig5_{name}": text for name, text in SETTINGS.items()}
 LINES = {  # name: method, rescaled
@@ -73,10 +72,8 @@ def sets(
 def by_severity(
     data: ItemData, metric: str, method: str, alpha: float | None, rescaled: bool
 ) -> pd.DataFrame:
-    """`sets`, mean over corruptions: seeds (rows) by severities. Generated frost is left out."""
+    """`sets`, mean over corruptions: seeds (rows) by severities."""
     table = sets(data, metric, method, alpha, rescaled)
-    if benchmark(data).endswith("-generated"):
-        table = table.drop(columns="frost", level="corruption", errors="ignore")
     return table.T.groupby(level="severity").mean().T
 
 
@@ -115,10 +112,8 @@ def means(data: ItemData, metric: str, name: str) -> list[tuple[float, pd.Series
 def averaged(data: ItemData) -> str:
     """How many sets the means are over, for the foot of a figure."""
     rows = data.ood[data.ood["benchmark"] == benchmark(data)]
-    without = benchmark(data).endswith("-generated")
-    rows = rows[rows["corruption"] != "frost"] if without else rows
     count = len(rows.drop_duplicates(["corruption", "severity"]))
-    return f"Means over {count} corrupted test sets{' (without frost)' if without else ''}."
+    return f"Means over {count} corrupted test sets."
 
 
 def table(data: ItemData) -> pd.DataFrame:

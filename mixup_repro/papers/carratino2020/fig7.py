@@ -22,9 +22,6 @@ PAPER = (
 DIFFERS = {
     "fig7_cifar10": "label smoothing mixes in the uniform distribution with weight "
     "1 - theta_bar(1) = 1/4, which the paper's text names.",
-    "fig7_cifar10_jpeg": "a JPEG copy of CIFAR-10; 40 epochs with the schedule of appendix B.1 "
-    "scaled, and 5 seeds. Label smoothing mixes in the uniform distribution with weight "
-    "1 - theta_bar(1) = 1/4.",
 }
 
 

@@ -25,8 +25,8 @@ FITTED = (
 )
 DIFFERS = {
     "temperature_digits": f"scikit-learn's digits and an MLP; {FITTED}.",
-    "temperature_cifar10": f"LeNet; {FITTED}.",
-    "temperature_cifar10_jpeg": f"LeNet, a JPEG copy of CIFAR-10, 40 epochs, 5 seeds; {FITTED}.",
+    "temperature_cifar10_lenet": f"LeNet, as in fig4_cifar10_lenet; {FITTED}.",
+    "temperature_cifar10_resnet20": f"ResNet-20, as in fig4_cifar10_resnet20; {FITTED}.",
 }
 
 
