@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mixup_repro.config import Config, HardwareConfig, MethodConfig, RecipeConfig
 
 SCALES = ("paper", "short", "smoke")
+READ_WIDTH = ("resnet18", "resnet34")  # the architectures that read `width`
 MIXED = ("alpha", "lam_per", "pairing", "pairing_group", "truncated")
 # The fields of `method` that each method reads; what it does not read is not part of its runs.
 METHOD_FIELDS = {
@@ -26,6 +27,7 @@ METHOD_FIELDS = {
     "erm_modified": ("alpha",),
     "cutmix": MIXED,
     "label_smoothing": ("epsilon",),
+    "imported": ("sha256",),
 }
 
 
@@ -60,7 +62,7 @@ def part_of(part: Optional[str]) -> tuple[int, int]:
     return k, n
 
 
-def _need(ok: bool, message: str) -> None:
+def _need(ok: object, message: str) -> None:
     if not ok:
         raise InputError(message)
 
@@ -71,7 +73,11 @@ def _choice(value: Any, choices: tuple[str, ...], name: str) -> None:
 
 def check(job: Config) -> None:
     """Raise InputError, saying what to do, where the job cannot run as asked."""
-    seed_list(job.seeds)
+    seeds = seed_list(job.seeds)
+    _need(
+        job.method.name != "imported" or seeds == [0],
+        f"seeds={job.seeds}: a file of weights is one run; leave seeds out",
+    )
     part_of(job.part)
     _choice(job.retry, ("all", "failed"), "retry")
     if job.scale is not None:
@@ -80,6 +86,13 @@ def check(job: Config) -> None:
     _need(
         all(width >= 1 for width in hidden or ()),
         f"architecture.hidden={hidden}: widths must be at least 1",
+    )
+    width, narrowed = job.architecture.width, job.architecture.name
+    _need(width is None or width >= 1, f"architecture.width={width}: must be at least 1")
+    _need(
+        width is None or (narrowed in READ_WIDTH and not job.architecture.library),
+        f"architecture.width={width}: is for {' and '.join(READ_WIDTH)} of our own; "
+        f"{narrowed}{' of timm' if job.architecture.library else ''} has widths of its own",
     )
     _check_method(job.method, job.recipe)
     _check_recipe(job.recipe)
@@ -98,6 +111,11 @@ def check(job: Config) -> None:
 def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
     _choice(method.name, tuple(METHOD_FIELDS), "method.name")
     reads = METHOD_FIELDS[method.name]
+    if "sha256" in reads:
+        _need(
+            re.fullmatch("[0-9a-f]{64}", method.sha256 or ""),
+            f"method.sha256={method.sha256}: give the 64 hexadecimal digits of the file of weights",
+        )
     if "epsilon" in reads:
         epsilon = method.epsilon
         _need(
