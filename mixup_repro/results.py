@@ -11,6 +11,8 @@
     results/ood/<run_id>.csv           one row for each seed, benchmark, corruption, severity and
                                        prediction
     results/distances.csv              what scripts/distances.py measured
+    results/imported.csv               one row for each evaluation of a network that was trained
+                                       elsewhere (scripts/import_weights.py); none is in runs.csv
 
 A row is replaced only by a finished run of the same id, seed and evaluation; none is dropped. So
 `git diff results/` shows what another machine got.
@@ -48,6 +50,12 @@ OOD = (
     "accuracy accuracy_pm0 cross_entropy ece brier n_test"
 ).split()
 
+IMPORTED = (
+    "run_id dataset architecture source sha256 recipe evaluation eval_alpha "
+    "accuracy cross_entropy ece brier temperature n_test commit device"
+).split()
+IMPORTED_KEY = ["run_id", "evaluation", "eval_alpha"]
+
 
 def collect(runs_dir: Path, results: Path) -> int:
     """Merge every finished run below `runs_dir` into `results`; returns how many there were.
@@ -64,9 +72,13 @@ def collect(runs_dir: Path, results: Path) -> int:
             f"{results}: cannot be written ({error.strerror}); choose another --results-dir"
         ) from error
     records = list(finished_records(runs_dir, print))
-    rows = [row for record in records for row in _rows(record)]
+    rows = [row for record in records for row in _rows(record) if "imported" not in record]
     frame = pd.DataFrame(rows, columns=COLUMNS).astype({"alpha": float, "eval_alpha": float})
     _merge(results / "runs.csv", frame, KEY)
+    elsewhere = [row for record in records if "imported" in record for row in _rows(record)]
+    if elsewhere:
+        frame = pd.DataFrame(elsewhere, columns=IMPORTED).astype({"eval_alpha": float})
+        _merge(results / "imported.csv", frame, IMPORTED_KEY)
     by_id: dict[str, list[dict]] = {}
     for record in records:
         by_id.setdefault(record["run_id"], []).append(record)
@@ -132,6 +144,7 @@ def _rows(record: dict) -> list[dict]:
     }
     fixed |= {k: config[k] for k in ("paper", "item", "scale")}
     fixed |= {k: record[k] for k in ("run_id", "seed", "wall_s", "commit", "device")}
+    fixed |= record.get("imported", {})
     return [fixed | {k: e[k] for k in e if k != "bins"} for e in record["evaluations"]]
 
 
@@ -215,6 +228,16 @@ def load(results: Path) -> pd.DataFrame:
     """
     path = results / "runs.csv"
     return read_table(path, COLUMNS) if path.exists() else pd.DataFrame(columns=COLUMNS)
+
+
+def imported(results: Path) -> pd.DataFrame:
+    """The table of networks that were trained elsewhere; empty where there is none yet.
+
+    Raises:
+        InputError: a line of it is malformed.
+    """
+    path = results / "imported.csv"
+    return read_table(path, IMPORTED) if path.exists() else pd.DataFrame(columns=IMPORTED)
 
 
 @cache

@@ -12,7 +12,7 @@ from mixup_repro.errors import InputError
 
 TEXT = frozenset(  # every other column holds numbers, or nothing
     "run_id paper item dataset architecture method scale evaluation commit device "
-    "benchmark corruption part claim where says tested verdict".split()
+    "source sha256 recipe benchmark corruption part claim where says tested verdict".split()
 )
 
 

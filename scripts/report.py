@@ -28,7 +28,7 @@ def main() -> None:
     try:
         if not args.no_collect:
             count = results.collect(args.runs_dir, args.results_dir)
-            print(f"{count} finished runs in {args.runs_dir.name}/ merged into runs.csv")
+            print(f"{count} finished runs in {args.runs_dir.name}/ merged into the results")
         found = report.items(args.results_dir)
         if not args.no_collect:
             report.prove(args.results_dir)
