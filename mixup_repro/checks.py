@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mixup_repro.config import Config, HardwareConfig, MethodConfig, RecipeConfig
 
 SCALES = ("paper", "short", "smoke")
+READ_WIDTH = ("resnet18", "resnet34")  # the architectures that read `width`
 
 
 def number_list(value: Any, name: str) -> list[float]:
@@ -47,7 +48,7 @@ def part_of(part: Optional[str]) -> tuple[int, int]:
     return k, n
 
 
-def _need(ok: bool, message: str) -> None:
+def _need(ok: object, message: str) -> None:
     if not ok:
         raise InputError(message)
 
@@ -58,7 +59,11 @@ def _choice(value: Any, choices: tuple[str, ...], name: str) -> None:
 
 def check(job: Config) -> None:
     """Raise InputError, saying what to do, where the job cannot run as asked."""
-    seed_list(job.seeds)
+    seeds = seed_list(job.seeds)
+    _need(
+        job.method.name != "imported" or seeds == [0],
+        f"seeds={job.seeds}: a file of weights is one run; leave seeds out",
+    )
     part_of(job.part)
     _choice(job.retry, ("all", "failed"), "retry")
     if job.scale is not None:
@@ -67,6 +72,13 @@ def check(job: Config) -> None:
     _need(
         all(width >= 1 for width in hidden or ()),
         f"architecture.hidden={hidden}: widths must be at least 1",
+    )
+    width, narrowed = job.architecture.width, job.architecture.name
+    _need(width is None or width >= 1, f"architecture.width={width}: must be at least 1")
+    _need(
+        width is None or (narrowed in READ_WIDTH and not job.architecture.library),
+        f"architecture.width={width}: is for {' and '.join(READ_WIDTH)} of our own; "
+        f"{narrowed}{' of timm' if job.architecture.library else ''} has widths of its own",
     )
     _check_method(job.method, job.recipe)
     _check_recipe(job.recipe)
@@ -85,6 +97,12 @@ def check(job: Config) -> None:
 def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
     _choice(method.name, tuple(METHODS), "method.name")
     reads = METHODS[method.name].reads
+    if "sha256" in reads:
+        _need(
+            re.fullmatch("[0-9a-f]{64}", method.sha256 or ""),
+            f"method.sha256={method.sha256}: 64 hexadecimal digits, the hash of the file of "
+            f"weights; scripts/import_weights.py says it",
+        )
     if "epsilon" in reads:
         epsilon = method.epsilon
         _need(

@@ -48,6 +48,7 @@ class DatasetConfig:
 class ArchitectureConfig:
     name: str = "???"
     library: Optional[str] = None  # timm: the name is one of timm's; null: one of our own
+    width: Optional[int] = None  # resnet18, resnet34: channels of the first stage; null: 64
     hidden: Optional[list[int]] = None  # mlp: widths of the hidden layers
     features: Optional[int] = None  # random_features: how many
     sigma: Optional[float] = None  # random_features: standard deviation of the frequencies
@@ -62,6 +63,7 @@ class MethodConfig:
     pairing_group: Optional[int] = None  # partners come from groups of this many; null: the batch
     truncated: Optional[bool] = None  # an example's own weight is max(lam, 1 - lam)
     epsilon: Optional[float] = None  # label_smoothing: weight of the uniform distribution
+    sha256: Optional[str] = None  # imported: of the file of weights
 
 
 @dataclass
@@ -141,6 +143,9 @@ class Config:
     data_root: str = "data"
     runs_dir: str = "runs"
 
+
+# The recipe of a network that was not trained here: whoever trained it had one of their own.
+NO_RECIPE = RecipeConfig(optimizer="none", lr=0.0, epochs=0)
 
 # What a run computes: these groups and the scale make its identity, and nothing else does.
 SCIENCE = ("dataset", "architecture", "method", "recipe")
@@ -224,6 +229,8 @@ def expand(job: Config) -> list[Run]:
     if "alpha" in reads:
         methods = [replace(method, alpha=a) for a in number_list(method.alpha, "method.alpha")]
     seeds = seed_list(job.seeds)
+    if method.name == "imported":
+        job = replace(job, recipe=NO_RECIPE)
     runs = [
         Run(replace(deepcopy(job), method=method, seeds=None, part=None, retry="all"), seed)
         for method in methods

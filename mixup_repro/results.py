@@ -11,6 +11,8 @@
     results/ood/<run_id>.csv           one row for each seed, benchmark, corruption, severity and
                                        prediction
     results/distances.csv              what scripts/distances.py measured
+    results/imported.csv               one row for each evaluation of a network that was trained
+                                       elsewhere (scripts/import_weights.py); none is in runs.csv
 
 A row is replaced only by a finished run of the same id, seed and evaluation on the same data; none
 is dropped. So `git diff results/` shows what another machine got.
@@ -30,7 +32,7 @@ import pandas as pd
 from mixup_repro import experiments
 from mixup_repro.config import expand
 from mixup_repro.errors import InputError
-from mixup_repro.rows import COLUMNS, KEY, PARTS, rows
+from mixup_repro.rows import COLUMNS, IMPORTED, IMPORTED_KEY, KEY, PARTS, rows
 from mixup_repro.runs import finished_records, run_id, safe_label
 from mixup_repro.stats import NoValues
 from mixup_repro.tables import as_text, read_table, typed, write_table
@@ -46,6 +48,7 @@ def collect(runs_dir: Path, results: Path) -> int:
             already for another data set.
     """
     new: list[dict] = []
+    elsewhere: list[dict] = []
     parts: dict[tuple[str, str], list[dict]] = {}  # by run id and kind
     count = 0
     for record in finished_records(runs_dir, print):
@@ -58,7 +61,7 @@ def collect(runs_dir: Path, results: Path) -> int:
             print(f"passed over: {run} has a record of another version ({error!r})")
             continue
         count += 1
-        new += own
+        (elsewhere if "imported" in record else new).extend(own)
         for kind, lines in belong.items():
             parts.setdefault((name, kind), []).extend(seed | line for line in lines)
     tables = {}
@@ -69,6 +72,9 @@ def collect(runs_dir: Path, results: Path) -> int:
             of = [f"{name}/seed{line['seed']}" for line in lines]
             path = results / kind / f"{name}.csv"
             tables[path] = _merged(path, frame.drop(columns=empty), key, of)
+    if elsewhere:
+        path, of = results / "imported.csv", [row["run_id"] for row in elsewhere]
+        tables[path] = _merged(path, pd.DataFrame(elsewhere, columns=IMPORTED), IMPORTED_KEY, of)
     of = [f"{row['run_id']}/seed{row['seed']}" for row in new]
     path = results / "runs.csv"
     runs = _merged(path, pd.DataFrame(new, columns=COLUMNS), KEY, of)
@@ -188,6 +194,20 @@ def load(results: Path) -> pd.DataFrame:
     """
     path = results / "runs.csv"
     return read_table(path, COLUMNS, KEY) if path.exists() else pd.DataFrame(columns=COLUMNS)
+
+
+def imported(results: Path) -> pd.DataFrame:
+    """The table of networks that were trained elsewhere; empty where there is none yet.
+
+    Raises:
+        InputError: a line of it is malformed.
+    """
+    path = results / "imported.csv"
+    return (
+        read_table(path, IMPORTED, IMPORTED_KEY)
+        if path.exists()
+        else pd.DataFrame(columns=IMPORTED)
+    )
 
 
 @cache

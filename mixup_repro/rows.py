@@ -12,6 +12,11 @@ COLUMNS = (
 ).split()
 FINGERPRINT = 8  # hex digits of the fingerprint of a run's data that its rows show
 KEY = ["run_id", "seed", "evaluation", "eval_alpha"]
+IMPORTED = (
+    "run_id dataset data architecture source sha256 recipe evaluation eval_alpha "
+    "accuracy cross_entropy ece brier temperature n_test commit device"
+).split()
+IMPORTED_KEY = ["run_id", "evaluation", "eval_alpha"]
 CURVES = (
     "epoch mixed_loss weighted_accuracy test_accuracy test_cross_entropy "
     "train_accuracy train_cross_entropy test_accuracy_rescaled test_cross_entropy_rescaled "
@@ -66,7 +71,7 @@ PARTS = {
 
 
 def rows(record: dict) -> list[dict]:
-    """The rows of runs.csv: one for each evaluation of the run."""
+    """The rows of runs.csv, or of imported.csv: one for each evaluation of the run."""
     config = record["config"]
     fixed = {
         "dataset": safe_label(record["data"]["label"]),
@@ -78,4 +83,5 @@ def rows(record: dict) -> list[dict]:
     }
     fixed |= {k: config[k] for k in ("paper", "item", "scale")}
     fixed |= {k: record[k] for k in ("run_id", "seed", "wall_s", "commit", "device")}
+    fixed |= record.get("imported", {})
     return [fixed | {k: e[k] for k in e if k != "bins"} for e in record["evaluations"]]

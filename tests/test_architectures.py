@@ -31,12 +31,30 @@ def named(name: str) -> ArchitectureConfig:
         ("lenet", (1, 28, 28), 10, 44_426),
         ("resnet18", (3, 32, 32), 10, 11_173_962),
         ("resnet34", (3, 32, 32), 10, 21_282_122),
+        ("resnet20", (3, 32, 32), 10, 269_722),  # those of akamaster/pytorch_resnet_cifar10
+        ("resnet32", (3, 32, 32), 10, 464_154),
+        ("resnet44", (3, 32, 32), 10, 658_586),
+        ("resnet56", (3, 32, 32), 10, 853_018),
         ("linear", (1, 8, 8), 10, 650),
     ],
 )
 def test_parameter_counts_are_the_published_ones(name, shape, classes, count):
     network = build(named(name), shape, classes, [0])
     assert sum(p.numel() for p in network.parameters()) == count
+
+
+@pytest.mark.parametrize("name, blocks", [("resnet18", [2, 2, 2, 2]), ("resnet34", [3, 4, 6, 3])])
+@pytest.mark.parametrize("width", [1, 16, None])
+def test_the_width_of_a_resnet_is_that_of_its_first_stage(name, blocks, width):
+    network = build(ArchitectureConfig(name=name, width=width), (3, 32, 32), 10, [0]).network
+    w = width or 64
+    widths = [w, 2 * w, 4 * w, 8 * w]
+    last = [w, *widths[:3]]
+    count = 27 * w + 2 * w  # each convolution has a BatchNorm with two numbers a channel
+    for stage, (a, b, n) in enumerate(zip(last, widths, blocks)):
+        count += 9 * a * b + 9 * b * b * (2 * n - 1) + 2 * b * 2 * n
+        count += (a * b + 2 * b) if stage else 0  # the shortcut
+    assert sum(p.numel() for p in network.parameters()) == count + 8 * w * 10 + 10
 
 
 def test_the_imagenet_resnet_is_version_1_5():
@@ -75,6 +93,7 @@ def test_a_network_in_bfloat16_gives_nearly_the_logits_of_float32():
         ("lenet", (3, 16, 20)),
         ("resnet18", (3, 8, 8)),
         ("resnet34", (1, 8, 8)),
+        ("resnet20", (3, 9, 10)),
     ],
 )
 @torch.no_grad()
@@ -95,6 +114,31 @@ def test_resnet_halves_the_picture_three_times_and_never_in_the_stem():
     assert sizes[0] == (64, 32, 32)
     stages = [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]
     assert sizes[1:] == [s for s in stages for _ in range(2)]
+
+
+def published_forward(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """Logits of He et al.'s CIFAR network in evaluation mode, from weights by published names."""
+
+    def layer(x: torch.Tensor, block: str, k: int, stride: int = 1) -> torch.Tensor:
+        x = F.conv2d(x, state[f"{block}conv{k}.weight"], stride=stride, padding=1)
+        mean, var, weight, bias = (
+            state[f"{block}bn{k}.{name}"].view(-1, 1, 1)
+            for name in ("running_mean", "running_var", "weight", "bias")
+        )
+        return (x - mean) / (var + 1e-5).sqrt() * weight + bias
+
+    x = layer(x, "", 1).relu()
+    for stage in (1, 2, 3):
+        for block in range(sum(k.startswith(f"layer{stage}.") and "conv1" in k for k in state)):
+            name, shrinks = f"layer{stage}.{block}.", stage > 1 and block == 0
+            short = x
+            if shrinks:
+                short = x[:, :, ::2, ::2]
+                zeros = torch.zeros_like(short[:, : short.shape[1] // 2])
+                short = torch.cat([zeros, short, zeros], dim=1)
+            x = layer(layer(x, name, 1, 1 + shrinks).relu(), name, 2)
+            x = (x + short).relu()
+    return x.mean((2, 3)) @ state["linear.weight"].T + state["linear.bias"]
 
 
 def member(seed: int, widths: list[int]) -> nn.Sequential:

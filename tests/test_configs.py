@@ -103,12 +103,16 @@ def test_every_option_of_a_group_composes(group):
             words.append("dataset.root=somewhere")
         if path.stem == "timm":
             words.append("architecture.name=resnet50")
+        if path.stem == "imported":
+            words.append(f"method.sha256={64 * 'a'}")
         assert job(*words)
 
 
 def test_every_method_composes_and_has_a_loss_a_name_and_a_look_in_figures():
     known = {f.name for f in fields(MethodConfig)} - {"name"}
     for name, method in METHODS.items():
+        if not method.loss:
+            continue
         config = job(f"method={name}").method
         given = {key: value for key in known if (value := getattr(config, key)) is not None}
         assert given == {key: v for key, v in method.defaults.items() if v is not None}
@@ -365,6 +369,32 @@ BASE = "dataset=cifar10", "architecture=lenet", "recipe=carratino_lenet", "metho
 )
 def test_the_id_does_not_depend_on_where_and_how_a_run_is_made(word):
     assert run_id(only_run(*BASE, word)) == run_id(only_run(*BASE))
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("architecture=resnet18", "architecture.width=0"), "width=0: must be at least 1"),
+        (("architecture=mlp", "architecture.width=8"), "width=8: is for resnet18 and resnet34"),
+        (("architecture=resnet20", "architecture.width=8"), "resnet20 has widths of its own"),
+        (("architecture=timm", "architecture.name=resnet18", "architecture.width=8"), "timm"),
+        (("method=imported", "method.sha256=abc"), r"method\.sha256=abc: give the 64"),
+        (("method=imported", f"method.sha256={64 * 'a'}", "seeds=2"), "is one run"),
+    ],
+)
+def test_a_field_that_nothing_reads_or_that_makes_no_sense_is_refused(words, named):
+    with pytest.raises(InputError, match=named):
+        job(*words)
+
+
+def test_a_width_is_part_of_a_run_and_none_is_the_run_as_it_was():
+    words = ("dataset=cifar10", "architecture=resnet18", "recipe=carratino_resnet34")
+    narrow = only_run(*words, "architecture.width=16")
+    assert (
+        run_id(narrow)
+        != run_id(only_run(*words))
+        == run_id(only_run(*words, "architecture.width=null"))
+    )
 
 
 @pytest.mark.parametrize(

@@ -611,3 +611,40 @@ def test_weight_decay_may_leave_batchnorm_out(pictures):
     kept = {name for name, value in without.items() if value == 1.0}
     assert kept == {n for n in without if ".bn" in n or "shortcut.1" in n}
     assert len(kept) == 40
+
+
+RESNET20 = "architecture=resnet20", "recipe.lr=0.01", "recipe.epochs=3", "recipe.batch_size=16"
+
+
+def test_a_run_in_bfloat16_on_a_cpu_is_nearly_that_in_float32(pictures, tmp_path):
+    curves = {}
+    for precision in ("float32", "bfloat16"):
+        words = (*lenet(pictures), *RESNET20, f"hardware.precision={precision}")
+        (result,) = run(*words, runs_dir=tmp_path / precision)
+        assert result.record["switches"]["precision"] == precision
+        curves[precision] = [row["mixed_loss"] for row in result.record["curves"]]
+    assert curves["bfloat16"] != curves["float32"]
+    assert curves["bfloat16"] == pytest.approx(curves["float32"], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("words", "has", "chosen"),
+    [
+        (("architecture=resnet20",), "_is_avx512_bf16_supported", torch.bfloat16),
+        (("architecture=resnet20",), "_is_amx_tile_supported", torch.bfloat16),
+        (("architecture=resnet20",), "", None),
+        (("architecture=resnet20", "hardware.precision=float32"), "_is_amx_tile_supported", None),
+        (("architecture=resnet20", "hardware.precision=bfloat16"), "", torch.bfloat16),
+        (("architecture=lenet",), "_is_avx512_bf16_supported", None),
+        (("architecture=mlp",), "_is_avx512_bf16_supported", None),
+        (("architecture=lenet", "method=approx_mixup"), "_is_amx_tile_supported", None),
+    ],
+)
+def test_auto_is_bfloat16_for_batchnorm_networks_on_cpus_that_have_it(
+    words, has, chosen, pictures, monkeypatch
+):
+    for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, probe, lambda probe=probe: probe == has, raising=False)
+    (one,) = expand(job(*HARDWARE, *lenet(pictures), *words))
+    learner, _, _ = assemble([one], load(one.config.dataset), torch.device("cpu"))
+    assert learner.network.autocast is chosen

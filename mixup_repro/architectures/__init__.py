@@ -13,7 +13,14 @@ from mixup_repro.architectures.lenet import LeNet
 from mixup_repro.architectures.mlp import mlp_layers
 from mixup_repro.architectures.random_features import RandomFeatures
 from mixup_repro.architectures.replicas import Single, Stack, Vmapped, bytes_of
-from mixup_repro.architectures.resnet import resnet18, resnet34
+from mixup_repro.architectures.resnet import (
+    resnet18,
+    resnet20,
+    resnet32,
+    resnet34,
+    resnet44,
+    resnet56,
+)
 from mixup_repro.architectures.timm_network import timm_network
 from mixup_repro.config import ArchitectureConfig
 from mixup_repro.errors import InputError
@@ -37,7 +44,11 @@ STACKED_LENETS = 100
 NETWORKS = {
     "lenet": LeNet,
     "resnet18": resnet18,
+    "resnet20": resnet20,
+    "resnet32": resnet32,
     "resnet34": resnet34,
+    "resnet44": resnet44,
+    "resnet56": resnet56,
 }
 
 
@@ -77,7 +88,8 @@ def _maker(config: ArchitectureConfig) -> Callable[[tuple[int, ...], int], nn.Mo
             f"architecture.name={config.name}: choose one of {known}, or one of timm's with "
             f"architecture=timm architecture.name=<name>"
         )
-    return NETWORKS.get(config.name)
+    make = NETWORKS.get(config.name)
+    return partial(make, width=config.width) if make and config.width else make
 
 
 def stack_size(config: ArchitectureConfig, batch_size: int, device: torch.device) -> int:

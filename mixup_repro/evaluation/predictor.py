@@ -111,7 +111,7 @@ def evaluate(
     if temperature_at is None:
         return rows
     y = dataset.y_test.expand(network.replicas, -1)
-    for alpha in (None, *alphas):
+    for alpha in (None, *(a for a in alphas if a in temperature_at)):
         logits = predict(network, dataset, dataset.x_test, alpha)
         if alpha is not None:  # back to the logits of the shrunk inputs
             logits = theta_bar(alpha) * logits + (1 - theta_bar(alpha)) * dataset.y_bar

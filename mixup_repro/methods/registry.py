@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import Any
 
+from mixup_repro.errors import InputError
+
 PAIRS, BOX, OWN_LABELS = "pairs", "box", "own labels"  # what the plan of an epoch may draw
 
 
@@ -20,7 +22,8 @@ class Method:
     """A way to train.
 
     title, look: its name in figures, and its colour (of papers.style), line and marker.
-    loss: module and function below mixup_repro.methods, which `function` imports.
+    loss: module and function below mixup_repro.methods, which `function` imports; "" where its
+        networks are not trained here.
     defaults: the fields of `method` that it reads, and their values where none are given. Other
         fields are no part of its runs.
     draws: PAIRS (partners and lambdas), BOX (CutMix), OWN_LABELS (a second partner and lambda).
@@ -49,7 +52,16 @@ class Method:
 
     @property
     def function(self) -> Callable[..., Any]:
-        """Its loss: (network, batch, MethodConfig) to an `Outcome`."""
+        """Its loss: (network, batch, MethodConfig) to an `Outcome`.
+
+        Raises:
+            InputError: its networks are not trained here.
+        """
+        if not self.loss:
+            raise InputError(
+                f"method={self.title.lower()}: nothing to train; scripts/import_weights.py makes "
+                f"such a run of a file of weights, and scripts/evaluate.py asks it"
+            )
         return resolve_name(f"mixup_repro.methods.{self.loss}")
 
 
@@ -126,4 +138,6 @@ METHODS = {
     "label_smoothing": Method(
         "Label smoothing", ("green", ":", "v"), "losses:label_smoothing", {"epsilon": 0.1}
     ),
+    # A network that was not trained here, named by its file of weights.
+    "imported": Method("Imported", ("grey", "--", "D"), "", {"sha256": None}),
 }

@@ -10,7 +10,17 @@ from mixup_repro.errors import InputError
 from mixup_repro.files import remove_leftovers, replacing
 from mixup_repro.papers.claims import NOT_RUN, SUPPORTED
 from mixup_repro.report.items import TITLES, Item
-from mixup_repro.report.sections import ABOUT, Section, missing, pictures, section, theory
+from mixup_repro.report.sections import (
+    ABOUT,
+    ABOUT_IMPORTED,
+    IMPORTED,
+    Section,
+    imported,
+    missing,
+    pictures,
+    section,
+    theory,
+)
 from mixup_repro.report.verdicts import MIXED, Verdict, outcomes, verdicts
 
 BEGIN, END = "<!-- verdicts -->", "<!-- /verdicts -->"
@@ -44,6 +54,8 @@ def write(found: list[Item], folder: Path) -> None:
             parts.append("### Not run here, or not all of it\n")
             parts += [f"- `{name}`: `{command}`" for name, command in absent]
             parts.append("")
+    if not (table := imported(folder)).empty:
+        parts += [f"## {IMPORTED}\n", f"{ABOUT_IMPORTED}\n", markdown(table)]
     with replacing(folder / "REPORT.md") as file:
         file.write("\n".join(parts).rstrip() + "\n")
 

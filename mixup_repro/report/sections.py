@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mixup_repro import experiments
+from mixup_repro import experiments, results
 from mixup_repro.report.items import MEASURED, PAPERS, Item, command, findings_table, proven
 
 ABOUT = """A claim is *supported* where the 95 % interval of its effect excludes zero in the paper's
@@ -98,6 +98,42 @@ def pictures(paper: str) -> list[tuple[str, str, str]]:
     """Name, figure and caption of each picture of a paper's theory."""
     shown = PAPERS[paper].lecture.PICTURES
     return [(k, f"{paper}/theory_{k}.png", caption) for k, (_, caption) in shown.items()]
+
+
+IMPORTED = "Networks that nobody here trained"
+ABOUT_IMPORTED = """Published weights, measured by the same code: a row is one network, so one seed.
+`scripts/import_weights.py` makes a run of a file, whose sha256 is in `imported.csv`, and
+`scripts/evaluate.py` asks it. A cell is accuracy / cross-entropy / ECE of a prediction: plain,
+rescaled at an alpha, or scaled by a temperature fitted on the other half of the test set. How a
+network was trained is told by its source. No verdict counts them."""
+
+
+def imported(folder: Path) -> pd.DataFrame:
+    """A row for each imported network: its recipe and source, and a cell for each prediction.
+
+    Raises:
+        InputError: imported.csv is malformed.
+    """
+    frame = results.imported(folder)
+    at = frame["eval_alpha"].map(lambda alpha: "" if pd.isna(alpha) else f" at {alpha:g}")
+    metrics = ("accuracy", "cross_entropy", "ece")
+    columns = (frame[name].map("{:.4f}".format) for name in metrics)
+    frame = frame.assign(
+        prediction=frame["evaluation"] + at, cell=[*map(" / ".join, zip(*columns))]
+    )
+    rows = []
+    for _, own in frame.sort_values(["source", "recipe", "architecture"]).groupby(
+        "run_id", sort=False
+    ):
+        head = own.iloc[0]
+        cells = dict(zip(own["prediction"], own["cell"]))
+        about = {
+            "network": head["architecture"],
+            "data": head["dataset"],
+            "trained by": head["recipe"],
+        }
+        rows.append(about | {"source": head["source"]} | cells)
+    return pd.DataFrame(rows)
 
 
 def missing(paper: str, found: list[Item]) -> list[tuple[str, str]]:

@@ -15,7 +15,17 @@ from mixup_repro.config import SCALES
 from mixup_repro.files import replacing
 from mixup_repro.report.items import TITLES, Item
 from mixup_repro.report.markdown import cell, row, summary
-from mixup_repro.report.sections import ABOUT, Section, missing, pictures, section, theory
+from mixup_repro.report.sections import (
+    ABOUT,
+    ABOUT_IMPORTED,
+    IMPORTED,
+    Section,
+    imported,
+    missing,
+    pictures,
+    section,
+    theory,
+)
 from mixup_repro.report.verdicts import Verdict, verdicts
 
 COLOURS = 256  # of an inlined figure: a third of the bytes, and no difference to the eye
@@ -45,6 +55,9 @@ def write_webpage(found: list[Item], folder: Path) -> None:
         if absent := missing(paper, found):
             listed = "".join(f"<li><code>{escape(words)}</code></li>" for _, words in absent)
             body.append(f"<h3>Not run here, or not all of it</h3><ul>{listed}</ul>")
+    if not (table := imported(folder)).empty:
+        body += [f"<h2>{IMPORTED}</h2>", f"<p>{_rich(ABOUT_IMPORTED)}</p>"]
+        body.append(f'<div class="scroll">{_table(table)}</div>')
     kinds = dict.fromkeys(kind for v in every for kind in v.kinds)
     scales = [s for s in ("exact", *SCALES) if s in {v.scale for v in every}]
     parts = {

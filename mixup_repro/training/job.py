@@ -17,8 +17,9 @@ from mixup_repro.distributed import from_main, local_rank, main_first, world_siz
 from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.evaluation.finished import complete
 from mixup_repro.evaluation.ood import evaluate_ood
+from mixup_repro.methods.registry import METHODS
 from mixup_repro.progress import Progress
-from mixup_repro.runs import LOOK_S, Outcome, RunFolder, State
+from mixup_repro.runs import LOOK_S, Outcome, RunFolder, State, is_done
 from mixup_repro.training import checkpoint
 from mixup_repro.training.preconditions import check_job
 from mixup_repro.training.record import check_data, check_science, identity
@@ -60,6 +61,9 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
     Raises:
         InputError: the job cannot run as asked. Nothing was trained.
     """
+    folders = [RunFolder(run) for run in expand(job)]
+    if train or not from_main(lambda: all(is_done(folder.path) for folder in folders)):
+        _ = METHODS[job.method.name].function  # what nobody trains here is refused at once
     device = device_of(job)
     if job.hardware.threads:
         torch.set_num_threads(job.hardware.threads)
@@ -70,7 +74,6 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
     other = None
     if job.benchmark.name:
         other = main_first(lambda: benchmark(job.benchmark, dataset))
-    folders = [RunFolder(run) for run in expand(job)]
     if job.retry == "failed":
         folders = from_main(lambda: [f for f in folders if f.state() == State.FAILED])
     if not folders:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mixup_repro.architectures import STACKABLE, Single, Stack
+from mixup_repro.architectures import STACKABLE, Single, Stack, normalises
 from mixup_repro.config import Config, RecipeConfig
 from mixup_repro.data.batches import Batch
 from mixup_repro.distributed import add_up, broadcast, world_size
@@ -51,19 +51,32 @@ def learning_rate(recipe: RecipeConfig, epoch: float) -> float:
     return recipe.lr * (recipe.decay_by or 1.0) ** passed * rise
 
 
-def precision(config: Config, device: torch.device) -> Optional[torch.dtype]:
+def precision(
+    config: Config, network: Single | Stack, device: torch.device
+) -> Optional[torch.dtype]:
     """What the network computes in while it trains: bfloat16, or None for float32.
 
-    auto is bfloat16 on GPUs that have it. Losses that differentiate the network stay in float32,
-    and perceptrons and random features know nothing else.
+    auto is bfloat16 where it pays: on GPUs that have it, and on CPUs that have it for convolutions
+    with BatchNorm (LeNet gains little there). Losses that differentiate the network stay in
+    float32, and perceptrons and random features know nothing else.
     """
     if config.architecture.name in STACKABLE:
         return None
     asked = config.hardware.precision
     if asked == "auto":
-        fit = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        asked = "bfloat16" if fit and not METHODS[config.method.name].differentiates else "float32"
+        pays = device.type == "cuda" or normalises(network)
+        fit = pays and not METHODS[config.method.name].differentiates and has_bfloat16(device)
+        asked = "bfloat16" if fit else "float32"
     return torch.bfloat16 if asked == "bfloat16" else None
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 itself; emulated, it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Private, but the public get_capabilities is younger than the oldest PyTorch we support.
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, probe, bool)() for probe in probes)
 
 
 class Learner:
@@ -73,7 +86,7 @@ class Learner:
         if config.hardware.sync_batchnorm and world_size() > 1:
             network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.network = network.to(device).train()
-        self.network.autocast = precision(config, device)
+        self.network.autocast = precision(config, self.network, device)
         self.config = config
         method = METHODS[config.method.name]
         self.loss = method.function
