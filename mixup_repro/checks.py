@@ -60,10 +60,6 @@ def _choice(value: Any, choices: tuple[str, ...], name: str) -> None:
 def check(job: Config) -> None:
     """Raise InputError, saying what to do, where the job cannot run as asked."""
     seeds = seed_list(job.seeds)
-    _need(
-        job.method.name != "imported" or seeds == [0],
-        f"seeds={job.seeds}: a file of weights is one run; leave seeds out",
-    )
     part_of(job.part)
     _choice(job.retry, ("all", "failed"), "retry")
     if job.scale is not None:
@@ -81,6 +77,10 @@ def check(job: Config) -> None:
         f"{narrowed}{' of timm' if job.architecture.library else ''} has widths of its own",
     )
     _check_method(job.method, job.recipe)
+    _need(
+        METHODS[job.method.name].loss or seeds == [0],
+        f"seeds={job.seeds}: a file of weights is one run; leave seeds out",
+    )
     _check_recipe(job.recipe)
     for alpha in job.evaluation.alphas or ():
         _need(alpha > 0, f"evaluation.alphas: {alpha:g} must be > 0")
@@ -100,8 +100,7 @@ def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
     if "sha256" in reads:
         _need(
             re.fullmatch("[0-9a-f]{64}", method.sha256 or ""),
-            f"method.sha256={method.sha256}: 64 hexadecimal digits, the hash of the file of "
-            f"weights; scripts/import_weights.py says it",
+            f"method.sha256={method.sha256}: give the 64 hexadecimal digits of the file of weights",
         )
     if "epsilon" in reads:
         epsilon = method.epsilon
