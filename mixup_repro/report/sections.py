@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from mixup_repro import experiments, results
+from mixup_repro.papers import style
 from mixup_repro.report.items import MEASURED, PAPERS, Item, command, findings_table, proven
 
 ABOUT = """A claim is *supported* where the 95 % interval of its effect excludes zero in the paper's
@@ -104,8 +105,9 @@ IMPORTED = "Networks that nobody here trained"
 ABOUT_IMPORTED = """Published weights, measured by the same code: a row is one network, so one seed.
 `scripts/import_weights.py` makes a run of a file, whose sha256 is in `imported.csv`, and
 `scripts/evaluate.py` asks it. A cell is accuracy / cross-entropy / ECE of a prediction: plain,
-rescaled at an alpha, or scaled by a temperature fitted on the other half of the test set. How a
-network was trained is told by its source. No verdict counts them."""
+rescaled at an alpha (with the mean of all training pictures), or scaled by a temperature fitted on
+the other half of the test set. How a network was trained is told by its source. No verdict counts
+them."""
 
 
 def imported(folder: Path) -> pd.DataFrame:
@@ -121,14 +123,13 @@ def imported(folder: Path) -> pd.DataFrame:
     frame = frame.assign(
         prediction=frame["evaluation"] + at, cell=[*map(" / ".join, zip(*columns))]
     )
+    ordered = frame.sort_values(["source", "recipe", "architecture"], kind="stable")
     rows = []
-    for _, own in frame.sort_values(["source", "recipe", "architecture"]).groupby(
-        "run_id", sort=False
-    ):
+    for _, own in ordered.groupby("run_id", sort=False):
         head = own.iloc[0]
         cells = dict(zip(own["prediction"], own["cell"]))
         about = {
-            "network": head["architecture"],
+            "network": style.network(head["architecture"]),
             "data": head["dataset"],
             "trained by": head["recipe"],
         }
