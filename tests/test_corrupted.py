@@ -39,7 +39,7 @@ def generated(root: Path, data: Dataset, **fields):
 
 
 def files(root: Path) -> list[Path]:
-    return sorted(p for p in root.rglob("*") if p.is_file() and p.name != "lock")
+    return sorted(p for p in root.rglob("*") if p.is_file() and p.name != ".lock")
 
 
 def forbid_making(monkeypatch) -> None:
@@ -120,7 +120,7 @@ def test_what_a_killed_process_left_is_removed_and_a_set_is_made_by_one_process(
     kept.folder.mkdir(parents=True)
     (kept.folder / ".fog-1.npz.4242").write_bytes(b"half")
     made = []
-    with FileLock(kept.folder / "lock"):  # another process makes a set
+    with FileLock(kept.folder / ".lock"):  # another process makes a set
         waiting = Thread(target=lambda: made.append(kept.pixels("fog", 1)))
         waiting.start()
         waiting.join(0.3)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 
 from mixup_repro.benchmarks.corruptions import MIN_SIDE, SEVERITIES, VERSION, corrupt
 from mixup_repro.benchmarks.sets import chosen, corrupted_sets
@@ -20,7 +19,7 @@ from mixup_repro.data.dataset import Dataset
 from mixup_repro.distributed import main_first
 from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.evaluation.metrics import metrics, sums
-from mixup_repro.files import read_zip, remove_leftovers, replacing, write_json
+from mixup_repro.files import locked, read_zip, replacing, write_json
 
 SEED = 0
 STAMPS = ".mixup_repro_verified.json"
@@ -167,10 +166,8 @@ class Generated(Corrupted):
     def _to_itself(self) -> Iterator[None]:
         """The folder without other processes that make sets, and without what killed ones left."""
         with ExitStack() as stack:
-            with suppress(OSError):  # a read-only folder: nothing is put there
-                self.folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(FileLock(self.folder / "lock"))
-                remove_leftovers(self.folder)
+            with suppress(InputError):  # a read-only folder: nothing is put there
+                stack.enter_context(locked(self.folder))
             yield
 
 
