@@ -10,6 +10,7 @@
     results/terms/<run_id>.csv         the terms of the approximate Mixup risk along training
     results/ood/<run_id>.csv           one row for each seed, benchmark, corruption, severity and
                                        prediction
+    results/weights/<run_id>.pt        the weights of seed 0, of networks that take minutes to train
     results/distances.csv              what scripts/distances.py measured
     results/imported.csv               one row for each evaluation of a network that was trained
                                        elsewhere (scripts/import_weights.py); none is in runs.csv
@@ -31,11 +32,15 @@ import pandas as pd
 
 from mixup_repro import experiments
 from mixup_repro.config import expand
-from mixup_repro.errors import InputError
+from mixup_repro.errors import DamagedError, InputError
+from mixup_repro.files import copy_whole
 from mixup_repro.rows import COLUMNS, IMPORTED, IMPORTED_KEY, KEY, PARTS, rows
 from mixup_repro.runs import finished_records, run_id, safe_label
 from mixup_repro.stats import NoValues
 from mixup_repro.tables import as_text, read_table, typed, write_table
+
+WEIGHTS_BYTES = 1_500_000  # of a file of weights that is kept: a ResNet-20 has 1.1 MB
+WEIGHTS_SECONDS = 300  # what trains faster is trained again
 
 
 def collect(runs_dir: Path, results: Path) -> int:
@@ -50,6 +55,7 @@ def collect(runs_dir: Path, results: Path) -> int:
     new: list[dict] = []
     elsewhere: list[dict] = []
     parts: dict[tuple[str, str], list[dict]] = {}  # by run id and kind
+    weights: dict[str, Path] = {}
     count = 0
     for record in finished_records(runs_dir, print):
         name, seed = record["run_id"], {"seed": record["seed"]}
@@ -64,6 +70,8 @@ def collect(runs_dir: Path, results: Path) -> int:
         (elsewhere if "imported" in record else new).extend(own)
         for kind, lines in belong.items():
             parts.setdefault((name, kind), []).extend(seed | line for line in lines)
+        if record["seed"] == 0 and (record["wall_s"] or 0) >= WEIGHTS_SECONDS:
+            weights[name] = runs_dir / name / "seed0" / "weights.pt"
     tables = {}
     for (name, kind), lines in parts.items():
         if lines:
@@ -83,6 +91,11 @@ def collect(runs_dir: Path, results: Path) -> int:
     tables[path] = runs[[*COLUMNS, *(c for c in runs if c not in COLUMNS)]]
     for path, table in tables.items():
         write_table(path, table)
+    for name, path in weights.items():
+        try:
+            copy_whole(path, results / "weights" / f"{name}.pt", WEIGHTS_BYTES)
+        except DamagedError as error:
+            print(f"passed over: {error}")
     return count
 
 

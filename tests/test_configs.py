@@ -120,8 +120,6 @@ def test_every_method_composes_and_has_a_loss_a_name_and_a_look_in_figures():
         assert style.METHODS[name] == method.title and method.title in style.SERIES
     titles = [method.title for method in METHODS.values()]
     assert len(set(titles)) == len(titles)
-    looks = [tuple(sorted(look.items())) for look in style.SERIES.values()]
-    assert len(set(looks)) == len(looks)
 
 
 def test_slurm_jobs_may_be_requeued_and_are_told_before_their_end():

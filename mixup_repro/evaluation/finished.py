@@ -8,6 +8,7 @@ import torch
 
 from mixup_repro import architectures, tensors
 from mixup_repro.architectures import Single, Stack
+from mixup_repro.config import Run
 from mixup_repro.data import Dataset, StreamedSet
 from mixup_repro.distributed import rank
 from mixup_repro.errors import InputError
@@ -80,15 +81,28 @@ def restore(
 def _load(
     folder: RunFolder, path: Path, dataset: Dataset | StreamedSet, device: torch.device
 ) -> Single | Stack:
-    run = folder.run
+    try:
+        return network_of(folder.run, path, dataset, device)
+    except InputError as error:
+        raise InputError(
+            f"{error}; remove the run by scripts/clean.py done {folder} and train it again"
+        ) from error
+
+
+def network_of(
+    run: Run, path: Path, dataset: Dataset | StreamedSet, device: torch.device
+) -> Single | Stack:
+    """The network of a run from a file of its weights, such as results/weights/<run_id>.pt.
+
+    Raises:
+        InputError: the file is damaged, not there, or of another network.
+    """
     network = architectures.build(
         run.config.architecture, dataset.input_shape, dataset.classes, [run.seed]
     )
+    weights = tensors.read(path)
     try:
-        load_weights(network, [tensors.read(path)])
-    except (InputError, LookupError, RuntimeError) as error:
-        reason = error if isinstance(error, InputError) else f"{path} is of another network"
-        raise InputError(
-            f"{reason}; remove the run by scripts/clean.py done {folder} and train it again"
-        ) from error
+        load_weights(network, [weights])
+    except (LookupError, RuntimeError, TypeError) as error:
+        raise InputError(f"{path} is of another network") from error
     return network.to(device)

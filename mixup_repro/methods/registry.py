@@ -97,7 +97,7 @@ METHODS = {
     # Ablation: inputs and labels each with a partner and a lambda of their own.
     "mixup_independent": Method(
         "Independent Mixup",
-        ("green", ":", "o"),
+        ("green", ":", "v"),
         "losses:mixup_independent",
         mixing(),
         (PAIRS, OWN_LABELS),
