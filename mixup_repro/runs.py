@@ -264,7 +264,7 @@ def is_done(folder: Path) -> bool:
     try:
         stat = path.stat()
         return _believed(path, stat.st_mtime_ns, stat.st_size)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

@@ -309,7 +309,7 @@ def test_other_data_under_the_same_label_is_refused(tmp_path, capsys):
     assert train_here(*folder_words(three), *words, runs_dir=tmp_path / "runs") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
-    assert "classes=2" in line
+    assert "classes 2 there, 3 here" in line
     assert "classes=3" in line
     assert record.read_bytes() == before
 
