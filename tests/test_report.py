@@ -159,7 +159,8 @@ def test_a_report_without_runs_says_what_to_type(tmp_path):
 
 def test_the_committed_report_is_what_the_committed_runs_give(committed, tmp_path):
     """Figures aside (their bytes depend on the fonts at hand), the report regenerates exactly."""
-    shutil.copy(CHECKOUT / "results/theorems.csv", tmp_path)
+    for name in ("theorems.csv", "imported.csv"):
+        shutil.copy(CHECKOUT / "results" / name, tmp_path)
     report.write(committed, tmp_path)
     assert (tmp_path / "REPORT.md").read_text() == (CHECKOUT / "results/REPORT.md").read_text()
 
