@@ -8,7 +8,7 @@ from mixup_repro.runs import safe_label
 # data: the start of the fingerprint of the data's content.
 COLUMNS = (
     "run_id paper item dataset data architecture method alpha seed scale evaluation eval_alpha "
-    "accuracy cross_entropy ece brier temperature n_test epochs wall_s commit device"
+    "accuracy cross_entropy ece brier temperature n_test epochs wall_s commit precision device"
 ).split()
 FINGERPRINT = 8  # hex digits of the fingerprint of a run's data that its rows show
 KEY = ["run_id", "seed", "evaluation", "eval_alpha"]
@@ -83,5 +83,8 @@ def rows(record: dict) -> list[dict]:
     }
     fixed |= {k: config[k] for k in ("paper", "item", "scale")}
     fixed |= {k: record[k] for k in ("run_id", "seed", "wall_s", "commit", "device")}
-    fixed |= record.get("imported", {})
+    if "imported" in record:
+        fixed |= record["imported"]
+    else:
+        fixed["precision"] = record["switches"]["precision"]
     return [fixed | {k: e[k] for k in e if k != "bins"} for e in record["evaluations"]]

@@ -22,7 +22,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.files import replacing
 
 TEXT = frozenset(
-    "run_id paper item dataset data architecture method scale evaluation commit device "
+    "run_id paper item dataset data architecture method scale evaluation commit device precision "
     "source sha256 recipe benchmark corruption part claim where says tested verdict".split()
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that starts so

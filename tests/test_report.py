@@ -41,6 +41,7 @@ def fake_records(folder, accuracy, fingerprint="0123abcd" * 8):
                     "commit": "abc",
                     "device": "cpu",
                     "wall_s": 1.0,
+                    "switches": {"precision": "float32"},
                     "curves": [{"epoch": 4, "mixed_loss": 0.5, "test_accuracy": 0.9}],
                     "evaluations": rows,
                 }

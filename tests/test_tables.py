@@ -20,7 +20,7 @@ ROW = {
     **{"alpha": 1.0, "seed": 0, "scale": "short", "evaluation": "plain", "eval_alpha": None},
     **{"accuracy": 0.972, "cross_entropy": 0.12, "ece": 0.08, "brier": 0.04, "temperature": None},
     **{"n_test": 899, "epochs": 100, "wall_s": 2.5, "commit": "0f4692f465"},
-    **{"device": "cpu (x86_64, 1 threads)"},
+    **{"device": "cpu (x86_64, 1 threads)", "precision": "float32"},
 }
 RESCALED = {"evaluation": "rescaled", "eval_alpha": 8.0}
 SCALED = {"evaluation": "temperature", "temperature": 0.9}

@@ -67,6 +67,9 @@ def section(item: Item) -> Section:
     about = data.runs.drop_duplicates([*{"run_id", "seed", "share"} & set(data.runs)])
     machine = ", ".join(sorted(about["device"].unique()))
     cost = f"{len(about)} runs, {about['wall_s'].sum() / 60:.1f} minutes on {machine}."
+    low = about[about["precision"] == "bfloat16"] if "precision" in about else ()
+    if len(low):
+        cost += f" {len(low)} of them were trained in bfloat16; all were evaluated in float32."
     differs = module.DIFFERS.get(item.experiment, "")
     if data.scale != "paper":
         cuts = f"what scale `{data.scale}` cuts is in `configs/experiment/{item.name}.yaml`."

@@ -81,4 +81,6 @@ def subtitle(data: ItemData) -> str:
 
 def note(data: ItemData) -> str:
     """n, interval and scale, for the foot of a figure."""
-    return f"Mean and 95 % t interval over {data.seeds()} seeds. Scale: {data.scale}."
+    n = data.seeds()
+    told = f"Mean and 95 % t interval over {n} seeds" if n > 1 else "One seed, so no interval"
+    return f"{told}. Scale: {data.scale}."
