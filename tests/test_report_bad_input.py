@@ -53,7 +53,7 @@ def script(folder) -> str:
         (
             3,
             lambda row: row + ",1",
-            f"runs.csv, line 3: {len(COLUMNS) + 1} fields, where the first line names {len(COLUMNS)}",
+            f"line 3: {len(COLUMNS) + 1} fields, where the first line names {len(COLUMNS)}",
         ),
         (4, lambda row: row.rsplit(",", 2)[0], "runs.csv, line 4: "),
         (5, lambda row: row.replace(",smoke,plain,", ",smoke,plain,high"), "runs.csv, line 5: "),
