@@ -101,8 +101,8 @@ def copy_whole(path: Path, copy: Path, most: int) -> None:
 def read_zip(path: Path) -> io.BytesIO:
     """The content of a file that `torch.save` or `np.savez` wrote, verified.
 
-    Both write zip files, which hold a CRC-32 of each part. torch.load alone does not look at it:
-    of 300 flipped bits, 269 were loaded as other numbers.
+    Both write zip files, which hold a CRC-32 of each part. torch.load alone does not look at it,
+    and would load most flipped bits as other numbers.
 
     Raises:
         DamagedError: the file is damaged, or is not there.

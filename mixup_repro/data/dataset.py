@@ -132,7 +132,7 @@ class Dataset:
         return (shape[2], shape[0], shape[1]) if self.is_image else shape
 
     def hashes(self) -> dict[str, str]:
-        """`content`: 0.15 seconds for CIFAR-10, once. Of sets drawn by seed, that of seed 0."""
+        """`content`, hashed once. Of sets drawn by seed, that of seed 0."""
         if self.content is None:
             names = self.class_names or [str(k) for k in range(self.classes)]
             tensors = {name: fingerprint.of_tensor(getattr(self, name)) for name in TENSORS}

@@ -156,7 +156,7 @@ class StreamedSet:
         return mean.movedim(-1, -3) * scale + shift
 
     def hashes(self) -> dict[str, str]:
-        """As `Dataset.hashes`, by names and sizes of the files: 3 seconds for ImageNet, once."""
+        """As `Dataset.hashes`, by names and sizes of the files, read once."""
         if self.content is None:
             self.content = {"class_names": fingerprint.of_names(self.class_names)}
             for part, pictures in self.pictures.items():
