@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 import os
 import re
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional
 
 from mixup_repro.errors import InputError
 from mixup_repro.methods.registry import METHODS
+from mixup_repro.schema import SCALES, Config, HardwareConfig, MethodConfig, RecipeConfig
 
-if TYPE_CHECKING:
-    from mixup_repro.config import Config, HardwareConfig, MethodConfig, RecipeConfig
-
-SCALES = ("paper", "short", "smoke")
 READ_WIDTH = ("resnet18", "resnet34")  # the architectures that read `width`
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from mixup_repro.errors import DamagedError
-from mixup_repro.files import read_zip, replacing
+from mixup_repro.store.files import read_zip, replacing
 
 
 def write(path: Path, value: Any) -> None:

@@ -30,12 +30,12 @@ import torch
 from plain_loops import Pictures, plain_distances, plain_epoch, plain_line, textbook_lenet
 from torch.utils.data import DataLoader
 
-from mixup_repro import architectures
-from mixup_repro.config import Config, expand
+from mixup_repro import networks
 from mixup_repro.data import Dataset, load
-from mixup_repro.evaluation.distances import nearest
-from mixup_repro.experiments import jobs
-from mixup_repro.training.loop import assemble, fit
+from mixup_repro.jobs import compose, expand
+from mixup_repro.papers.chidambaram2022.distances import nearest
+from mixup_repro.schema import Config
+from mixup_repro.training.loop import Stack, Watcher, fit
 
 CPU = torch.device("cpu")
 
@@ -43,15 +43,11 @@ CPU = torch.device("cpu")
 # ---- ours -----------------------------------------------------------------------------------
 
 
-def our_seconds(job: Config, dataset: Dataset, device: torch.device = CPU) -> float:
+def our_seconds(job: Config, dataset: Dataset) -> float:
     """Seconds to train all runs of `job` as one stack, with the evaluations its recipe asks for."""
-
-    def stop(replica: int, message: str) -> None:
-        raise RuntimeError(message)
-
-    learner, batches, plans = assemble(expand(job), dataset, device)
+    stack = Stack.of(expand(job), dataset)
     start = perf_counter()
-    fit(learner, dataset, batches, plans, 0, lambda done, rows: None, stop)
+    fit(stack, Watcher())
     return perf_counter() - start
 
 
@@ -59,13 +55,13 @@ def pictures_job(seed: int, network: str = "lenet", method: str = "mixup") -> Co
     # One lambda a batch, as in the plain loop; one lambda an example costs the same.
     words = ["dataset=cifar10", f"architecture={network}", "recipe=carratino_lenet"]
     words += ["recipe.epochs=1", f"method={method}", "method.lam_per=batch", f"seeds=[{seed}]"]
-    (job,) = jobs(words)
+    (job,) = compose(words)
     return job
 
 
 def line_job(steps: int, seeds: int) -> Config:
     words = ["experiment=chidambaram2022/fig1", "method=mixup", "method.alpha=[1,8,32,128]"]
-    (job,) = jobs([*words, f"seeds={seeds}", f"recipe.epochs={steps}"])
+    (job,) = compose([*words, f"seeds={seeds}", f"recipe.epochs={steps}"])
     return job
 
 
@@ -91,7 +87,7 @@ def bench_network(network: str, pictures: int, repeats: int) -> list[str]:
     model = textbook_lenet()
     if network != "lenet":
         config = pictures_job(0, network).architecture
-        model = architectures.build(config, dataset.input_shape, 10, [0]).network
+        model = networks.build(config, dataset.input_shape, 10, [0]).network
         model = model.to(memory_format=torch.contiguous_format)  # as people leave it
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
 
@@ -117,7 +113,8 @@ def bench_network(network: str, pictures: int, repeats: int) -> list[str]:
         plain.append(plain_epoch(model, optimizer, loaded))
         ours.append(our_seconds(pictures_job(seed, network), dataset))
 
-    _, batches, plans = assemble(expand(pictures_job(0, network)), dataset, CPU)
+    stack = Stack.of(expand(pictures_job(0, network)), dataset)
+    batches, plans = stack.batches, stack.plans
     start = perf_counter()
     for _ in batches(plans.epoch(0), 128):
         pass

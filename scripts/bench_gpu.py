@@ -23,10 +23,10 @@ from bench import our_seconds, print_table, random_pictures, ratio
 from plain_loops import Pictures, plain_epoch, tuned_epoch
 from torch.utils.data import DataLoader
 
-from mixup_repro import architectures
-from mixup_repro.config import Config
+from mixup_repro import networks
 from mixup_repro.data import Dataset
-from mixup_repro.experiments import jobs
+from mixup_repro.jobs import compose
+from mixup_repro.schema import Config
 
 FLOOR = {"resnet18": 237_000, "resnet34": 114_000, "resnet50": 15_000}  # images/s on an H200
 AIM = {"resnet18": 95_000, "resnet34": 45_000, "resnet50": 5_000}
@@ -36,7 +36,7 @@ def job(network: str, seed: int, *fields: str) -> Config:
     """One epoch of mixup at batch 128, one lambda a batch as in the plain loop."""
     words = ["dataset=cifar10", f"architecture={network}", "recipe=carratino_resnet34"]
     words += ["recipe.epochs=1", "method=mixup", "method.lam_per=batch", f"seeds=[{seed}]"]
-    (only,) = jobs([*words, *fields])
+    (only,) = compose([*words, *fields])
     return only
 
 
@@ -53,7 +53,7 @@ def bench_network(network: str, dataset: Dataset, repeats: int, device: torch.de
     config = job(network, 0, *fields)
     rows = {}
     for name, epoch in (("A", plain_epoch), ("B", tuned_epoch)):
-        model = architectures.build(config.architecture, dataset.input_shape, 10, [0]).network
+        model = networks.build(config.architecture, dataset.input_shape, 10, [0]).network
         layout = torch.channels_last if name == "B" else torch.contiguous_format
         model = model.to(device, memory_format=layout)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
@@ -64,7 +64,7 @@ def bench_network(network: str, dataset: Dataset, repeats: int, device: torch.de
         ("C", ["hardware.precision=float32", "hardware.graph=false"]),
         ("D", []),
     ):
-        rows[name] = partial(our_seconds, job(network, 0, *fields, *switches), there, device)
+        rows[name] = partial(our_seconds, job(network, 0, *fields, *switches), there)
     seconds: dict[str, list[float]] = {name: [] for name in rows}
     for turn in range(repeats + 1):
         for name, run in rows.items():
@@ -100,8 +100,8 @@ def bench_lenets(dataset: Dataset, repeats: int, device: torch.device) -> str:
     there = dataset.to(device)
     ten = replace(job("lenet", 0, "recipe=carratino_lenet", "recipe.epochs=1"), seeds=10)
     for turn in range(repeats + 1):
-        one = sum(our_seconds(replace(ten, seeds=[seed]), there, device) for seed in range(10))
-        all_ten = our_seconds(ten, there, device)
+        one = sum(our_seconds(replace(ten, seeds=[seed]), there) for seed in range(10))
+        all_ten = our_seconds(ten, there)
         if turn:
             single.append(one)
             stacked.append(all_ten)

@@ -19,11 +19,10 @@ from pathlib import Path
 from filelock import Timeout
 from hydra.errors import HydraException
 
-from mixup_repro import experiments
-from mixup_repro.config import expand
 from mixup_repro.errors import InputError
-from mixup_repro.progress import Progress
-from mixup_repro.runs import LOOK_S, RunFolder, State, bytes_in, lock_of, state_of
+from mixup_repro.jobs import compose, expand
+from mixup_repro.store.folder import LOOK_S, RunFolder, State, bytes_in, lock_of, state_of
+from mixup_repro.training.progress import Progress
 
 STATES = (State.FAILED, State.INTERRUPTED, State.DONE)
 
@@ -34,7 +33,7 @@ def named(words: list[str]) -> list[Path]:
     ids = [word for word in words if "=" not in word]
     if not words or (overrides == words and all(w.startswith("runs_dir=") for w in words)):
         raise InputError("name runs by experiment=<paper>/<item>, other fields, or their ids")
-    jobs = list(experiments.jobs(overrides))
+    jobs = list(compose(overrides))
     if not ids:
         return list({str(f): f.path for job in jobs for f in map(RunFolder, expand(job))}.values())
     runs_dir = Path(jobs[0].runs_dir)

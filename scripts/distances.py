@@ -16,13 +16,14 @@ import pandas as pd
 import torch
 from hydra.errors import HydraException
 
-from mixup_repro import experiments, results
-from mixup_repro.config import CHECKOUT
+from mixup_repro import jobs
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.evaluation.distances import mixup_distances
-from mixup_repro.files import locked
-from mixup_repro.runs import safe_label
+from mixup_repro.jobs import CHECKOUT
+from mixup_repro.papers.chidambaram2022.distances import mixup_distances
+from mixup_repro.store import results
+from mixup_repro.store.files import locked
+from mixup_repro.store.identity import safe_label
 from mixup_repro.training.record import commit, device_name
 
 ALPHA = 1024.0
@@ -40,7 +41,7 @@ def main() -> None:
     try:
         if args.draws < 1:
             raise InputError(f"--draws {args.draws}: must be at least 1")
-        (job,) = experiments.jobs([*args.overrides, "method=erm"])
+        (job,) = jobs.compose([*args.overrides, "method=erm"])
         dataset = load(job.dataset)
         if not dataset.is_image:
             raise InputError(f"{dataset.label} has no pictures; use dataset=mnist, for example")

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from hydra.errors import HydraException
 
-from mixup_repro import experiments
 from mixup_repro.errors import InputError
-from mixup_repro.evaluation.imported import Origin, import_run, read_weights
+from mixup_repro.jobs import compose
+from mixup_repro.launch.imported import Origin, import_run, read_weights
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     args = parser.parse_intermixed_args()
     sha256, weights = read_weights(args.file)
     words = [*args.overrides, "method=imported", f"method.sha256={sha256}"]
-    jobs = list(experiments.jobs(words))
+    jobs = list(compose(words))
     if len(jobs) > 1:
         raise InputError(f"these words are {len(jobs)} jobs; a file of weights is one run")
     origin = Origin(args.file.name, sha256, args.source, args.recipe)

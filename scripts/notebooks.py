@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
-from mixup_repro.config import CHECKOUT
+from mixup_repro.jobs import CHECKOUT
 
 
 def main() -> None:

@@ -14,16 +14,16 @@ import time
 
 from hydra.errors import HydraException
 
-from mixup_repro import experiments
-from mixup_repro.config import Config
-from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.progress import Progress
-from mixup_repro.runs import State
-from mixup_repro.slots import slots
-from mixup_repro.status import HEADER, Status
-from mixup_repro.training.estimate import bytes_needed, seconds_left
-from mixup_repro.training.job import device_of
+from mixup_repro.jobs import compose
+from mixup_repro.launch.board import board
+from mixup_repro.launch.estimate import bytes_needed, seconds_left
+from mixup_repro.launch.slots import slots
+from mixup_repro.launch.status import HEADER, Status
+from mixup_repro.schema import Config
+from mixup_repro.store.folder import State
+from mixup_repro.training.job import open_data
+from mixup_repro.training.progress import Progress
 
 
 def plan(jobs: list[Config], progress: Progress) -> None:
@@ -33,16 +33,15 @@ def plan(jobs: list[Config], progress: Progress) -> None:
         progress.say(line)
     recorded = probed = disk = 0.0
     for job in jobs:
-        device = device_of(job)
-        dataset = load(job.dataset).to(device)
-        by_records, by_probe = seconds_left(job, dataset, device)
+        dataset = open_data(job)
+        by_records, by_probe = seconds_left(job, dataset)
         recorded, probed = recorded + by_records / 3600, probed + by_probe / 3600
         disk += bytes_needed(job, dataset) / 2**20
-    unit = "GPU-hours" if device.type == "cuda" else "hours of one process"
+    unit = "GPU-hours" if dataset.device.type == "cuda" else "hours of one process"
     total = recorded + probed
     side_by_side = ""
     if jobs[0].hardware.slots:
-        n = len(slots(jobs[0].hardware, device))
+        n = len(slots(jobs[0].hardware, dataset.device))
         side_by_side = f", {total / n:.2g} hours in {n} slots"
     count = status.count()
     left = sum(count[state] for state in (State.INTERRUPTED, State.FAILED, State.ABSENT))
@@ -55,7 +54,7 @@ def plan(jobs: list[Config], progress: Progress) -> None:
 
 def watch(jobs: list[Config], seconds: float, progress: Progress) -> None:
     status = Status(jobs)
-    with progress.board(every=seconds) as update:
+    with board(progress, every=seconds) as update:
         update(status)
         while not status.ended():
             time.sleep(seconds)
@@ -75,7 +74,7 @@ def main() -> None:
     args = parser.parse_intermixed_args()
     if args.watch is not None and args.watch <= 0:
         parser.error("--watch: seconds must be > 0")
-    jobs = list(experiments.jobs(args.overrides))  # all are checked before any is timed
+    jobs = list(compose(args.overrides))  # all are checked before any is timed
     if args.watch:
         watch(jobs, args.watch, Progress())
     else:

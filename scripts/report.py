@@ -14,10 +14,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from mixup_repro import report, results
-from mixup_repro.config import CHECKOUT
+from mixup_repro import report
 from mixup_repro.errors import InputError
-from mixup_repro.files import locked
+from mixup_repro.jobs import CHECKOUT
+from mixup_repro.store import results
+from mixup_repro.store.files import locked
 
 
 def main() -> None:

@@ -18,11 +18,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from mixup_repro.config import register
 from mixup_repro.distributed import process_group
-from mixup_repro.progress import Progress
-from mixup_repro.training.job import run_job
-from mixup_repro.training.session import Session
+from mixup_repro.jobs import register
+from mixup_repro.launch.session import Session, run_job
+from mixup_repro.training.progress import Progress
 
 register()
 session = Session(Progress(), run_job)

@@ -16,8 +16,9 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from PIL import Image
 
-from mixup_repro.config import CHECKOUT, Config, register, resolve
-from mixup_repro.runs import RunFolder
+from mixup_repro.jobs import CHECKOUT, register, resolve
+from mixup_repro.schema import Config
+from mixup_repro.store.folder import RunFolder
 
 SCRIPT = CHECKOUT / "scripts" / "train.py"
 # One thread on the CPU: bit-for-bit comparisons hold, and parallel tests do not fight for cores.

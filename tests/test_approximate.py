@@ -10,20 +10,22 @@ from helpers import job, make_image_folder
 from scipy import stats
 from torch import nn
 
-from mixup_repro import architectures
-from mixup_repro.config import ArchitectureConfig, MethodConfig, expand
+from mixup_repro import beta, networks
 from mixup_repro.data import Dataset, load
-from mixup_repro.data.batches import Batch, Modification, crop, mean_input
+from mixup_repro.data.batch import Batch, Modification
+from mixup_repro.data.batches import crop, mean_input
 from mixup_repro.errors import InputError
+from mixup_repro.jobs import expand
+from mixup_repro.launch.session import run_job
 from mixup_repro.methods.losses import cross_entropy
+from mixup_repro.methods.modified import modified
 from mixup_repro.methods.registry import METHODS
-from mixup_repro.progress import Progress
-from mixup_repro.theory import beta
-from mixup_repro.theory.perturbation import modified
+from mixup_repro.methods.second_order import regularisation
+from mixup_repro.schema import ArchitectureConfig, MethodConfig
 from mixup_repro.theory.taylor import cross_entropy as exact_cross_entropy
-from mixup_repro.theory.taylor import quadratic_risk, regularisation
-from mixup_repro.training.job import run_job
-from mixup_repro.training.loop import assemble
+from mixup_repro.theory.taylor import quadratic_risk
+from mixup_repro.training.loop import Stack
+from mixup_repro.training.progress import Progress
 
 F64 = torch.float64
 CONFIG = MethodConfig(name="any")
@@ -118,11 +120,12 @@ def test_replicas_of_several_alphas_equal_single_runs(method):
     """One step of a stack of two alphas and two seeds, and of each alone."""
     words = ("dataset=two_moons", "architecture=random_features", "recipe=carratino_moons")
     config = job(*words, f"method={method}", "method.alpha=[0.5,4]", "seeds=2")
-    runs, dataset, cpu = expand(config), load(config.dataset), torch.device("cpu")
+    runs, dataset = expand(config), load(config.dataset)
 
     def after_a_step(members):
         data = dataset.for_seeds([run.seed for run in members])
-        learner, batches, plans = assemble(members, data, cpu)
+        stack = Stack.of(members, data)
+        learner, batches, plans = stack.learner, stack.batches, stack.plans
         loss, _ = learner.step(next(batches(plans.epoch(0), 50)))
         return loss, learner.network.w.detach()
 
@@ -153,7 +156,7 @@ def test_the_mean_input_is_that_of_every_crop_and_flip(tmp_path):
 def test_regularisation_of_a_network_of_the_project_equals_the_quadratic_terms():
     """LeNet in float64 on four pictures: Jacobian products against torch.func's derivatives."""
     config = ArchitectureConfig("lenet")
-    lenet = architectures.build(config, (1, 16, 16), 3, [0]).to(F64).eval()
+    lenet = networks.build(config, (1, 16, 16), 3, [0]).to(F64).eval()
     g = torch.Generator().manual_seed(0)
     x = torch.rand(4, 1, 16, 16, generator=g, dtype=F64)
     y = F.one_hot(torch.tensor([0, 1, 2, 1]), 3).to(F64)

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mixup_repro import architectures
-from mixup_repro.architectures import build
-from mixup_repro.architectures.lenet import LeNet
-from mixup_repro.config import ArchitectureConfig
+from mixup_repro import networks
 from mixup_repro.errors import InputError
+from mixup_repro.networks import build
+from mixup_repro.networks.lenet import LeNet
 from mixup_repro.plan import stream
+from mixup_repro.schema import ArchitectureConfig
 
 LINEAR = ArchitectureConfig(name="linear")
 MLP = ArchitectureConfig(name="mlp", hidden=[5, 4])
@@ -262,7 +262,7 @@ def test_networks_that_do_not_fit_are_refused_with_a_remedy(config, shape, messa
 @pytest.mark.parametrize(
     "config, batch, on_cpu, on_gpu",
     [
-        (ArchitectureConfig("lenet"), 128, 1, architectures.STACKED_LENETS),
+        (ArchitectureConfig("lenet"), 128, 1, networks.STACKED_LENETS),
         (ArchitectureConfig("mlp", hidden=[500]), 300, 27, 10**6),
         (ArchitectureConfig("random_features", features=1000, sigma=10.0), 50, 83, 10**6),
         (ArchitectureConfig("mlp", hidden=[100_000]), 1000, 1, 10**6),
@@ -271,5 +271,5 @@ def test_networks_that_do_not_fit_are_refused_with_a_remedy(config, shape, messa
     ],
 )
 def test_a_cpus_stack_fits_its_cache_and_a_gpus_has_no_limit(config, batch, on_cpu, on_gpu):
-    assert architectures.stack_size(config, batch, torch.device("cpu")) == on_cpu
-    assert architectures.stack_size(config, batch, torch.device("cuda")) == on_gpu
+    assert networks.stack_size(config, batch, torch.device("cpu")) == on_cpu
+    assert networks.stack_size(config, batch, torch.device("cuda")) == on_gpu

@@ -10,7 +10,7 @@ import sys
 import pytest
 from helpers import environment
 
-from mixup_repro.config import CHECKOUT
+from mixup_repro.jobs import CHECKOUT
 
 
 def printed(script: str, *words: str) -> str:

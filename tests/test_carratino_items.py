@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mixup_repro.beta import theta_bar
 from mixup_repro.data.toy import grid
-from mixup_repro.evaluation.corruption_error import ALEXNET
 from mixup_repro.evaluation.metrics import BINS
 from mixup_repro.papers.carratino2020 import (
     ablation,
@@ -34,9 +34,9 @@ from mixup_repro.papers.claims import (
     SUPPORTED,
     Check,
 )
-from mixup_repro.results import ItemData
-from mixup_repro.rows import CURVES, PARTS
-from mixup_repro.theory.beta import theta_bar
+from mixup_repro.papers.shared import ItemData
+from mixup_repro.shifts.corruption_error import ALEXNET
+from mixup_repro.store.rows import CURVES, PARTS
 
 SEEDS = range(4)
 ALPHA = {"erm": np.nan, "label_smoothing": np.nan}

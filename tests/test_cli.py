@@ -20,9 +20,9 @@ from filelock import FileLock
 from helpers import job, make_image_folder, train, train_here
 from PIL import Image
 
-from mixup_repro.config import expand
-from mixup_repro.runs import RunFolder
-from mixup_repro.training import loop
+from mixup_repro.jobs import expand
+from mixup_repro.store.folder import RunFolder
+from mixup_repro.training import checkpoint, loop
 from mixup_repro.training import run as run_module
 
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe.epochs=2"
@@ -350,10 +350,10 @@ def test_a_diverging_run_fails_and_the_next_job_still_runs(tmp_path, capsys):
 def test_a_crash_in_one_job_is_recorded_and_the_next_job_still_runs(tmp_path, monkeypatch, capsys):
     fit = loop.fit
 
-    def crashing(learner, *rest):
-        if learner.config.method.alpha == 0.5:
+    def crashing(stack, *rest):
+        if stack.runs[0].alpha == 0.5:
             raise RuntimeError("out of memory")
-        return fit(learner, *rest)
+        return fit(stack, *rest)
 
     monkeypatch.setattr(run_module, "fit", crashing)
     runs = tmp_path / "runs"
@@ -409,7 +409,7 @@ def train_noting_epochs(words: list[str], runs_dir: Path, epochs: Path) -> None:
             file.write(f"{epoch}\n")
         return plan(plans, epoch)
 
-    loop.Plans.epoch, run_module.CHECKPOINT_SHARE = noting, 0
+    loop.Plans.epoch, checkpoint.SHARE = noting, 0
     torch.set_num_threads(1)
     os._exit(train_here(*words, runs_dir=runs_dir))
 

@@ -12,23 +12,14 @@ import pytest
 import torch
 from helpers import compose_config, job
 
-from mixup_repro import architectures
-from mixup_repro.config import (
-    CHECKOUT,
-    NOT_SCIENCE,
-    SCALES,
-    SCIENCE,
-    ArchitectureConfig,
-    Config,
-    MethodConfig,
-    expand,
-    resolve,
-)
+from mixup_repro import networks
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
+from mixup_repro.jobs import CHECKOUT, SCALES, expand, resolve
 from mixup_repro.methods.registry import METHODS, PAIRS
 from mixup_repro.papers import style
-from mixup_repro.runs import dataset_label, run_id
+from mixup_repro.schema import NOT_SCIENCE, SCIENCE, ArchitectureConfig, Config, MethodConfig
+from mixup_repro.store.identity import dataset_label, run_id
 from mixup_repro.training.learner import learning_rate, optimiser
 
 EXPERIMENTS = sorted(
@@ -61,7 +52,7 @@ def only_run(*words: str) -> Config:
 @cache
 def logits_shape(architecture: str, shape: tuple[int, ...], classes: int):
     config = ArchitectureConfig(**json.loads(architecture))
-    network = architectures.build(config, shape, classes, [0]).eval()
+    network = networks.build(config, shape, classes, [0]).eval()
     with torch.inference_mode():
         return tuple(network(torch.zeros(1, 2, *shape)).shape)
 
@@ -256,7 +247,7 @@ def test_chidambaram_image_recipe_and_normalisation():
 @pytest.mark.parametrize("name", ["carratino_lenet", "chidambaram_images"])
 def test_the_optimiser_is_the_recipes(name):
     config = only_run(f"recipe={name}")
-    network = architectures.build(config.architecture, (1, 8, 8), 10, [0])
+    network = networks.build(config.architecture, (1, 8, 8), 10, [0])
     (group,) = optimiser(config.recipe, network).param_groups
     assert group["lr"] == config.recipe.lr
     assert group["weight_decay"] == (config.recipe.weight_decay or 0)

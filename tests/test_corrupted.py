@@ -14,12 +14,12 @@ import pytest
 import torch
 from filelock import FileLock
 
-from mixup_repro.benchmarks import benchmark, corrupted, weather
-from mixup_repro.benchmarks.corrupted import MD5, SEED
-from mixup_repro.benchmarks.corruptions import CORRUPTIONS, corrupt
-from mixup_repro.config import BenchmarkConfig, DatasetConfig
 from mixup_repro.data import Dataset, load
 from mixup_repro.errors import InputError
+from mixup_repro.schema import BenchmarkConfig, DatasetConfig
+from mixup_repro.shifts import benchmark, corrupted
+from mixup_repro.shifts.corrupted import MD5, SEED
+from mixup_repro.shifts.corruptions import CORRUPTIONS, corrupt, weather
 
 N = 20
 

@@ -20,9 +20,9 @@ from PIL import Image
 from scipy import ndimage
 from sklearn.datasets import load_sample_images
 
-from mixup_repro.benchmarks import blur, corruptions, weather
-from mixup_repro.benchmarks.corruptions import BLOCK, CORRUPTIONS, corrupt
 from mixup_repro.errors import InputError
+from mixup_repro.shifts import corruptions
+from mixup_repro.shifts.corruptions import BLOCK, CORRUPTIONS, blur, corrupt, weather
 
 SEVERITIES = range(1, 6)
 

@@ -14,12 +14,12 @@ from torchvision.datasets import mnist
 from torchvision.transforms import Compose, Normalize, ToTensor
 from torchvision.transforms import functional as TF
 
-from mixup_repro.config import DatasetConfig
 from mixup_repro.data import Dataset, load
-from mixup_repro.data.batches import Batches
+from mixup_repro.data.batches import MemoryBatches as Batches
 from mixup_repro.data.dataset import pixel_statistics
 from mixup_repro.errors import InputError
 from mixup_repro.plan import EpochPlan, PlanSpec, draw
+from mixup_repro.schema import DatasetConfig
 
 CPU = torch.device("cpu")
 

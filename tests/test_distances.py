@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from mixup_repro import report
-from mixup_repro.config import CHECKOUT
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.evaluation import distances
-from mixup_repro.evaluation.distances import mixup_distances, nearest
-from mixup_repro.papers.chidambaram2022 import table2
-from mixup_repro.results import measured_data, merge_measured
+from mixup_repro.jobs import CHECKOUT
+from mixup_repro.papers.chidambaram2022 import distances, table2
+from mixup_repro.papers.chidambaram2022.distances import mixup_distances, nearest
+from mixup_repro.papers.shared import measured_data
+from mixup_repro.store.results import merge_measured
 
 
 @settings(max_examples=30)

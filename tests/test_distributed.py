@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from helpers import HARDWARE, SCRIPT, environment, job, make_image_folder, make_imagenet
 
-from mixup_repro import architectures
-from mixup_repro.config import CHECKOUT
+from mixup_repro import networks
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
+from mixup_repro.jobs import CHECKOUT
 from mixup_repro.training.preconditions import check_job
 
 RECIPE = ("recipe=carratino_lenet", "recipe.epochs=3", "recipe.batch_size=16")
@@ -193,7 +193,7 @@ def test_what_cannot_be_shared_is_refused(fields, ranks, named, pictures):
     words = ("dataset=image_folder", f"dataset.root={pictures}", "architecture=lenet", *RECIPE)
     config = job(*words, *fields)
     dataset = load(config.dataset)
-    network = architectures.build(config.architecture, dataset.input_shape, dataset.classes, [0])
+    network = networks.build(config.architecture, dataset.input_shape, dataset.classes, [0])
     with pytest.raises(InputError, match=named):
         check_job(config, dataset, network, ranks)
 

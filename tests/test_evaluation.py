@@ -13,20 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from mixup_repro.architectures import build
-from mixup_repro.config import expand
+from mixup_repro.beta import theta_bar
 from mixup_repro.data import load
 from mixup_repro.evaluation.finished import restore
 from mixup_repro.evaluation.temperature import fit_temperature, scaled
 from mixup_repro.evaluation.terms import terms
+from mixup_repro.jobs import expand
+from mixup_repro.launch.session import run_job
 from mixup_repro.methods.losses import cross_entropy
-from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder
-from mixup_repro.theory.beta import theta_bar
-from mixup_repro.theory.perturbation import modified
-from mixup_repro.theory.taylor import regularisation
-from mixup_repro.training.job import run_job
+from mixup_repro.methods.modified import modified
+from mixup_repro.methods.second_order import regularisation
+from mixup_repro.networks import build
+from mixup_repro.store.folder import RunFolder
 from mixup_repro.training.learner import Learner
+from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import SNAPSHOTS
 
 MOONS = (
@@ -107,7 +107,7 @@ def test_temperature_rows_are_of_the_shrunk_inputs_logits(finished):
     (result,) = run_job(asks, Progress())
     folder = result.folder
     dataset = load(asks.dataset)
-    network = restore(folder, dataset, torch.device("cpu"))
+    network = restore(folder, dataset)
     own = dataset.for_seeds([0])
     shrunk = theta_bar(1.0) * own.x_test + (1 - theta_bar(1.0)) * own.x_train.mean(1, keepdim=True)
     with torch.no_grad():
@@ -128,7 +128,7 @@ def test_terms_are_kept_along_training_and_end_at_the_final_weights(finished):
     rows = result.record["terms"]
     assert [row["epoch"] for row in rows] == [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]
     dataset = load(asks.dataset)
-    network = restore(result.folder, dataset, torch.device("cpu"))
+    network = restore(result.folder, dataset)
     own = dataset.for_seeds([0])
     x, y = own.x_train[0].double(), own.one_hot[0].double()
     network.double()

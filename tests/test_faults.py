@@ -11,14 +11,14 @@ import pytest
 import torch
 from helpers import HARDWARE, job
 
-from mixup_repro import files as files_module
-from mixup_repro.config import expand
 from mixup_repro.errors import InputError
-from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder
-from mixup_repro.training import checkpoint, run
-from mixup_repro.training.job import run_job
+from mixup_repro.jobs import expand
+from mixup_repro.launch.session import run_job
+from mixup_repro.store import files as files_module
+from mixup_repro.store.folder import RunFolder
+from mixup_repro.training import checkpoint
 from mixup_repro.training.learner import Learner
+from mixup_repro.training.progress import Progress
 
 WORDS = ["dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe.epochs=6"]
 WORDS += ["hardware.checkpoint_seconds=0", *HARDWARE]
@@ -27,7 +27,7 @@ WORDS += ["hardware.checkpoint_seconds=0", *HARDWARE]
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
     """Every epoch leaves a checkpoint."""
-    monkeypatch.setattr(run, "CHECKPOINT_SHARE", 0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
 
 
 class FullDisk:

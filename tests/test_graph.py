@@ -13,10 +13,11 @@ import torch
 from helpers import job, make_image_folder
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from mixup_repro.config import Config, expand
 from mixup_repro.data import load
+from mixup_repro.jobs import expand
+from mixup_repro.schema import Config
 from mixup_repro.training.learner import Learner
-from mixup_repro.training.loop import assemble
+from mixup_repro.training.loop import Stack
 
 RATES = [0.02, 0.02, 0.1, 0.005, 0.05, 0.05]
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -30,7 +31,8 @@ def pictures(tmp_path_factory) -> Path:
 def assembled(config: Config, device: str) -> tuple[Learner, list]:
     """A learner, and the batches of its first epochs: as many as there are rates."""
     runs, dataset = expand(config), load(config.dataset).to(torch.device(device))
-    learner, batches, plans = assemble(runs, dataset, torch.device(device))
+    stack = Stack.of(runs, dataset)
+    learner, batches, plans = stack.learner, stack.batches, stack.plans
     found = [b for epoch in range(3) for b in batches(plans.epoch(epoch), config.recipe.batch_size)]
     return learner, found[: len(RATES)]
 

@@ -15,15 +15,16 @@ from helpers import HARDWARE, job, make_image_folder, make_imagenet, train
 from PIL import Image
 
 from mixup_repro import tensors
-from mixup_repro.config import expand
 from mixup_repro.data import load
 from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.evaluation.finished import restore
-from mixup_repro.files import replacing, write_json
-from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder, finished_records
+from mixup_repro.jobs import expand
+from mixup_repro.launch.session import run_job
+from mixup_repro.store.files import replacing, write_json
+from mixup_repro.store.folder import RunFolder
+from mixup_repro.store.records import finished_records
 from mixup_repro.training import checkpoint
-from mixup_repro.training.job import run_job
+from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Training
 
 DIGITS = ["dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe.epochs=2"]
@@ -138,7 +139,7 @@ def test_other_data_of_one_name_is_never_taken_for_a_finished_run(tmp_path):
         assert str(done.folder) in line and "content.x_train" in line and "\n" not in line
         assert "dataset.label=<name>" in line
     with pytest.raises(InputError, match="trained on other data"):
-        restore(done.folder, load(asks.dataset), torch.device("cpu"))
+        restore(done.folder, load(asks.dataset))
     assert done.folder.record_path.read_bytes() == record
     (own,) = pets(copy, runs_dir, "dataset.label=relabelled")
     assert own.outcome == "done" and own.folder.id != done.folder.id
@@ -270,13 +271,13 @@ def flipped(whole: bytes, rng: np.random.Generator) -> bytes:
 
 
 def test_a_flipped_bit_in_weights_is_one_line_or_nothing(finished):
-    dataset, device = digits(), torch.device("cpu")
-    true = restore(finished, dataset, device).state_dict()
+    dataset = digits()
+    true = restore(finished, dataset).state_dict()
     whole, rng, refused = finished.weights_path.read_bytes(), np.random.default_rng(0), 0
     for _ in range(200):
         finished.weights_path.write_bytes(flipped(whole, rng))
         try:
-            found = restore(finished, dataset, device).state_dict()
+            found = restore(finished, dataset).state_dict()
         except InputError as error:
             refused += 1
             assert str(finished.weights_path) in str(error) and "scripts/clean.py" in str(error)
@@ -292,13 +293,13 @@ def test_weights_that_are_none_are_one_line(finished, content):
     if content is not None:
         finished.weights_path.write_bytes(content)
     with pytest.raises(InputError, match=r"weights\.pt is (damaged|not there).*clean\.py done"):
-        restore(finished, digits(), torch.device("cpu"))
+        restore(finished, digits())
 
 
 def test_weights_of_another_network_are_one_line(finished):
     tensors.write(finished.weights_path, {"0.weight": torch.zeros(3)})
     with pytest.raises(InputError, match="is of another network"):
-        restore(finished, digits(), torch.device("cpu"))
+        restore(finished, digits())
 
 
 def test_a_flipped_bit_in_a_checkpoint_leaves_the_one_before_it(tmp_path):

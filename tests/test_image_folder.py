@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from mixup_repro.config import DatasetConfig
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
+from mixup_repro.schema import DatasetConfig
 
 
 def write_picture(path: Path, seed: int, size: tuple[int, int] = (5, 4)) -> np.ndarray:

@@ -15,17 +15,17 @@ import torchvision.transforms.functional as V
 from helpers import HARDWARE, job, make_imagenet
 from PIL import Image, ImageOps
 
-from mixup_repro.benchmarks import benchmark
-from mixup_repro.benchmarks.imagenet import class_table, indices
-from mixup_repro.config import expand
+from mixup_repro.beta import theta_bar
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.evaluation.corruption_error import ALEXNET, mean_corruption_error
 from mixup_repro.evaluation.finished import restore
-from mixup_repro.progress import Progress
+from mixup_repro.jobs import expand
+from mixup_repro.launch.session import run_job
+from mixup_repro.shifts import benchmark
+from mixup_repro.shifts.corruption_error import ALEXNET, mean_corruption_error
+from mixup_repro.shifts.imagenet_variants import class_table, indices
 from mixup_repro.stats import NoValues
-from mixup_repro.theory.beta import theta_bar
-from mixup_repro.training.job import run_job
+from mixup_repro.training.progress import Progress
 
 SIDE, RESIZE, ALPHA = 8, 10, 0.5
 TINY = (
@@ -103,9 +103,9 @@ def by_hand(place: Path, paths: list[Path], row: dict, resize=RESIZE, border: in
     """Float64 logits of a row's run and prediction for these pictures."""
     (run,) = [r for r in expand(job(*words(place, "seeds=2"))) if r.seed == row["seed"]]
     data = load(run.config.dataset)
-    from mixup_repro.runs import RunFolder
+    from mixup_repro.store.folder import RunFolder
 
-    network = restore(RunFolder(run), data, torch.device("cpu")).double()
+    network = restore(RunFolder(run), data).double()
     mean, std = (
         torch.tensor(v).double().view(3, 1, 1) for v in (data.config.mean, data.config.std)
     )

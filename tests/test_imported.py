@@ -21,14 +21,17 @@ from hydra.core.global_hydra import GlobalHydra
 from test_architectures import published_forward
 from test_report import fake_records, rescaling_helps_by_alpha
 
-from mixup_repro import report, results
-from mixup_repro.architectures import build
-from mixup_repro.config import CHECKOUT, ArchitectureConfig, expand
+from mixup_repro import report
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.evaluation.imported import Origin, fitted, import_run, read_weights
 from mixup_repro.evaluation.predictor import evaluate
-from mixup_repro.runs import finished_records, run_id
+from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.launch.imported import Origin, fitted, import_run, read_weights
+from mixup_repro.networks import build
+from mixup_repro.schema import ArchitectureConfig
+from mixup_repro.store import results
+from mixup_repro.store.identity import run_id
+from mixup_repro.store.records import finished_records
 
 TOLD = ("--source", "someone/nets@0123abc", "--recipe", "ERM, 200 epochs")
 

@@ -9,14 +9,15 @@ import pytest
 import torch
 from helpers import HARDWARE, job
 
-from mixup_repro import experiments, results
-from mixup_repro.config import CHECKOUT, expand
+from mixup_repro import jobs
 from mixup_repro.data import load
 from mixup_repro.evaluation.finished import network_of
 from mixup_repro.evaluation.predictor import evaluate
-from mixup_repro.progress import Progress
-from mixup_repro.runs import run_id
-from mixup_repro.training.job import run_job
+from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.launch.session import run_job
+from mixup_repro.store import results
+from mixup_repro.store.identity import run_id
+from mixup_repro.training.progress import Progress
 
 WEIGHTS = CHECKOUT / "results" / "weights"
 DIGITS = ["dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe.epochs=2"]
@@ -34,7 +35,7 @@ def test_seed_0_of_what_trains_long_is_kept(tmp_path, monkeypatch):
     assert list(kept.parent.iterdir()) == [kept]
     assert kept.read_bytes() == first.folder.weights_path.read_bytes()
     dataset = load(asks.dataset)
-    (rows,) = evaluate(network_of(expand(asks)[0], kept, dataset, CPU), dataset, [])
+    (rows,) = evaluate(network_of(expand(asks)[0], kept, dataset), dataset, [])
     assert rows[0]["accuracy"] == first.record["evaluations"][0]["accuracy"]
 
 
@@ -60,7 +61,7 @@ def test_the_committed_weights_give_the_committed_rows():
     ids = {path.stem for path in WEIGHTS.iterdir()}
     seen = {}
     for name in ("fig2_cifar10", "fig3_cifar10", "fig7_cifar10"):
-        for config in experiments.jobs([f"experiment=carratino2020/{name}", "seeds=1"]):
+        for config in jobs.compose([f"experiment=carratino2020/{name}", "seeds=1"]):
             for run in expand(config):
                 if (name := run_id(run.config)) in ids:
                     seen[name] = run
@@ -72,7 +73,7 @@ def test_the_committed_weights_give_the_committed_rows():
     for name, run in seen.items():
         rows = frame[(frame["run_id"] == name) & (frame["seed"] == 0)]
         plain = rows[rows["evaluation"] == "plain"].iloc[0]
-        network = network_of(run, WEIGHTS / f"{name}.pt", dataset, CPU)
+        network = network_of(run, WEIGHTS / f"{name}.pt", dataset)
         (found, *_), *_ = evaluate(network, dataset, [])
         assert found["accuracy"] == plain["accuracy"]
         np.testing.assert_allclose(found["cross_entropy"], plain["cross_entropy"], rtol=1e-5)

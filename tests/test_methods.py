@@ -12,8 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from timm.data.mixup import Mixup
 
-from mixup_repro.config import MethodConfig
-from mixup_repro.data.batches import Batch
+from mixup_repro.data.batch import Batch
 from mixup_repro.methods.losses import (
     cross_entropy,
     cutmix,
@@ -23,6 +22,7 @@ from mixup_repro.methods.losses import (
     mixup,
 )
 from mixup_repro.plan import PlanSpec, draw
+from mixup_repro.schema import MethodConfig
 
 CLASSES = 5
 CONFIG = MethodConfig(name="any")

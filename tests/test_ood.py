@@ -13,19 +13,20 @@ import pytest
 import torch
 from helpers import environment, job, make_image_folder
 
-from mixup_repro import results
-from mixup_repro.benchmarks import corrupted
-from mixup_repro.benchmarks.corrupted import Generated
-from mixup_repro.benchmarks.sets import chosen
-from mixup_repro.config import CHECKOUT, BenchmarkConfig, expand
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.evaluation import ood
 from mixup_repro.evaluation.finished import restore
-from mixup_repro.progress import Progress
-from mixup_repro.rows import OOD
-from mixup_repro.runs import RunFolder, run_id
-from mixup_repro.training.job import run_job
+from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.launch.session import run_job
+from mixup_repro.schema import BenchmarkConfig
+from mixup_repro.shifts import corrupted, evaluate
+from mixup_repro.shifts.corrupted import Generated
+from mixup_repro.shifts.sets import chosen
+from mixup_repro.store import results
+from mixup_repro.store.folder import RunFolder
+from mixup_repro.store.identity import run_id
+from mixup_repro.store.rows import OOD
+from mixup_repro.training.progress import Progress
 
 FEW = "benchmark.corruptions=[fog,contrast]", "benchmark.severities=[1,5]"
 MIXUP = "method=mixup", "method.alpha=2"
@@ -53,7 +54,7 @@ def stored(result) -> dict:
 
 
 def keys(result) -> set[tuple]:
-    return {tuple(row[k] for k in ood.KEY) for row in stored(result)["rows"]}
+    return {tuple(row[k] for k in evaluate.KEY) for row in stored(result)["rows"]}
 
 
 def sets_asked(monkeypatch) -> list[tuple[str, int]]:
@@ -78,11 +79,11 @@ def test_rows_equal_predictions_by_hand(place):
     clean = data.x_test.numpy()
     theta = 0.6875  # theta_bar(2), from a table
     for result in outcome:
-        network = restore(result.folder, data, torch.device("cpu"))
+        network = restore(result.folder, data)
         x_bar = data.x_train.double().mean(0) / 255
         mean, std = torch.tensor(data.mean).double(), torch.tensor(data.std).double()
         y_bar = torch.bincount(data.y_train).double() / len(data.y_train)
-        rows = {tuple(row[k] for k in ood.KEY): row for row in stored(result)["rows"]}
+        rows = {tuple(row[k] for k in evaluate.KEY): row for row in stored(result)["rows"]}
         assert len(rows) == 8
         for (corruption, severity, evaluation, alpha), row in rows.items():
             pixels = corrupted.corrupt(clean, corruption, severity, corrupted.SEED)

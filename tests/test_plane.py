@@ -9,13 +9,13 @@ from helpers import job
 from scipy import stats
 from sklearn.datasets import make_moons
 
-from mixup_repro import architectures
-from mixup_repro.config import ArchitectureConfig, DatasetConfig
+from mixup_repro import networks
 from mixup_repro.data import load
 from mixup_repro.data.toy import GRID, LAYOUTS, REACH, gaussians_bayes, grid, sample_gaussians
 from mixup_repro.errors import InputError
 from mixup_repro.papers.chidambaram2022 import boundaries
 from mixup_repro.plan import stream
+from mixup_repro.schema import ArchitectureConfig, DatasetConfig
 
 MOONS = DatasetConfig("two_moons", points=300, noise=0.01, flipped=0.2)
 RING = DatasetConfig("gaussians", points=400, layout="ring")
@@ -104,9 +104,9 @@ def test_bad_fields_are_refused_with_a_remedy(config, words):
         load(config)
 
 
-def features(seeds: list[int], classes: int = 2) -> architectures.RandomFeatures:
+def features(seeds: list[int], classes: int = 2) -> networks.RandomFeatures:
     config = ArchitectureConfig("random_features", features=500, sigma=10.0)
-    return architectures.build(config, (2,), classes, seeds)
+    return networks.build(config, (2,), classes, seeds)
 
 
 def test_random_features_are_those_of_appendix_b3():
@@ -135,7 +135,7 @@ def test_two_classes_are_logistic_regression_and_start_at_zero():
 
 def test_features_approximate_the_gaussian_kernel():
     config = ArchitectureConfig("random_features", features=200_000, sigma=1.0)
-    network = architectures.build(config, (2,), 2, [0])
+    network = networks.build(config, (2,), 2, [0])
     x = torch.tensor([[[0.0, 0.0], [0.6, -0.3]]])
     phi = torch.baddbmm(network.b, x, network.s.mT).cos()[0] / 200_000**0.5
     kernel = 2 * float(phi[0] @ phi[1])
@@ -144,7 +144,7 @@ def test_features_approximate_the_gaussian_kernel():
 
 def test_random_features_need_their_two_fields():
     with pytest.raises(InputError, match="needs features and sigma"):
-        architectures.build(ArchitectureConfig("random_features"), (2,), 2, [0])
+        networks.build(ArchitectureConfig("random_features"), (2,), 2, [0])
 
 
 SEPARATED = DatasetConfig("separated_moons", points=60, noise=0.1, separation=0.5)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from helpers import job, train_here
 
-from mixup_repro import reading
-from mixup_repro.config import expand
 from mixup_repro.data import load
 from mixup_repro.evaluation.finished import restore
-from mixup_repro.runs import RunFolder
+from mixup_repro.jobs import expand
+from mixup_repro.report import one_run
+from mixup_repro.store.folder import RunFolder
 
 WORDS = ("dataset=digits", "architecture.hidden=[16]", "method.alpha=1", "recipe.epochs=2")
 
@@ -28,7 +28,7 @@ def lines(axis) -> dict[str, tuple]:
 
 
 def test_reliability_shows_the_accuracy_of_each_bin(folder):
-    plain, rescaled = reading.reliability(folder.read_record()).axes
+    plain, rescaled = one_run.reliability(folder.read_record()).axes
     logits = np.load(folder.logits_path)["logits"].astype(float)
     odds = np.exp(logits - logits.max(1, keepdims=True))
     confidence = 1 / odds.sum(1)
@@ -45,7 +45,7 @@ def test_reliability_shows_the_accuracy_of_each_bin(folder):
 
 def test_curves_are_those_of_the_record(folder):
     record = folder.read_record()
-    losses, accuracies = (lines(axis) for axis in reading.curves(record).axes)
+    losses, accuracies = (lines(axis) for axis in one_run.curves(record).axes)
     assert list(losses) == ["in training", "training set, clean", "test set"]
     epochs, values = accuracies["test set"]
     assert list(epochs) == [1, 2]
@@ -54,8 +54,8 @@ def test_curves_are_those_of_the_record(folder):
 
 def test_one_prediction_is_that_of_the_kept_logits(folder):
     dataset = load(folder.run.config.dataset)
-    network = restore(folder, dataset, dataset.y_test.device)
-    _, axis = reading.prediction(network, dataset, 7, alpha=1.0).axes
+    network = restore(folder, dataset)
+    _, axis = one_run.prediction(network, dataset, 7, alpha=1.0).axes
     logits = np.load(folder.logits_path)["logits"][7].astype(float)
     p = np.exp(logits) / np.exp(logits).sum()
     heights = [bar.get_height() for bar in axis.patches]

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mixup_repro import experiments, report, results
-from mixup_repro.config import CHECKOUT, expand
+from mixup_repro import jobs, report
 from mixup_repro.errors import InputError
+from mixup_repro.jobs import CHECKOUT, expand
 from mixup_repro.papers.carratino2020 import fig4
-from mixup_repro.runs import RunFolder
+from mixup_repro.store import results
+from mixup_repro.store.folder import RunFolder
 
 ALPHAS = (0.5, 8.0)
 
@@ -22,7 +23,7 @@ ALPHAS = (0.5, 8.0)
 def fake_records(folder, accuracy, fingerprint="0123abcd" * 8):
     """Records of fig4_digits at scale smoke, as train.py would leave them, with made-up metrics."""
     overrides = ["experiment=carratino2020/fig4_digits", "scale=smoke", "seeds=4"]
-    for job in experiments.jobs([*overrides, f"runs_dir={folder}"]):
+    for job in jobs.compose([*overrides, f"runs_dir={folder}"]):
         for run in expand(job):
             run_folder = RunFolder(run)
             run_folder.create()
@@ -97,7 +98,7 @@ def test_the_table_holds_mean_and_half_width(item):
 
 def _mixup_runs():
     overrides = ["experiment=carratino2020/fig4_digits", "scale=smoke", "seeds=4", "method=mixup"]
-    (job,) = experiments.jobs([*overrides, "method.alpha=8"])
+    (job,) = jobs.compose([*overrides, "method.alpha=8"])
     return expand(job)
 
 
@@ -199,7 +200,7 @@ def test_committed_items_draw_the_papers_panels_and_curves_end_at_the_final_erro
 
 
 def test_every_experiment_has_a_module_that_says_what_the_paper_reports():
-    for name in experiments.names():
+    for name in jobs.experiments():
         module = report.module_of(name)
         assert module.TITLE and module.PAPER and isinstance(module.CLAIMS, list)
 
@@ -207,7 +208,7 @@ def test_every_experiment_has_a_module_that_says_what_the_paper_reports():
 def test_every_stand_in_for_the_papers_network_or_data_says_so():
     stands_for = {"lenet": "LeNet", "resnet20": "ResNet-20", "resnet18w16": "width 16"}
     stands_for |= {"digits": "digits"}
-    found = [name for name in experiments.names() if name.split("_")[-1] in stands_for]
+    found = [name for name in jobs.experiments() if name.split("_")[-1] in stands_for]
     assert len(found) > 15
     for name in found:
         differs = report.module_of(name).DIFFERS[name.split("/")[1]]

@@ -9,10 +9,11 @@ import sys
 import pytest
 from test_report import fake_records, rescaling_helps_by_alpha
 
-from mixup_repro import report, results
-from mixup_repro.config import CHECKOUT
+from mixup_repro import report
 from mixup_repro.errors import InputError
-from mixup_repro.rows import COLUMNS
+from mixup_repro.jobs import CHECKOUT
+from mixup_repro.store import results
+from mixup_repro.store.rows import COLUMNS
 
 NAME = "carratino2020/fig4_digits"
 

@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 from test_report import fake_records, rescaling_helps_by_alpha
 
-from mixup_repro import report, results
-from mixup_repro.config import CHECKOUT
+from mixup_repro import report
 from mixup_repro.errors import InputError
-from mixup_repro.files import locked
+from mixup_repro.jobs import CHECKOUT
 from mixup_repro.report.markdown import BEGIN, END
+from mixup_repro.store import results
+from mixup_repro.store.files import locked
 
 MOMENTS = 12
 ITEM = "carratino2020/fig4_digits"

@@ -7,13 +7,14 @@ import re
 import pytest
 from test_report import fake_records, rescaling_helps_by_alpha
 
-from mixup_repro import report, results
-from mixup_repro.config import CHECKOUT
+from mixup_repro import report
 from mixup_repro.errors import InputError
+from mixup_repro.jobs import CHECKOUT
 from mixup_repro.papers.claims import NOT_RUN
 from mixup_repro.report.items import PAPERS
 from mixup_repro.report.markdown import readme_table
 from mixup_repro.report.verdicts import modules
+from mixup_repro.store import results
 
 FIG4 = "carratino2020", "fig4_acc"
 

@@ -16,10 +16,11 @@ import torch
 from filelock import FileLock
 from helpers import job
 
-from mixup_repro.config import CHECKOUT, expand
 from mixup_repro.data import load
-from mixup_repro.runs import RunFolder
-from mixup_repro.training import checkpoint, estimate
+from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.launch import estimate
+from mixup_repro.store.folder import RunFolder
+from mixup_repro.training import checkpoint
 
 JOB = ["dataset=digits", "architecture=mlp", "architecture.hidden=[8]", "recipe.epochs=2"]
 JOB += ["method.alpha=[0.5,2]", "seeds=2", "hardware.device=cpu"]

@@ -18,11 +18,13 @@ from scipy.io import savemat
 from test_training import Quiet
 from torchvision.datasets import ImageFolder
 
-from mixup_repro.config import CHECKOUT, Config, expand
-from mixup_repro.data import StreamedSet, load
+from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.training.job import run_job
-from mixup_repro.training.loop import assemble
+from mixup_repro.imagenet.streamed import StreamedSet
+from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.launch.session import run_job
+from mixup_repro.schema import Config
+from mixup_repro.training.loop import Stack
 
 SMALL = (
     *("dataset=imagenet", "dataset.size=24", "dataset.resize=28", "dataset.workers=0"),
@@ -51,7 +53,8 @@ def opened(root: Path, *fields: str) -> StreamedSet:
 
 def epoch(root: Path, *fields: str, first: int = 0) -> list:
     runs = expand(config(root, *fields))
-    _, batches, plans = assemble(runs, load(runs[0].config.dataset), torch.device("cpu"))
+    stack = Stack.of(runs, load(runs[0].config.dataset))
+    batches, plans = stack.batches, stack.plans
     return list(batches(plans.epoch(1), 8, first))
 
 
@@ -100,7 +103,7 @@ def test_crops_differ_between_examples_and_seeds_and_keep_the_labels(root):
     assert not torch.equal(first.x, other.x)
     dataset = opened(root)
     runs = expand(config(root))
-    _, _, plans = assemble(runs, dataset, torch.device("cpu"))
+    plans = Stack.of(runs, dataset).plans
     order = plans.epoch(1).order[0, :8]
     assert torch.equal(first.y[0].argmax(-1), dataset.y_train[order])
 
@@ -109,7 +112,7 @@ def test_a_whole_picture_crop_without_flip_is_the_resized_picture(root):
     fields = ("recipe.resized_crop=1", "recipe.flip=false")
     batch = epoch(root, *fields)[0]
     dataset = opened(root)
-    _, _, plans = assemble(expand(config(root, *fields)), dataset, torch.device("cpu"))
+    plans = Stack.of(expand(config(root, *fields)), dataset).plans
     index = plans.epoch(1).order[0, :8].tolist()
     for x, i in zip(batch.x[0], index):
         with Image.open(root / "train" / dataset.pictures["train"].paths[i].decode()) as picture:

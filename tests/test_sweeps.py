@@ -19,19 +19,21 @@ import pytest
 import torch
 from helpers import HARDWARE, SCRIPT, environment, job, make_image_folder, record, train_here
 
-from mixup_repro import results
-from mixup_repro.config import CHECKOUT, HardwareConfig, expand
 from mixup_repro.errors import InputError
-from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder
-from mixup_repro.slots import claim, slots
-from mixup_repro.training import interrupt, node, run
-from mixup_repro.training.job import run_job
-from mixup_repro.training.node import Node
+from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.launch import node
+from mixup_repro.launch.node import Node
+from mixup_repro.launch.session import run_job
+from mixup_repro.launch.slots import claim, slots
+from mixup_repro.schema import HardwareConfig
+from mixup_repro.store import results
+from mixup_repro.store.folder import RunFolder
+from mixup_repro.training import interrupt, run
+from mixup_repro.training.progress import Progress
 
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]"
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["mixup_repro.training.session", "torch._dynamo"])
+FORKS.set_forkserver_preload(["mixup_repro.launch.session", "torch._dynamo"])
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +72,7 @@ def test_a_slot_that_is_no_visible_gpu_is_refused(monkeypatch):
 
 
 def test_a_cpu_is_divided_among_its_slots(monkeypatch):
-    monkeypatch.setattr("mixup_repro.slots.cpu_count", lambda: 8)
+    monkeypatch.setattr("mixup_repro.launch.slots.cpu_count", lambda: 8)
     cpu = torch.device("cpu")
     assert len(slots(HardwareConfig(slots="auto"), cpu)) == 8
     assert [s.threads for s in slots(HardwareConfig(slots="auto", threads=3), cpu)] == [3, 3]
@@ -307,14 +309,14 @@ def test_a_signal_writes_a_checkpoint_and_the_run_goes_on_from_it(tmp_path):
 
 
 def test_a_stop_between_two_epochs_of_no_checkpoint_still_writes_one(tmp_path, monkeypatch):
-    after = run.Training._after_epoch
+    after = run.Training.after_epoch
 
     def stopped(training, done, rows):
         if done == 2:
             signal.raise_signal(signal.SIGTERM)
         after(training, done, rows)
 
-    monkeypatch.setattr(run.Training, "_after_epoch", stopped)
+    monkeypatch.setattr(run.Training, "after_epoch", stopped)
     words = [*DIGITS, "recipe.epochs=9", "hardware.checkpoint_seconds=1000", "seeds=2"]
     assert train_here(*words, runs_dir=tmp_path / "runs") == interrupt.EX_TEMPFAIL
     found = sorted(p.name for p in (tmp_path / "runs").glob("*/seed*/epoch*.pt"))
@@ -322,14 +324,14 @@ def test_a_stop_between_two_epochs_of_no_checkpoint_still_writes_one(tmp_path, m
 
 
 def test_a_stop_in_the_last_epoch_finishes_the_run_and_starts_no_other(tmp_path, monkeypatch):
-    after = run.Training._after_epoch
+    after = run.Training.after_epoch
 
     def stopped(training, done, rows):
         if done == 2:
             signal.raise_signal(signal.SIGUSR1)
         after(training, done, rows)
 
-    monkeypatch.setattr(run.Training, "_after_epoch", stopped)
+    monkeypatch.setattr(run.Training, "after_epoch", stopped)
     words = ["-m", *DIGITS, "recipe.epochs=2", "method.alpha=0.5,1"]
     assert train_here(*words, runs_dir=tmp_path / "runs") == interrupt.EX_TEMPFAIL
     (record,) = (tmp_path / "runs").glob("*/seed0/record.json")
@@ -383,14 +385,14 @@ def test_a_resumed_run_continues_its_own_wandb_run(tmp_path, monkeypatch):
             return Fake()
 
     monkeypatch.setitem(sys.modules, "wandb", Module)
-    after = run.Training._after_epoch
+    after = run.Training.after_epoch
 
     def stopped(training, done, rows):
         after(training, done, rows)
         if done == 2 and len(began) == 1:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(run.Training, "_after_epoch", stopped)
+    monkeypatch.setattr(run.Training, "after_epoch", stopped)
     words = [*DIGITS, "recipe.epochs=6", "wandb.mode=offline"]
     assert train_here(*words, runs_dir=tmp_path / "runs") == interrupt.EX_TEMPFAIL
     assert train_here(*words, runs_dir=tmp_path / "runs") == 0

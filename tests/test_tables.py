@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from mixup_repro.errors import InputError
-from mixup_repro.rows import COLUMNS, KEY
-from mixup_repro.tables import as_text, read_table, typed, write_table
+from mixup_repro.store.rows import COLUMNS, KEY
+from mixup_repro.store.tables import as_text, read_table, typed, write_table
 
 ROW = {
     **{"run_id": "digits-mlp-mixup-a1-0fd53858", "paper": "carratino2020", "item": "fig4_digits"},

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from mixup_repro.theory.rescaling import rescaled, theta_bar
+from mixup_repro.evaluation.rescaling import rescaled, theta_bar
 
 
 def theta_bar_by_quadrature(alpha: float) -> float:

@@ -10,21 +10,16 @@ from scipy.special import betainc
 from sklearn.datasets import load_digits, make_blobs
 from torch import nn
 
-from mixup_repro.theory import beta
+from mixup_repro import beta
+from mixup_repro.methods.modified import modified
+from mixup_repro.methods.second_order import regularisation
 from mixup_repro.theory.entropy import entropy, proposition_1, softmax_regression
-from mixup_repro.theory.perturbation import (
-    covariance,
-    mixup_risk,
-    modified,
-    perturbation,
-    perturbed_risk,
-)
+from mixup_repro.theory.perturbation import covariance, mixup_risk, perturbation, perturbed_risk
 from mixup_repro.theory.taylor import (
     approximate_risk,
     cross_entropy,
     logistic,
     quadratic_risk,
-    regularisation,
     squared_error,
 )
 

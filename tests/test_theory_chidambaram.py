@@ -12,8 +12,9 @@ from scipy import integrate, stats
 from scipy.optimize import minimize
 from sklearn.svm import SVC
 
+from mixup_repro import beta
 from mixup_repro.papers.chidambaram2022 import lecture
-from mixup_repro.theory import beta, margins
+from mixup_repro.theory import margins
 from mixup_repro.theory.conditions import assumption_2_9, assumption_3_1
 from mixup_repro.theory.midpoints import mixup_matrix, recover
 from mixup_repro.theory.optimal import (

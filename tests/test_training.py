@@ -11,18 +11,19 @@ import pytest
 import torch
 from helpers import HARDWARE, job, make_image_folder
 
-from mixup_repro.config import expand
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import restore
-from mixup_repro.progress import Progress
-from mixup_repro.runs import RunFolder
+from mixup_repro.jobs import expand
+from mixup_repro.launch.session import run_job
+from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import checkpoint
 from mixup_repro.training import run as run_module
 from mixup_repro.training.checkpoint import resume_points
-from mixup_repro.training.job import Result, run_job
 from mixup_repro.training.learner import Learner
-from mixup_repro.training.loop import assemble
+from mixup_repro.training.loop import Stack
+from mixup_repro.training.progress import Progress
+from mixup_repro.training.run import Result
 
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe=digits"
 
@@ -74,7 +75,7 @@ def interrupt(monkeypatch):
 
     Also makes every epoch leave a checkpoint, however long a write takes.
     """
-    monkeypatch.setattr(run_module, "CHECKPOINT_SHARE", 0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
     save = checkpoint.save
 
     def after(epoch: int, writes: int = 1):
@@ -262,12 +263,13 @@ def test_accumulated_gradients_are_the_sum_of_all_steps():
     """Three steps of SGD at a learning rate too small to matter: gradients add up."""
     (one,) = expand(job("method=mixup_accumulated", "recipe.lr=1e-12", "architecture=linear"))
     dataset = load(one.config.dataset)
-    learner, batches, plans = assemble([one], dataset, torch.device("cpu"))
+    stack = Stack.of([one], dataset)
+    learner, batches, plans = stack.learner, stack.batches, stack.plans
     sums = []
     for _, batch in zip(range(3), batches(plans.epoch(0), 64)):
         learner.step(batch)
         sums.append([p.grad.clone() for p in learner.network.parameters()])
-    single, _, _ = assemble([one], dataset, torch.device("cpu"))
+    single = Stack.of([one], dataset).learner
     single.accumulates = False
     alone = []
     for _, batch in zip(range(3), batches(plans.epoch(0), 64)):
@@ -524,7 +526,7 @@ def test_a_record_names_the_precision_that_was_used(network, precision, pictures
 def test_a_restored_network_predicts_what_the_run_recorded(pictures, tmp_path):
     (result,) = run(*lenet(pictures), "recipe.epochs=2", runs_dir=tmp_path)
     dataset = load(result.folder.run.config.dataset)
-    network = restore(result.folder, dataset, torch.device("cpu")).eval()
+    network = restore(result.folder, dataset).eval()
     with torch.inference_mode():
         logits = network(dataset.normalise(dataset.x_test).unsqueeze(0))
     np.testing.assert_allclose(logits[0], np.load(result.folder.logits_path)["logits"], atol=1e-5)
@@ -533,7 +535,7 @@ def test_a_restored_network_predicts_what_the_run_recorded(pictures, tmp_path):
 def test_restoring_an_unfinished_run_is_refused(tmp_path):
     (only,) = expand(job(*DIGITS, f"runs_dir={tmp_path}"))
     with pytest.raises(InputError, match="not finished"):
-        restore(RunFolder(only), load(only.config.dataset), torch.device("cpu"))
+        restore(RunFolder(only), load(only.config.dataset))
 
 
 def test_curves_hold_the_asked_epochs_and_always_the_last(tmp_path):
@@ -569,7 +571,8 @@ def test_passes_over_parts_of_a_batch_add_up_to_the_batch(architecture, pictures
     def stepped(microbatch: int) -> tuple:
         one = expand(job(*HARDWARE, *words, f"recipe.microbatch={microbatch}"))[0]
         dataset = load(one.config.dataset)
-        learner, batches, plans = assemble([one], dataset, torch.device("cpu"))
+        stack = Stack.of([one], dataset)
+        learner, batches, plans = stack.learner, stack.batches, stack.plans
         (values, *_) = [learner.step(batch) for batch in batches(plans.epoch(0), 16)]
         return *values, *learner.network.parameters()
 
@@ -579,12 +582,14 @@ def test_passes_over_parts_of_a_batch_add_up_to_the_batch(architecture, pictures
 def test_stacked_lenets_step_as_single_ones(pictures):
     """The stack that GPUs train: one grouped convolution for all replicas."""
     words = (*HARDWARE, *lenet(pictures), "seeds=3", "method.alpha=[0.5,2]", "method=mixup")
-    runs, cpu = expand(job(*words)), torch.device("cpu")
+    runs = expand(job(*words))
     dataset = load(runs[0].config.dataset)
-    learner, batches, plans = assemble(runs, dataset, cpu)
+    stack = Stack.of(runs, dataset)
+    learner, batches, plans = stack.learner, stack.batches, stack.plans
     values = [learner.step(batch) for batch in batches(plans.epoch(0), 16)]
     for r, one in enumerate(runs):
-        single, alone, own_plans = assemble([one], dataset, cpu)
+        stack = Stack.of([one], dataset)
+        single, alone, own_plans = stack.learner, stack.batches, stack.plans
         own = [single.step(batch) for batch in alone(own_plans.epoch(0), 16)]
         for (loss, weight), (own_loss, own_weight) in zip(values, own):
             torch.testing.assert_close(loss[r], own_loss[0])
@@ -597,7 +602,7 @@ def test_weight_decay_may_leave_batchnorm_out(pictures):
 
     def after_a_step_without_gradients(*fields: str) -> dict[str, torch.Tensor]:
         (one,) = expand(job(*words, "recipe.weight_decay=0.5", "recipe.momentum=null", *fields))
-        learner, _, _ = assemble([one], load(one.config.dataset), torch.device("cpu"))
+        learner = Stack.of([one], load(one.config.dataset)).learner
         for parameter in learner.network.parameters():
             torch.nn.init.ones_(parameter)
             parameter.grad = torch.zeros_like(parameter)
@@ -646,5 +651,5 @@ def test_auto_is_bfloat16_for_batchnorm_networks_on_cpus_that_have_it(
     for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, probe, lambda probe=probe: probe == has, raising=False)
     (one,) = expand(job(*HARDWARE, *lenet(pictures), *words))
-    learner, _, _ = assemble([one], load(one.config.dataset), torch.device("cpu"))
+    learner = Stack.of([one], load(one.config.dataset)).learner
     assert learner.network.autocast is chosen

@@ -1,31 +1,33 @@
-"""Data sets: in memory, or streamed from disk; pixels are uint8 until a batch is formed."""
+"""Data sets by name; pixels are uint8 until a batch is formed."""
 
-from mixup_repro.config import DatasetConfig
+from __future__ import annotations
+
+from pkgutil import resolve_name
+
 from mixup_repro.data import fingerprint
 from mixup_repro.data.dataset import Dataset
-from mixup_repro.data.image_folder import image_folder
-from mixup_repro.data.images import digits, torchvision_set
-from mixup_repro.data.streamed import StreamedSet, imagenet
-from mixup_repro.data.toy import alternating_line, gaussians, separated_moons, two_moons
+from mixup_repro.data.source import DataSource
 from mixup_repro.errors import InputError
+from mixup_repro.schema import DatasetConfig
 
-__all__ = ["Dataset", "StreamedSet", "load"]
+__all__ = ["LOADERS", "DataSource", "Dataset", "load"]
 
+# The function, below mixup_repro, that makes each from its config: imported when asked for.
 LOADERS = {
-    "alternating_line": alternating_line,
-    "two_moons": two_moons,
-    "separated_moons": separated_moons,
-    "gaussians": gaussians,
-    "digits": digits,
-    "mnist": torchvision_set,
-    "cifar10": torchvision_set,
-    "cifar100": torchvision_set,
-    "image_folder": image_folder,
-    "imagenet": imagenet,
+    "alternating_line": "data.toy:alternating_line",
+    "two_moons": "data.toy:two_moons",
+    "separated_moons": "data.toy:separated_moons",
+    "gaussians": "data.toy:gaussians",
+    "digits": "data.images:digits",
+    "mnist": "data.images:torchvision_set",
+    "cifar10": "data.images:torchvision_set",
+    "cifar100": "data.images:torchvision_set",
+    "image_folder": "data.image_folder:image_folder",
+    "imagenet": "imagenet.streamed:imagenet",
 }
 
 
-def load(config: DatasetConfig) -> Dataset | StreamedSet:
+def load(config: DatasetConfig) -> DataSource:
     """Load a data set by the name in its config.
 
     A known set that was altered is refused, unless it has a label of its own.
@@ -36,7 +38,8 @@ def load(config: DatasetConfig) -> Dataset | StreamedSet:
     """
     if config.name not in LOADERS:
         raise InputError(f"dataset.name={config.name}: choose one of {', '.join(LOADERS)}")
-    dataset = LOADERS[config.name](config)
+    dataset: DataSource = resolve_name(f"mixup_repro.{LOADERS[config.name]}")(config)
     if config.fingerprint and not config.label:
-        fingerprint.check_known(config.name, config.root, dataset.hashes(), config.fingerprint)
+        place = str(config.root)
+        fingerprint.check_known(config.name, place, dataset.hashes(), config.fingerprint)
     return dataset

@@ -1,19 +1,22 @@
-"""What every data set is to the rest of the project."""
+"""Data sets in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Optional
+from typing import Any, Optional
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mixup_repro.data import fingerprint
+from mixup_repro.data.batches import Batches, MemoryBatches, modification
+from mixup_repro.data.pixels import Affine, affine, normalised, pixel_statistics
 from mixup_repro.errors import InputError
+from mixup_repro.methods.registry import METHODS
+from mixup_repro.schema import Config
 
 TENSORS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -46,8 +49,8 @@ class Dataset:
     class_names: Optional[Sequence[str]] = None
     content: Optional[dict[str, str]] = None
     per_replica: bool = False
-    in_memory = True
-    _affine: tuple[Tensor, Tensor] = field(init=False, repr=False)
+    unreadable: set[str] = field(default_factory=set)  # none: all was read
+    _affine: Affine = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.classes < 2:
@@ -79,7 +82,7 @@ class Dataset:
         return replace(self, grid=grid, content=self.hashes(), **tensors)
 
     def for_seeds(self, seeds: Sequence[int]) -> Dataset:
-        """What a stack of runs with these seeds trains on: itself, or a data set for each."""
+        """As `DataSource.for_seeds`."""
         if self.draw is None:
             return self
         sets = [self.draw(seed) for seed in seeds]
@@ -94,13 +97,29 @@ class Dataset:
             at = (torch.arange(len(index), device=index.device).unsqueeze(1), index)
         return self.x_train[at], self.one_hot[at]
 
-    def chunks(
-        self, part: str, size: int, replicas: int, rank: int = 0, world_size: int = 1
-    ) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """A rank's chunks of a part (train or test): number, raw inputs (R, b, ...), y (R, b).
+    def together(self, runs: int) -> int:
+        """As `DataSource.together`: all of them."""
+        return runs
 
-        Ranks take turns with the chunks, which have `size` examples, but for the last.
-        """
+    def check(self, job: Config, ranks: int) -> None:
+        """As `DataSource.check`."""
+        if job.recipe.resized_crop:
+            raise InputError(
+                "recipe.resized_crop is for dataset=imagenet; here use recipe.crop_padding"
+            )
+
+    def batches(self, config: Config, alphas: Sequence[Optional[float]]) -> Batches:
+        """As `DataSource.batches`."""
+        padding, flip = config.recipe.crop_padding or 0, bool(config.recipe.flip)
+        mean = None
+        if METHODS[config.method.name].modified_data:
+            mean = modification(self, [a for a in alphas if a is not None], padding, flip)
+        return MemoryBatches(self, padding, config.method.pairing != "uniform", mean)
+
+    def chunks(
+        self, part: str, size: int, replicas: int = 1, rank: int = 0, world_size: int = 1
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """As `DataSource.chunks`."""
         x, y = (self.x_train, self.y_train) if part == "train" else (self.x_test, self.y_test)
         if not self.per_replica:
             x, y = x.expand(replicas, *x.shape), y.expand(replicas, *y.shape)
@@ -112,6 +131,11 @@ class Dataset:
     def one_hot(self) -> Tensor:
         """(n, classes) the training labels."""
         return F.one_hot(self.y_train, self.classes).float()
+
+    @property
+    def device(self) -> torch.device:
+        """As `DataSource.device`."""
+        return self.y_train.device
 
     @property
     def n_train(self) -> int:
@@ -139,26 +163,13 @@ class Dataset:
             self.content = tensors | {"class_names": fingerprint.of_names(names)}
         return self.content
 
-    def fingerprint(self) -> dict:
-        """What must agree when a stored run is used with this data set again."""
-        return {
-            "n_train": self.n_train,
-            "n_test": self.n_test,
-            "classes": self.classes,
-            "input_shape": list(self.input_shape),
-            "content": self.hashes(),
-            "fingerprint": fingerprint.combined(self.hashes()),
-        }
+    def fingerprint(self) -> dict[str, Any]:
+        """As `DataSource.fingerprint`."""
+        return fingerprint.of_source(self)
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """Pixels (..., H, W, C), bytes or floats, to (..., C, H, W) float32; features unchanged."""
-        if not self.is_image:
-            return pixels
-        width, channels = pixels.shape[-2:]
-        # One row of pixels at a time: a broadcast over three channels does not vectorise.
-        scale, shift = (t.flatten().repeat(width) for t in self._affine)
-        rows = pixels.flatten(-2).to(torch.float32, copy=True).mul_(scale).add_(shift)
-        return rows.unflatten(-1, (width, channels)).movedim(-1, -3)
+        """As `DataSource.normalise`; features are left as they are."""
+        return normalised(pixels, self._affine) if self.is_image else pixels
 
     @cached_property
     def x_bar(self) -> Tensor:
@@ -168,7 +179,8 @@ class Dataset:
         """
         if not self.is_image:
             return self.x_train.double().mean(-2, keepdim=self.per_replica).float()
-        total = sum(chunk.sum(0, dtype=torch.float64) for chunk in self.x_train.split(4096))
+        parts = [chunk.sum(0, dtype=torch.float64) for chunk in self.x_train.split(4096)]
+        total = torch.stack(parts).sum(0)
         scale, shift = self._affine
         return (total / len(self.x_train)).movedim(-1, -3).float() * scale + shift
 
@@ -176,24 +188,3 @@ class Dataset:
     def y_bar(self) -> Tensor:
         """(classes,) or (R, 1, classes), the training set's class frequencies (paper: y-bar)."""
         return self.one_hot.double().mean(-2, keepdim=self.per_replica).float()
-
-
-def affine(mean: Sequence[float], std: Sequence[float], pixel_max: float) -> tuple[Tensor, Tensor]:
-    """(C, 1, 1) scale and shift that take raw pixels to (pixel / pixel_max - mean) / std."""
-    m, s = (torch.tensor(list(v), dtype=torch.float64) for v in (mean, std))
-    return (1 / (pixel_max * s)).float().view(-1, 1, 1), (-m / s).float().view(-1, 1, 1)
-
-
-def pixel_statistics(pixels: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Exact mean and standard deviation per channel of uint8 pixels (n, H, W, C)."""
-    values = np.arange(256)
-    mean, std = [], []
-    for channel in range(pixels.shape[-1]):
-        counts = sum(
-            torch.bincount(chunk[..., channel].flatten(), minlength=256)
-            for chunk in pixels.split(4096)
-        ).numpy()
-        m = (counts * values).sum() / counts.sum()
-        mean.append(m)
-        std.append(np.sqrt((counts * (values - m) ** 2).sum() / counts.sum()))
-    return np.array(mean), np.array(std)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mixup_repro.data.source import DataSource
 
 from mixup_repro.errors import InputError
 
@@ -33,6 +37,18 @@ def combined(parts: Mapping[str, str]) -> str:
     """One fingerprint of all parts: 64 hexadecimal digits."""
     text = "\n".join(f"{name} {value}" for name, value in sorted(parts.items()))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def of_source(source: DataSource) -> dict[str, Any]:
+    """What must agree when a stored run is used with a data set again."""
+    return {
+        "n_train": source.n_train,
+        "n_test": source.n_test,
+        "classes": source.classes,
+        "input_shape": list(source.input_shape),
+        "content": source.hashes(),
+        "fingerprint": combined(source.hashes()),
+    }
 
 
 def check_known(name: str, place: str, parts: Mapping[str, str], known: Mapping[str, str]) -> None:

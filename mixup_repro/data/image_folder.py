@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mixup_repro.config import DatasetConfig
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.errors import DamagedError, InputError
-from mixup_repro.files import read_zip, replacing
+from mixup_repro.schema import DatasetConfig
+from mixup_repro.store.files import read_zip, replacing
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 CACHE = ".mixup_repro_cache.npz"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from mixup_repro.config import DatasetConfig
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.errors import InputError
+from mixup_repro.schema import DatasetConfig
 
 
 def digits(config: DatasetConfig) -> Dataset:

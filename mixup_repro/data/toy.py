@@ -8,10 +8,10 @@ from typing import Optional
 import numpy as np
 import torch
 
-from mixup_repro.config import DatasetConfig
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.errors import InputError
 from mixup_repro.plan import stream
+from mixup_repro.schema import DatasetConfig
 
 # Centres of the Gaussians that each class is an equal mixture of, and their standard deviation.
 _ANGLES = np.arange(8) * np.pi / 4

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
-from mixup_repro import architectures, tensors
-from mixup_repro.architectures import Single, Stack
-from mixup_repro.config import Run
-from mixup_repro.data import Dataset, StreamedSet
+from mixup_repro import networks, tensors
+from mixup_repro.data import DataSource
 from mixup_repro.distributed import rank
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import evaluate
 from mixup_repro.evaluation.terms import terms
-from mixup_repro.runs import RunFolder
-from mixup_repro.training.learner import load_weights
-from mixup_repro.training.record import check_data
+from mixup_repro.networks import Replicas
+from mixup_repro.networks.replicas import load_weights
+from mixup_repro.schema import Run
+from mixup_repro.store.folder import RunFolder
+from mixup_repro.store.identity import check_data
 
 
-def complete(
-    folder: RunFolder, dataset: Dataset | StreamedSet, device: torch.device
-) -> tuple[dict, bool]:
+def complete(folder: RunFolder, dataset: DataSource) -> tuple[dict, bool]:
     """The record of a finished run with every evaluation its config asks for, and whether it grew.
 
     The data set must be the one the run was trained on.
@@ -29,13 +25,13 @@ def complete(
     record, asked, alpha = folder.read_record(), folder.run.config.evaluation, folder.run.alpha
     wanted, terms_alpha = lacking(folder, record)
     if wanted:
-        network = restore(folder, dataset, device)
+        network = restore(folder, dataset)
         seen = dataset.for_seeds([folder.run.seed])
         alphas, at = sorted(folder.run.rescaled_at), [alpha] if asked.temperature else None
         (rows,) = evaluate(network, seen, alphas, at)
         record["evaluations"] += [r for r in rows if (r["evaluation"], r["eval_alpha"]) in wanted]
     if terms_alpha:
-        more = along_training(folder, dataset, device, terms_alpha)
+        more = along_training(folder, dataset, terms_alpha)
         record["terms"] = record.get("terms", []) + more
     grown = bool(wanted or terms_alpha)
     if grown and rank() == 0:
@@ -54,50 +50,41 @@ def lacking(folder: RunFolder, record: dict) -> tuple[set, float | None]:
     return wanted - has, asked.terms if asked.terms not in known else None
 
 
-def along_training(
-    folder: RunFolder, dataset: Dataset | StreamedSet, device: torch.device, alpha: float
-) -> list[dict]:
+def along_training(folder: RunFolder, dataset: DataSource, alpha: float) -> list[dict]:
     """`terms` at every epoch whose weights the run has kept."""
     seen = dataset.for_seeds([folder.run.seed])
     return [
-        {"terms_alpha": alpha, "epoch": epoch}
-        | terms(_load(folder, path, dataset, device), seen, alpha)
+        {"terms_alpha": alpha, "epoch": epoch} | terms(_load(folder, path, dataset), seen, alpha)
         for epoch, path in folder.kept_weights().items()
     ]
 
 
-def restore(
-    folder: RunFolder, dataset: Dataset | StreamedSet, device: torch.device
-) -> Single | Stack:
+def restore(folder: RunFolder, dataset: DataSource) -> Replicas:
     """The trained network of a finished run.
 
     Raises:
         InputError: the run is not finished, was trained on other data, or its weights are damaged.
     """
     check_data(folder, folder.read_record()["data"], dataset)
-    return _load(folder, folder.weights_path, dataset, device)
+    return _load(folder, folder.weights_path, dataset)
 
 
-def _load(
-    folder: RunFolder, path: Path, dataset: Dataset | StreamedSet, device: torch.device
-) -> Single | Stack:
+def _load(folder: RunFolder, path: Path, dataset: DataSource) -> Replicas:
     try:
-        return network_of(folder.run, path, dataset, device)
+        return network_of(folder.run, path, dataset)
     except InputError as error:
         raise InputError(
             f"{error}; remove the run by scripts/clean.py done {folder} and train it again"
         ) from error
 
 
-def network_of(
-    run: Run, path: Path, dataset: Dataset | StreamedSet, device: torch.device
-) -> Single | Stack:
+def network_of(run: Run, path: Path, dataset: DataSource) -> Replicas:
     """The network of a run from a file of its weights, such as results/weights/<run_id>.pt.
 
     Raises:
         InputError: the file is damaged, not there, or of another network.
     """
-    network = architectures.build(
+    network = networks.build(
         run.config.architecture, dataset.input_shape, dataset.classes, [run.seed]
     )
     weights = tensors.read(path)
@@ -105,4 +92,4 @@ def network_of(
         load_weights(network, [weights])
     except (LookupError, RuntimeError, TypeError) as error:
         raise InputError(f"{path} is of another network") from error
-    return network.to(device)
+    return network.to(dataset.device)

@@ -5,30 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial, reduce
 from operator import add
-from typing import Optional, TypeVar
+from typing import Any, Optional, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from mixup_repro.architectures import Single, Stack
-from mixup_repro.data import Dataset, StreamedSet
+from mixup_repro.beta import theta_bar
+from mixup_repro.data import Dataset, DataSource
 from mixup_repro.distributed import merge, rank, world_size
+from mixup_repro.errors import InputError
 from mixup_repro.evaluation.metrics import Sums, metrics, sums
+from mixup_repro.evaluation.rescaling import rescaled
 from mixup_repro.evaluation.temperature import scaled
-from mixup_repro.theory.beta import theta_bar
-from mixup_repro.theory.rescaling import rescaled
+from mixup_repro.networks import Replicas
 
 CHUNK = 1000  # examples in one forward pass; a stack of R replicas takes CHUNK / R, at least 50
 
 
 K = TypeVar("K", bound=Hashable)
-S = TypeVar("S")
+S = TypeVar("S", bound="Score")
+
+
+class Score(Protocol):
+    """What logits say of a chunk of examples: adds up, and can go to the CPU."""
+
+    def __add__(self: S, other: S) -> S: ...
+
+    def cpu(self: S) -> S: ...
+
+
 Alphas = Iterable[Optional[float]]  # of rescaled predictions; None is the plain one
 
 
 @torch.no_grad()
 def totals(
-    network: Single | Stack, dataset: Dataset | StreamedSet, part: str, alphas: Alphas
+    network: Replicas, dataset: DataSource, part: str, alphas: Alphas
 ) -> dict[Optional[float], Sums]:
     """The sums behind the metrics on a part (train or test) of the data set, in evaluation mode.
 
@@ -47,7 +58,7 @@ def totals(
 
 def added_up(
     chunks: Iterable[tuple[int, Tensor, Tensor]],
-    dataset: Dataset | StreamedSet,
+    dataset: DataSource,
     predictors: dict[K, Callable[[Tensor], Tensor]],
     score: Callable[[Tensor, Tensor], S],
 ) -> dict[K, S]:
@@ -55,7 +66,7 @@ def added_up(
 
     chunks: those of this rank: number, raw inputs (R, b, ...), y (R, b).
     """
-    found = {}
+    found: dict[int, dict[K, S]] = {}
     for k, x, y in chunks:
         x = dataset.normalise(x)
         found[k] = {name: score(f(x).float(), y).cpu() for name, f in predictors.items()}
@@ -64,7 +75,7 @@ def added_up(
 
 
 def predictor(
-    network: Single | Stack, dataset: Dataset | StreamedSet, alpha: Optional[float]
+    network: Replicas, dataset: DataSource, alpha: Optional[float]
 ) -> Callable[[Tensor], Tensor]:
     """Plain, or rescaled for mixup with this alpha (eq. 22)."""
     if alpha is None:
@@ -74,7 +85,7 @@ def predictor(
 
 @torch.no_grad()  # not inference_mode: the data set keeps x_bar, which training may use
 def predict(
-    network: Single | Stack, dataset: Dataset, x: Tensor, alpha: Optional[float] = None
+    network: Replicas, dataset: DataSource, x: Tensor, alpha: Optional[float] = None
 ) -> Tensor:
     """Logits (R, n, classes) for raw examples x of the data set, in evaluation mode.
 
@@ -92,24 +103,36 @@ def predict(
     return torch.cat(logits, dim=1)
 
 
+def in_memory(dataset: DataSource, asked: str) -> Dataset:
+    """The data set, for what needs all of its examples at once.
+
+    Raises:
+        InputError: it is streamed.
+    """
+    if not isinstance(dataset, Dataset):
+        raise InputError(f"{asked}: needs a data set in memory, and {dataset.label} is streamed")
+    return dataset
+
+
 def evaluate(
-    network: Single | Stack,
-    dataset: Dataset | StreamedSet,
+    network: Replicas,
+    dataset: DataSource,
     alphas: list[float],
     temperature_at: Optional[list[Optional[float]]] = None,
-) -> list[list[dict]]:
+) -> list[list[dict[str, Any]]]:
     """For each replica, the rows of the plain evaluation and of the rescaled one at each alpha.
 
     temperature_at: an alpha (or None) a replica; adds temperature scaling of the plain logits and,
     at that alpha, of the logits f(x~) of the shrunk inputs, which rescaling divides by theta_bar.
     """
-    rows: list[list[dict]] = [[] for _ in range(network.replicas)]
+    rows: list[list[dict[str, Any]]] = [[] for _ in range(network.replicas)]
     for alpha, total in totals(network, dataset, "test", (None, *alphas)).items():
         name = {"evaluation": "plain" if alpha is None else "rescaled", "eval_alpha": alpha}
         for r, row in enumerate(metrics(total)):
             rows[r].append(name | row)
     if temperature_at is None:
         return rows
+    dataset = in_memory(dataset, "evaluation.temperature")
     y = dataset.y_test.expand(network.replicas, -1)
     for alpha in (None, *(a for a in alphas if a in temperature_at)):
         logits = predict(network, dataset, dataset.x_test, alpha)

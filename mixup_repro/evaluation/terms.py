@@ -5,21 +5,23 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mixup_repro.architectures import Single, Stack
-from mixup_repro.data import Dataset
+from mixup_repro.data import DataSource
+from mixup_repro.evaluation.predictor import in_memory
 from mixup_repro.methods.losses import cross_entropy
-from mixup_repro.theory.perturbation import modified
-from mixup_repro.theory.taylor import regularisation
+from mixup_repro.methods.modified import modified
+from mixup_repro.methods.second_order import regularisation
+from mixup_repro.networks import Replicas
 
 EXAMPLES = 1000  # training examples that stand for all
 
 
-def terms(network: Single | Stack, dataset: Dataset, alpha: float) -> dict[str, float]:
+def terms(network: Replicas, source: DataSource, alpha: float) -> dict[str, float]:
     """`modified_loss`, the loss of eq. (20), and `regularisation`, R1 + R3, of a stack of one.
 
     Exact for a data set of EXAMPLES training examples, the same for every network, without
     augmentation. R2 is left out, as in training by approximate Mixup; R4 is zero.
     """
+    dataset = in_memory(source, "evaluation.terms")
     n = dataset.n_train
     index = torch.from_numpy(np.random.default_rng(0).permutation(n)[:EXAMPLES])
     pixels, y = dataset.take(index.to(dataset.y_train.device).unsqueeze(0))

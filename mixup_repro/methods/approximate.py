@@ -10,10 +10,14 @@ from __future__ import annotations
 from torch import Tensor
 from torch.func import jvp
 
-from mixup_repro.config import MethodConfig
-from mixup_repro.data.batches import Batch
+from mixup_repro.data.batch import Batch
 from mixup_repro.methods.losses import Network, Outcome, convex, cross_entropy, needed
-from mixup_repro.theory.taylor import expected_second_order, logits_and_jacobian, second_order
+from mixup_repro.methods.second_order import (
+    expected_second_order,
+    logits_and_jacobian,
+    second_order,
+)
+from mixup_repro.schema import MethodConfig
 
 
 def modified(batch: Batch) -> tuple[Tensor, Tensor]:

@@ -11,8 +11,8 @@ from typing import NamedTuple, Optional, TypeVar
 import torch
 from torch import Tensor
 
-from mixup_repro.config import MethodConfig
-from mixup_repro.data.batches import Batch
+from mixup_repro.data.batch import Batch
+from mixup_repro.schema import MethodConfig
 
 Network = Callable[[Tensor], Tensor]
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import Interval, NoValues, agrees, interval
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"

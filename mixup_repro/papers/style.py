@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from mixup_repro.files import replacing
 from mixup_repro.methods import registry
+from mixup_repro.store.files import replacing
 
 Values = Sequence[float] | pd.Index
 # Okabe and Ito's palette.

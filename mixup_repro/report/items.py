@@ -10,13 +10,14 @@ from types import ModuleType
 
 import pandas as pd
 
-from mixup_repro import experiments, results
-from mixup_repro.config import SCALES
+from mixup_repro import jobs
 from mixup_repro.errors import InputError
-from mixup_repro.papers import carratino2020, chidambaram2022, style
+from mixup_repro.papers import carratino2020, chidambaram2022, shared, style
 from mixup_repro.papers.claims import NOT_RUN, Claim, Finding
+from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues
-from mixup_repro.tables import read_table, write_table
+from mixup_repro.store import results
+from mixup_repro.store.tables import read_table, write_table
 
 PAPERS = {"carratino2020": carratino2020, "chidambaram2022": chidambaram2022}
 TITLES = {
@@ -37,7 +38,7 @@ class Item:
 
     name: str  # <paper>/<experiment>
     module: ModuleType
-    data: results.ItemData
+    data: shared.ItemData
 
     @property
     def paper(self) -> str:
@@ -108,11 +109,11 @@ def items(folder: Path) -> list[Item]:
         raise InputError(f"{folder}: no finished runs yet; type make reproduce")
     scales = [scale for scale in SCALES if (frame["scale"] == scale).any()]
     there = [
-        results.item_data(folder, frame, name, scale)
-        for name in experiments.names()
+        shared.item_data(folder, frame, name, scale)
+        for name in jobs.experiments()
         for scale in scales
     ]
-    there += results.measured_data(folder / "distances.csv", MEASURED)
+    there += shared.measured_data(folder / "distances.csv", MEASURED)
     found = [Item(data.name, module_of(data.name), data) for data in there if data is not None]
     return [item for item in found if item.shows_something]
 

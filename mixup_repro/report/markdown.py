@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from mixup_repro.errors import InputError
-from mixup_repro.files import remove_leftovers, replacing
 from mixup_repro.papers.claims import NOT_RUN, SUPPORTED
 from mixup_repro.report.items import TITLES, Item
 from mixup_repro.report.sections import (
@@ -22,6 +21,7 @@ from mixup_repro.report.sections import (
     theory,
 )
 from mixup_repro.report.verdicts import MIXED, Verdict, outcomes, verdicts
+from mixup_repro.store.files import remove_leftovers, replacing
 
 BEGIN, END = "<!-- verdicts -->", "<!-- /verdicts -->"
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mixup_repro import experiments, results
+from mixup_repro import jobs
 from mixup_repro.papers import style
 from mixup_repro.report.items import MEASURED, PAPERS, Item, command, findings_table, proven
+from mixup_repro.store import results
 
 ABOUT = """A claim is *supported* where the 95 % interval of its effect excludes zero in the paper's
 direction, *contradicted* where it excludes zero in the other, and else *inconclusive*. A number
@@ -142,7 +143,7 @@ def imported(folder: Path) -> pd.DataFrame:
 
 def missing(paper: str, found: list[Item]) -> list[tuple[str, str]]:
     """Experiments that have no item, each with the command that runs it."""
-    names = [name for name in experiments.names() if name.startswith(paper)]
+    names = [name for name in jobs.experiments() if name.startswith(paper)]
     if MEASURED.startswith(paper):
         names.append(MEASURED)
     there = [item.name for item in found]

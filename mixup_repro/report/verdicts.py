@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from mixup_repro import experiments
+from mixup_repro import jobs
 from mixup_repro.papers.claims import NOT_RUN, Claim
 from mixup_repro.report.items import PAPERS, Item, concerns, module_of, proven, tally
 
@@ -108,7 +108,7 @@ def _of_claim(paper: str, module: ModuleType, claim: Claim, mine: list[Item]) ->
                     kinds = tuple(f.verdict for f in findings if f.headline)
                     n = 0 if set(kinds) == {NOT_RUN} else item.data.seeds()
                     out.append(Verdict(*about, (item.experiment,), item.data.scale, n, kinds))
-    names = [name for name in experiments.names() if name.startswith(f"{paper}/")]
+    names = [name for name in jobs.experiments() if name.startswith(f"{paper}/")]
     missing = sorted(
         name.split("/")[1]
         for name in set(names) - {item.name for item in mine}

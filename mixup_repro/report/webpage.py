@@ -11,8 +11,6 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from mixup_repro.config import SCALES
-from mixup_repro.files import replacing
 from mixup_repro.report.items import TITLES, Item
 from mixup_repro.report.markdown import cell, row, summary
 from mixup_repro.report.sections import (
@@ -27,6 +25,8 @@ from mixup_repro.report.sections import (
     theory,
 )
 from mixup_repro.report.verdicts import Verdict, verdicts
+from mixup_repro.schema import SCALES
+from mixup_repro.store.files import replacing
 
 COLOURS = 256  # of an inlined figure: a third of the bytes, and no difference to the eye
 INLINE = {r"`([^`]+)`": "code", r"\*\*([^*]+)\*\*": "b", r"\*(\w[^*]*\w)\*": "em"}

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax, xlogy
 
-from mixup_repro.theory.beta import theta_bar
+from mixup_repro.beta import theta_bar
 
 
 def entropy(p: np.ndarray) -> np.ndarray:

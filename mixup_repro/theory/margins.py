@@ -12,7 +12,7 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize, nnls
 from scipy.special import expit, softmax
 
-from mixup_repro.theory.beta import lambda_quadrature
+from mixup_repro.beta import lambda_quadrature
 
 
 def check_labels(x: np.ndarray, y: np.ndarray) -> None:

@@ -10,30 +10,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mixup_repro.theory.beta import gamma2, lambda_quadrature, sigma2, theta_bar, theta_quadrature
+from mixup_repro.beta import gamma2, lambda_quadrature, sigma2, theta_bar, theta_quadrature
+from mixup_repro.methods.modified import Function, centred, modified
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # l(y, u) for targets and outputs (..., c) -> (...)
-Function = Callable[[Tensor], Tensor]  # f for inputs (..., d) -> (..., c)
-
-
-def centred(x: Tensor) -> Tensor:
-    """x_i - x_bar.
-
-    Raises:
-        ValueError: fewer than two examples, of which nothing can be mixed.
-    """
-    if len(x) < 2:
-        raise ValueError(f"mixing needs at least two examples, not {len(x)}")
-    return x - x.mean(0)
-
-
-def modified(x: Tensor, alpha: float) -> Tensor:
-    """x_bar + theta_bar (x_i - x_bar): inputs or labels shrunk to their mean (eq. 5).
-
-    Raises:
-        ValueError: as `centred`.
-    """
-    return x.mean(0) + theta_bar(alpha) * centred(x)
 
 
 def perturbation(x: Tensor, theta: Tensor, i: int, alpha: float) -> Tensor:

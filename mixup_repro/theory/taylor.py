@@ -9,25 +9,16 @@ Sigma_xx^(i) is singular where n <= d, and the rows of Sigma_yx^(i) lie in its r
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.func import grad, hessian, jacfwd, jacrev, vmap
 
-from mixup_repro.theory.beta import gamma2, sigma2, theta_quadrature
-from mixup_repro.theory.perturbation import (
-    Function,
-    Loss,
-    centred,
-    covariance,
-    modified,
-    perturbation,
-)
-
-# PyTorch's forward mode compiles its own rules with torch.jit at first use, and then warns of it.
-warnings.filterwarnings("ignore", "`torch.jit.script", FutureWarning)
+from mixup_repro.beta import theta_quadrature
+from mixup_repro.methods.modified import Function, modified
+from mixup_repro.methods.second_order import check_per_example
+from mixup_repro.theory.perturbation import Loss, covariance, perturbation
 
 
 @dataclass(frozen=True)
@@ -56,18 +47,6 @@ class Derivatives:
     l_uu: Tensor  # (n, c, c), as l_uy and l_yy
     l_uy: Tensor
     l_yy: Tensor
-
-
-def check_per_example(f: Function) -> None:
-    """Raise ValueError where an output depends on other examples of the batch, or on chance."""
-    if isinstance(f, nn.Module) and f.training:
-        kinds = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
-        for module in f.modules():
-            if isinstance(module, kinds):
-                raise ValueError(
-                    f"{type(module).__name__} in training mode has no derivative per example; "
-                    f"call .eval() first"
-                )
 
 
 def derivatives(loss: Loss, f: Function, x: Tensor, y: Tensor) -> Derivatives:
@@ -152,77 +131,6 @@ def _pinv(s: Tensor) -> Tensor:
 def _inner(a: Tensor, b: Tensor) -> Tensor:
     """The mean over examples of the Frobenius inner product."""
     return (a * b).sum((-2, -1)).mean()
-
-
-def second_order(p: Tensor, du: Tensor, epsilon: Tensor) -> Tensor:
-    """1/2 du^T H du - epsilon.du with H = diag(p) - p p^T, over the last axis (eq. 11, Cor. 1).
-
-    What a perturbation that moves logits by du = J delta and targets by epsilon adds to the
-    cross-entropy in second order, without the Hessian of f; p (..., c) is the logits' softmax.
-    """
-    mean = (p * du).sum(-1)
-    return ((p * du.square()).sum(-1) - mean.square()) / 2 - (epsilon * du).sum(-1)
-
-
-def logits_and_jacobian(f: Function, x: Tensor) -> tuple[Tensor, Tensor]:
-    """f(x) (..., c) and the Jacobian (..., c, d) of each example, by one backward pass a class.
-
-    x is (..., *input) and f maps a batch; an example's outputs may depend on its own input only.
-    The result can be differentiated again wherever gradients are enabled.
-    """
-    again = torch.is_grad_enabled()
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        u = f(x)
-        rows = [
-            torch.autograd.grad(u[..., k].sum(), x, create_graph=again, retain_graph=True)[0]
-            for k in range(u.shape[-1])
-        ]
-    jacobian = torch.stack([row.flatten(u.ndim - 1) for row in rows], -2)
-    return (u, jacobian) if again else (u.detach(), jacobian)
-
-
-def expected_second_order(
-    p: Tensor,
-    jacobian: Tensor,
-    own: tuple[Tensor, Tensor],
-    partners: tuple[Tensor, Tensor],
-    s2: Tensor | float,
-    g2: Tensor | float,
-) -> Tensor:
-    """The mean of `second_order` over theta and partners j, for each example (..., b).
-
-    By Lemma 1 the covariances are sigma^2 a_i b_i^T + gamma^2 sum_j a_j b_j^T / n, so J enters
-    through J a_i and J a_j alone. `own` holds the centred inputs a (..., b, d) and labels
-    b (..., b, c) of the examples, `partners` those of all partners, (..., n, d) and (..., n, c).
-    """
-    own_du = (jacobian @ own[0].unsqueeze(-1)).squeeze(-1)
-    partner_du = (jacobian @ partners[0].mT.unsqueeze(-3)).mT  # (..., b, n, c)
-    spread = second_order(p.unsqueeze(-2), partner_du, partners[1].unsqueeze(-3)).mean(-1)
-    return s2 * second_order(p, own_du, own[1]) + g2 * spread
-
-
-def regularisation(f: Function, x: Tensor, y: Tensor, alpha: float, chunk: int = 64) -> Tensor:
-    """R1 + R3 for the cross-entropy without any inverse, nor a d x d matrix; for pictures.
-
-    The mean of 1/2 <Sigma_xx^(i), J^T H J> - <Sigma_yx^(i), J> (eq. 33 with Corollary 1).
-    x (n, *input) are training inputs, y (n, c) one-hot; f maps a batch of inputs to logits.
-    chunk: examples whose Jacobians are held at once.
-
-    Raises:
-        ValueError: as `check_per_example`; or fewer than two examples.
-    """
-    check_per_example(f)
-    a, b = centred(x).flatten(1), centred(y)
-    x_tilde = modified(x, alpha)
-    total = torch.zeros((), dtype=x.dtype, device=x.device)
-    for rows in torch.split(torch.arange(len(x), device=x.device), chunk):
-        u, jacobian = logits_and_jacobian(f, x_tilde[rows])
-        own = (a[rows], b[rows])
-        p = u.softmax(-1)
-        terms = expected_second_order(p, jacobian, own, (a, b), sigma2(alpha), gamma2(alpha))
-        total = total + terms.sum()
-    return total / len(x)
 
 
 def cross_entropy(y: Tensor, u: Tensor) -> Tensor:

@@ -8,18 +8,63 @@ files still has an epoch that all members share.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from mixup_repro import tensors
+from mixup_repro.distributed import anyone, world_size
 from mixup_repro.errors import InputError
+from mixup_repro.schema import HardwareConfig
+from mixup_repro.training import interrupt
 
 Point = tuple[int, int]  # epochs done, and steps of the next
 START: Point = (0, 0)
 GENERATIONS = 2
+SHARE = 20  # training between two checkpoints takes at least this many times a write
+ASK_RANKS = 50  # steps after which ranks ask each other for signals; the answer is waited for
 
 
-def save(folder: Path, epoch: int, state: dict, step: int = 0) -> None:
+class Saver:
+    """When a checkpoint is due: by the time since the last, or because of a signal.
+
+    stop: it was a signal, on any rank: the next checkpoint is the last.
+    """
+
+    def __init__(self, hardware: HardwareConfig, device: torch.device) -> None:
+        self.hardware, self.device = hardware, device
+        self.saved, self.write_s, self.stop = time.perf_counter(), 0.0, False
+
+    def due_after_epoch(self) -> bool:
+        """Whether to write after an epoch."""
+        self.stop = anyone(interrupt.requested(), self.device)
+        wait = max(self.hardware.checkpoint_seconds, SHARE * self.write_s)
+        return self.stop or time.perf_counter() - self.saved >= wait
+
+    def due_after_step(self, steps: int) -> bool:
+        """Whether to write after so many steps of an epoch."""
+        self.stop = interrupt.requested()
+        if world_size() > 1:  # all or none: whoever goes on would wait for the others
+            self.stop = steps % ASK_RANKS == 0 and anyone(self.stop, self.device)
+        return self.stop or self._minutes() > self.hardware.checkpoint_minutes
+
+    def _minutes(self) -> float:
+        return (time.perf_counter() - self.saved) / 60
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Around the writing of a checkpoint."""
+        began = time.perf_counter()
+        yield
+        self.saved = time.perf_counter()
+        self.write_s = self.saved - began
+
+
+def save(folder: Path, epoch: int, state: dict[str, Any], step: int = 0) -> None:
     """Write the state after `epoch` epochs and `step` steps of the next.
 
     Tensors, numbers, strings, lists and dicts only.
@@ -32,9 +77,9 @@ def save(folder: Path, epoch: int, state: dict, step: int = 0) -> None:
         other.unlink()
 
 
-def load_all(folder: Path, warn: Callable[[str], None]) -> dict[Point, dict]:
+def load_all(folder: Path, warn: Callable[[str], None]) -> dict[Point, dict[str, Any]]:
     """The readable checkpoints of a run by point; a damaged one is named, and passed over."""
-    states = {}
+    states: dict[Point, dict[str, Any]] = {}
     for path in sorted(folder.glob("epoch*-step*.pt")):
         epoch, step = map(int, re.findall(r"\d+", path.name))
         try:

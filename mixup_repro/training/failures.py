@@ -6,7 +6,7 @@ import errno
 
 import torch
 
-from mixup_repro.runs import RunFolder
+from mixup_repro.store.folder import RunFolder
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mixup_repro.data.batches import Batch
+from mixup_repro.data.batch import Batch
 
 Step = Callable[[Batch], tuple[Tensor, Tensor]]
 WARM_UP = 3  # steps of each shape before its capture: optimiser states and libraries set up

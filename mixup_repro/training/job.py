@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 
 import torch
 from filelock import Timeout
 
-from mixup_repro import architectures
-from mixup_repro.benchmarks import Benchmark, benchmark
-from mixup_repro.config import Config, batch_size, expand, portion
-from mixup_repro.data import Dataset, StreamedSet, load
+from mixup_repro import networks
+from mixup_repro.data import DataSource, load
 from mixup_repro.distributed import from_main, local_rank, main_first, world_size
 from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.evaluation.finished import complete
-from mixup_repro.evaluation.ood import evaluate_ood
+from mixup_repro.jobs import batch_size, expand, portion
 from mixup_repro.methods.registry import METHODS
-from mixup_repro.progress import Progress
-from mixup_repro.runs import LOOK_S, Outcome, RunFolder, State, is_done
+from mixup_repro.schema import Config
+from mixup_repro.store.folder import LOOK_S, Outcome, RunFolder, State
+from mixup_repro.store.identity import check_data, check_science, identity
 from mixup_repro.training import checkpoint
 from mixup_repro.training.preconditions import check_job
-from mixup_repro.training.record import check_data, check_science, identity
+from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result, Training
 
 
@@ -53,7 +51,22 @@ def device_of(config: Config) -> torch.device:
     return device
 
 
-def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]:
+def open_data(job: Config) -> DataSource:
+    """The job's data set on its device, with PyTorch set up as `hardware` asks.
+
+    Raises:
+        InputError: no such device, or as `load`.
+    """
+    device = device_of(job)
+    if job.hardware.threads:
+        torch.set_num_threads(job.hardware.threads)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True  # shapes repeat: the fastest kernel is worth a search
+    return main_first(lambda: load(job.dataset)).to(device)
+
+
+def run(job: Config, dataset: DataSource, progress: Progress, train: bool = True) -> list[Result]:
     """Train the runs of a job that are not finished, and give all what it asks of evaluations.
 
     train: False leaves runs that are not finished as they are. Returns what became of each.
@@ -62,80 +75,66 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
         InputError: the job cannot run as asked. Nothing was trained.
     """
     folders = [RunFolder(run) for run in expand(job)]
-    if train or not from_main(lambda: all(is_done(folder.path) for folder in folders)):
-        _ = METHODS[job.method.name].function  # what nobody trains here is refused at once
-    device = device_of(job)
-    if job.hardware.threads:
-        torch.set_num_threads(job.hardware.threads)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-        torch.backends.cudnn.benchmark = True  # shapes repeat: the fastest kernel is worth a search
-    dataset = main_first(lambda: load(job.dataset)).to(device)
-    other = None
-    if job.benchmark.name:
-        other = main_first(lambda: benchmark(job.benchmark, dataset))
     if job.retry == "failed":
         folders = from_main(lambda: [f for f in folders if f.state() == State.FAILED])
+    say = (lambda _: None) if train else progress.say  # what trains it again says so itself
+    done = from_main(lambda: [_finished(folder, dataset, say) for folder in folders])
+    if train or not all(done):
+        _ = METHODS[job.method.name].function  # what nobody trains here is refused at once
     if not folders:
         return []
-    from_main(lambda: _check_finished(folders, dataset))
-    if train:
-        results = _train(job, folders, dataset, device, progress)
-    else:
-        finished = from_main(lambda: [f for f in folders if _is_finished(f, progress.say)])
-        results = [Result(f, Outcome.NOT_TRAINED) for f in folders if f not in finished]
-        results += _run_group(finished, dataset, device, progress)
-    if other is not None:
-        results = _on_benchmark(results, dataset, other, progress)
-    return results
-
-
-def _train(
-    job: Config,
-    folders: list[RunFolder],
-    dataset: Dataset | StreamedSet,
-    device: torch.device,
-    progress: Progress,
-) -> list[Result]:
-    sample = folders[0].run
-    network = architectures.build(  # what does not fit the data is found before any work
-        job.architecture, dataset.input_shape, dataset.classes, [sample.seed]
-    )
+    if not train:
+        finished = [folder for folder, is_done in zip(folders, done) if is_done]
+        others = [Result(f, Outcome.NOT_TRAINED) for f in folders if f not in finished]
+        return others + _visit(finished, dataset, progress)
+    with torch.device("meta"):  # what does not fit the data is found before any work
+        network = networks.build(job.architecture, dataset.input_shape, dataset.classes, [0])
     check_job(job, dataset, network, world_size())
     from_main(lambda: [folder.create() for folder in folders])
-    stacks = stack_count(job, len(folders), dataset, device)
-    results: list[Result] = []
+    stacks = stack_count(job, len(folders), dataset)
+    results = []
     for k in range(1, stacks + 1):
         place = f"[{k}/{stacks}] " if stacks > 1 else ""
-        group = portion(folders, k, stacks)
-        results += _run_group(group, dataset, device, progress.within(place))
+        results += _visit(portion(folders, k, stacks), dataset, progress.within(place))
     return results
 
 
-def stack_count(
-    job: Config, runs: int, dataset: Dataset | StreamedSet, device: torch.device
-) -> int:
-    """How many stacks so many runs of a job are trained in, on this device."""
-    if not dataset.in_memory:  # each run reads pictures in an order of its own
-        return runs
+def stack_count(job: Config, runs: int, dataset: DataSource) -> int:
+    """How many stacks so many runs of a job are trained in, on the data set's device."""
     size = batch_size(job.recipe, dataset.n_train)
-    return -(-runs // architectures.stack_size(job.architecture, size, device))
+    most = networks.stack_size(job.architecture, size, dataset.device)
+    return -(-runs // min(most, dataset.together(runs)))
 
 
-def _run_group(
-    group: list[RunFolder], dataset: Dataset | StreamedSet, device: torch.device, progress: Progress
-) -> list[Result]:
+def _finished(folder: RunFolder, dataset: DataSource, say: Callable[[str], None]) -> bool:
+    """Whether a run has a record; one that is damaged or another run's is named.
+
+    Raises:
+        InputError: it was trained on other data, which is said before hours of work.
+    """
+    if not folder.record_path.exists():
+        return False
+    try:
+        record = folder.read_record()
+    except InputError as error:
+        say(f"passed over: {error}")
+        return False
+    check_data(folder, record["data"], dataset)
+    return True
+
+
+def _visit(group: list[RunFolder], dataset: DataSource, progress: Progress) -> list[Result]:
+    """Lock these runs; complete the finished ones, train the others as stacks."""
     results, missing = [], []
     with ExitStack() as locks:
         # Of several processes the first takes the locks and reads the files; all do as it found.
-        states = from_main(lambda: [_claim(f, locks, progress.say) for f in group])
+        states = from_main(lambda: [claim(f, locks, progress.say) for f in group])
         for folder, state in zip(group, states):
             if state == State.RUNNING:
                 progress.say(f"{folder} is being trained by another process; skipped here")
                 results.append(Result(folder, Outcome.RUNNING))
             elif state == State.DONE:
-                check_data(folder, folder.read_record()["data"], dataset)
-                record, grown = complete(folder, dataset, device)
+                record, grown = complete(folder, dataset)
                 outcome = Outcome.EVALUATED if grown else Outcome.PRESENT
                 results.append(Result(folder, outcome, record=record))
             else:
@@ -145,32 +144,14 @@ def _run_group(
             folders = [missing[i] for i in members]
             stored = [available[i][point] for i in members if available[i]]
             for folder, state in zip(folders, stored):
-                check_science(folder, state.get("identity", identity(folder)))  # 0.1.0 kept none
+                own = identity(folder.run)
+                check_science(folder, folder.run, state.get("identity", own))  # 0.1.0 kept none
                 check_data(folder, state["data"], dataset)
-            results += Training(folders, dataset, device, progress).run(point, stored)
+            results += Training(folders, dataset, progress).run(point, stored)
     return results
 
 
-def _check_finished(folders: list[RunFolder], dataset: Dataset | StreamedSet) -> None:
-    """Raise InputError, before hours of work, where a finished run is of other data."""
-    for folder in folders:
-        if folder.state() == State.DONE:
-            check_data(folder, folder.read_record()["data"], dataset)
-
-
-def _is_finished(folder: RunFolder, say: Callable[[str], None]) -> bool:
-    """Whether a run has a record; one that is damaged or another run's is named."""
-    if not folder.record_path.exists():
-        return False
-    try:
-        folder.read_record()
-    except InputError as error:
-        say(f"passed over: {error}")
-        return False
-    return True
-
-
-def _claim(folder: RunFolder, locks: ExitStack, say: Callable[[str], None]) -> State:
+def claim(folder: RunFolder, locks: ExitStack, say: Callable[[str], None]) -> State:
     """Lock a run: done, absent (or begun); or running, where another process has it.
 
     Raises:
@@ -191,27 +172,3 @@ def _claim(folder: RunFolder, locks: ExitStack, say: Callable[[str], None]) -> S
         say(f"{error}; kept as {aside.name}, and the run is trained again")
         return State.ABSENT
     return State.DONE
-
-
-def _on_benchmark(
-    results: list[Result],
-    dataset: Dataset | StreamedSet,
-    other: Benchmark,
-    progress: Progress,
-) -> list[Result]:
-    """Evaluate the finished runs among these on other test sets."""
-    finished = [result.folder for result in results if result.outcome.finished]
-    with ExitStack() as locks:
-        free = from_main(
-            lambda: [_claim(folder, locks, progress.say) == State.DONE for folder in finished]
-        )
-        for folder in (f for f, is_free in zip(finished, free) if not is_free):
-            progress.say(f"{folder} is in use by another process; skipped here")
-        folders = [f for f, is_free in zip(finished, free) if is_free]
-        grown = evaluate_ood(folders, dataset, other, progress)
-    return [
-        replace(r, outcome=Outcome.EVALUATED)
-        if r.folder in grown and r.outcome == Outcome.PRESENT
-        else r
-        for r in results
-    ]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mixup_repro.architectures import STACKABLE, Single, Stack, normalises
-from mixup_repro.config import Config, RecipeConfig
-from mixup_repro.data.batches import Batch
+from mixup_repro.data.batch import Batch
 from mixup_repro.distributed import add_up, broadcast, world_size
 from mixup_repro.methods.registry import METHODS
+from mixup_repro.networks import STACKABLE, Replicas, normalises
+from mixup_repro.networks.replicas import load_weights
+from mixup_repro.schema import Config, RecipeConfig
 from mixup_repro.training.graph import Graph
 
+K = TypeVar("K")
 
-def optimiser(recipe: RecipeConfig, network: Single | Stack) -> torch.optim.Optimizer:
+
+def optimiser(recipe: RecipeConfig, network: Replicas) -> torch.optim.Optimizer:
     """The recipe's optimiser, fused: one kernel updates every parameter.
 
     The learning rate is a tensor, which a CUDA graph reads at every step. Fused kernels want it in
@@ -25,7 +28,7 @@ def optimiser(recipe: RecipeConfig, network: Single | Stack) -> torch.optim.Opti
     device = next(network.parameters()).device
     lr = torch.tensor(recipe.lr, dtype=None if device.type == "cuda" else torch.float64)
     common = {"lr": lr.to(device), "weight_decay": recipe.weight_decay or 0.0, "fused": True}
-    groups: list[dict] = [{"params": list(network.parameters())}]
+    groups: list[dict[str, Any]] = [{"params": list(network.parameters())}]
     if recipe.norm_decay is False:
         norms = {p for m in network.modules() if isinstance(m, _BatchNorm) for p in m.parameters()}
         kept = [p for p in network.parameters() if p not in norms]
@@ -51,9 +54,7 @@ def learning_rate(recipe: RecipeConfig, epoch: float) -> float:
     return recipe.lr * (recipe.decay_by or 1.0) ** passed * rise
 
 
-def precision(
-    config: Config, network: Single | Stack, device: torch.device
-) -> Optional[torch.dtype]:
+def precision(config: Config, network: Replicas, device: torch.device) -> Optional[torch.dtype]:
     """What the network computes in while it trains: bfloat16, or None for float32.
 
     auto is bfloat16 where it pays: on GPUs that have it, and on CPUs that have it for convolutions
@@ -82,7 +83,7 @@ def has_bfloat16(device: torch.device) -> bool:
 class Learner:
     """Replicas that share a recipe and a method but neither seed nor alpha."""
 
-    def __init__(self, network: Single | Stack, config: Config, device: torch.device) -> None:
+    def __init__(self, network: Replicas, config: Config, device: torch.device) -> None:
         if config.hardware.sync_batchnorm and world_size() > 1:
             network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.network = network.to(device).train()
@@ -147,47 +148,46 @@ class Learner:
             weight = outcome.targets.gather(-1, predicted).squeeze(-1).mean(-1)
         return loss.detach(), weight if part.share == 1 else part.share * weight
 
-    def replica_state(self, replica: int) -> dict[str, dict]:
+    def weights(self, replica: int) -> dict[str, Tensor]:
+        """The weights of one replica by name, on the CPU."""
+        return _cpu(self.network.replica_tensors(replica))
+
+    def replica_state(self, replica: int) -> dict[str, Any]:
         """Everything one replica needs to go on: weights and optimiser state, on the CPU."""
         network = self.network
-        state = {"network": _cpu(network.replica_tensors(replica)), "optimiser": {}}
+        state: dict[str, Any] = {"network": self.weights(replica), "optimiser": {}}
         if self.accumulates:
-            gradients = (p.grad[replica] if network.stacked else p.grad for p in self._parameters)
-            state["gradients"] = _cpu(dict(enumerate(gradients)))
+            gradients = [p.grad for p in self._parameters]
+            own = {i: network.own(g, replica) for i, g in enumerate(gradients) if g is not None}
+            state["gradients"] = _cpu(own)
         for index, parameter in enumerate(self._parameters):
             values = self.optimiser.state.get(parameter, {})
+            # Momentum and moments have the parameter's shape; Adam's step count is shared.
             state["optimiser"][index] = _cpu(
                 {
-                    k: v[replica] if network.stacked and v.shape == parameter.shape else v
+                    k: network.own(v, replica) if v.shape == parameter.shape else v
                     for k, v in values.items()
                     if v is not None
                 }
             )
         return state
 
-    def load_states(self, states: list[dict[str, dict]]) -> None:
+    def load_states(self, states: list[dict[str, Any]]) -> None:
         """Continue from the states of all replicas, which must be of one epoch."""
         load_weights(self.network, [s["network"] for s in states])
         for index, parameter in enumerate(self._parameters):
             if self.accumulates:
-                gradients = [s["gradients"][index].to(parameter.device) for s in states]
-                parameter.grad = torch.stack(gradients) if self.network.stacked else gradients[0]
+                gradients = [s["gradients"][index] for s in states]
+                parameter.grad = self.network.joined(gradients).to(parameter.device)
             columns = [s["optimiser"][index] for s in states]
-            # Momentum and moments have the parameter's shape; Adam's step count is shared.
+            own_shape = self.network.own(parameter, 0).shape
             self.optimiser.state[parameter] = {
-                k: torch.stack([c[k] for c in columns]).to(parameter.device)
-                if self.network.stacked and columns[0][k].shape == parameter.shape[1:]
+                k: self.network.joined([c[k] for c in columns]).to(parameter.device)
+                if columns[0][k].shape == own_shape
                 else columns[0][k].to(parameter.device)
                 for k in columns[0]
             }
 
 
-def load_weights(network: Single | Stack, states: list[dict[str, Tensor]]) -> None:
-    """Copy the weights of each replica into the network."""
-    for replica, weights in enumerate(states):
-        for name, tensor in network.replica_tensors(replica).items():
-            tensor.copy_(weights[name])
-
-
-def _cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _cpu(tensors: dict[K, Tensor]) -> dict[K, Tensor]:
     return {k: v.detach().to("cpu", copy=True) for k, v in tensors.items()}

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mixup_repro import architectures
-from mixup_repro.config import Config, Run, batch_size
-from mixup_repro.data import Dataset
-from mixup_repro.data.batches import Batches, Modification
-from mixup_repro.data.streamed import StreamedBatches, StreamedSet
+from mixup_repro import networks
+from mixup_repro.data import DataSource
+from mixup_repro.data.batches import Batches
 from mixup_repro.evaluation.metrics import metrics
 from mixup_repro.evaluation.predictor import totals
+from mixup_repro.jobs import batch_size
 from mixup_repro.methods.registry import BOX, METHODS, OWN_LABELS, PAIRS
 from mixup_repro.plan import EpochPlan, PlanSpec, draw_block
+from mixup_repro.schema import Config, Run
 from mixup_repro.training.learner import Learner, learning_rate
 
 Steps = Sequence[tuple[Tensor, Tensor]]  # (R,) loss and (R,) weight of each step
-AfterStep = Callable[[int, Steps], None]
-EvaluatedEpoch = Callable[[int, list[dict]], None]
-Failure = Callable[[int, str], None]
 
 
 def plan_spec(config: Config, n: int) -> PlanSpec:
@@ -49,7 +48,7 @@ def plan_spec(config: Config, n: int) -> PlanSpec:
 class Plans:
     """The plans of R runs as tensors (R, n) on the device, copied there once a block."""
 
-    def __init__(self, runs: list[Run], n: int, device: torch.device) -> None:
+    def __init__(self, runs: Sequence[Run], n: int, device: torch.device) -> None:
         self.specs = [(plan_spec(run.config, n), run.seed) for run in runs]
         self.device = device
         self.block_index = -1
@@ -65,94 +64,99 @@ class Plans:
         return self.block.map(lambda a: a[row])
 
 
-def assemble(
-    runs: list[Run], dataset: Dataset | StreamedSet, device: torch.device
-) -> tuple[Learner, Batches, Plans]:
-    """What `fit` needs to train these runs as one stack (or one run), from their seeds.
+@dataclass(frozen=True)
+class Stack:
+    """Runs that are trained together, as replicas of one network, and all it takes to train them.
 
-    The runs differ in seed and alpha only; networks that cannot be stacked come one at a time.
-    The data set must be on the device.
+    The runs differ in seed and alpha only.
     """
-    config = runs[0].config
-    network = architectures.build(
-        config.architecture, dataset.input_shape, dataset.classes, [run.seed for run in runs]
-    )
-    plans = Plans(runs, dataset.n_train, device)
-    learner = Learner(network, config, device)
-    if not dataset.in_memory:
-        group = config.method.pairing_group or 1
-        return learner, StreamedBatches(dataset, config.recipe.resized_crop, group), plans
-    padding, flip = config.recipe.crop_padding or 0, bool(config.recipe.flip)
-    modification = None
-    if METHODS[config.method.name].modified_data:
-        modification = Modification.of(dataset, [run.alpha for run in runs], padding, flip)
-    batches = Batches(dataset, padding, config.method.pairing != "uniform", modification)
-    return learner, batches, plans
+
+    runs: Sequence[Run]
+    dataset: DataSource
+    learner: Learner
+    batches: Batches
+    plans: Plans
+
+    @staticmethod
+    def of(runs: Sequence[Run], dataset: DataSource) -> Stack:
+        """From the runs' seeds, on the data set's device.
+
+        Networks that cannot be stacked come one at a time.
+        """
+        config, seeds = runs[0].config, [run.seed for run in runs]
+        dataset = dataset.for_seeds(seeds)
+        network = networks.build(config.architecture, dataset.input_shape, dataset.classes, seeds)
+        return Stack(
+            runs,
+            dataset,
+            Learner(network, config, dataset.device),
+            dataset.batches(config, [run.alpha for run in runs]),
+            Plans(runs, dataset.n_train, dataset.device),
+        )
 
 
-def fit(
-    learner: Learner,
-    dataset: Dataset | StreamedSet,
-    batches: Batches,
-    plans: Plans,
-    start: int,
-    on_epoch: EvaluatedEpoch,
-    on_failure: Failure,
-    steps: Steps = (),
-    on_step: AfterStep = lambda epoch, steps: None,
-) -> None:
-    """Train from epoch `start` to the recipe's end.
+class Watcher:
+    """What `fit` tells of its progress; this one lets it pass."""
+
+    def after_step(self, epoch: int, steps: Steps) -> None:
+        """One more step is done; steps: those of this epoch so far."""
+
+    def after_epoch(self, done: int, rows: list[dict[str, Any]]) -> None:
+        """`done` epochs are done; rows: a point of each replica's curves, none where not asked."""
+
+    def diverged(self, replica: int, message: str) -> None:
+        """A replica's loss is not finite; the others go on.
+
+        Raises:
+            FloatingPointError: always, here.
+        """
+        raise FloatingPointError(message)
+
+
+def fit(stack: Stack, watcher: Watcher, start: int = 0, steps: Iterable[Any] = ()) -> None:
+    """Train a stack from epoch `start` to the recipe's end.
 
     steps: what `learner.step` returned in the steps of that epoch that are done already.
-    on_step(epoch, steps): after each step, with those of its epoch so far.
-    on_epoch(epochs_done, rows): after each epoch; one row of curve values a replica, or no rows
-        where the epoch was not one to evaluate.
-    on_failure(replica, message): a replica's loss is not finite; the others go on. Nothing waits
-        for the device inside an epoch, so this is found at the epoch's end.
+    Nothing waits for the device inside an epoch, so a loss that is not finite is found at its end.
     """
-    recipe = learner.config.recipe
-    size = plans.specs[0][0].batch_size
+    learner, recipe = stack.learner, stack.learner.config.recipe
+    n, size = stack.dataset.n_train, batch_size(recipe, stack.dataset.n_train)
+    steps_an_epoch = -(-n // size)
     alive = np.ones(learner.replicas, dtype=bool)
-    steps_an_epoch = -(-dataset.n_train // size)
+    done = list(steps)
     for epoch in range(start, recipe.epochs):
-        steps = list(steps) if epoch == start else []
-        for batch in batches(plans.epoch(epoch), size, first=len(steps)):
-            learner.set_learning_rate(learning_rate(recipe, epoch + len(steps) / steps_an_epoch))
-            steps.append(learner.step(batch))
-            on_step(epoch, steps)
-        loss, weight = (torch.stack(values).cpu().numpy() for values in zip(*steps))
+        for batch in stack.batches(stack.plans.epoch(epoch), size, first=len(done)):
+            learner.set_learning_rate(learning_rate(recipe, epoch + len(done) / steps_an_epoch))
+            done.append(learner.step(batch))
+            watcher.after_step(epoch, done)
+        loss, weight = (torch.stack(values).cpu().numpy() for values in zip(*done))
+        done = []
         for replica in np.flatnonzero(alive & ~np.isfinite(loss).all(0)):
             alive[replica] = False
             step = int(np.flatnonzero(~np.isfinite(loss[:, replica]))[0])
-            on_failure(replica, f"the loss is not finite at epoch {epoch + 1}, step {step + 1}")
+            message = f"the loss is not finite at epoch {epoch + 1}, step {step + 1}"
+            watcher.diverged(int(replica), message)
         if not alive.any():
             return
-        done = epoch + 1
-        rows: list[dict] = []
-        if done % recipe.evaluate_every == 0 or done == recipe.epochs:
+        rows = []
+        if (epoch + 1) % recipe.evaluate_every == 0 or epoch + 1 == recipe.epochs:
             learner.share_buffers()
-            rows = measure(learner, dataset, [spec.alpha for spec, _ in plans.specs])
+            rows = measure(stack)
             for row, mixed, weighted in zip(rows, loss.mean(0), weight.mean(0)):
-                row |= {"epoch": done, "mixed_loss": float(mixed)}
+                row |= {"epoch": epoch + 1, "mixed_loss": float(mixed)}
                 row |= {"weighted_accuracy": float(weighted)}
-        on_epoch(done, rows)
+        watcher.after_epoch(epoch + 1, rows)
 
 
-def measure(
-    learner: Learner, dataset: Dataset | StreamedSet, alphas: list[float | None]
-) -> list[dict]:
-    """Clean accuracy and cross-entropy of each replica on the test set, and as the recipe asks.
-
-    alphas: of each replica, for its rescaled prediction.
-    """
-    recipe = learner.config.recipe
-    rows: list[dict] = [{} for _ in alphas]
+def measure(stack: Stack) -> list[dict[str, Any]]:
+    """Clean accuracy and cross-entropy of each replica on the test set, and as the recipe asks."""
+    recipe, alphas = stack.learner.config.recipe, [run.alpha for run in stack.runs]
+    rows: list[dict[str, Any]] = [{} for _ in alphas]
+    asked = dict.fromkeys((None, *alphas)) if recipe.evaluate_rescaled else (None,)
     for part in ("test", "train") if recipe.evaluate_train else ("test",):
-        asked = dict.fromkeys((None, *alphas)) if recipe.evaluate_rescaled else (None,)
-        for alpha, total in totals(learner.network, dataset, part, asked).items():
-            values = metrics(total)
+        for alpha, total in totals(stack.learner.network, stack.dataset, part, asked).items():
             kind = "" if alpha is None else "_rescaled"
-            for row, own, value in zip(rows, alphas, values):
+            for row, own, value in zip(rows, alphas, metrics(total)):
                 if alpha in (None, own):
                     for name in ("accuracy", "cross_entropy"):
                         row[f"{part}_{name}{kind}"] = value[name]

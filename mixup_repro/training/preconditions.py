@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from mixup_repro.architectures import Single, Stack, normalises
-from mixup_repro.config import Config, batch_size
-from mixup_repro.data import Dataset, StreamedSet
+from mixup_repro.data import DataSource
 from mixup_repro.errors import InputError
-from mixup_repro.methods.registry import METHODS, PAIRS
+from mixup_repro.jobs import batch_size
+from mixup_repro.methods.registry import METHODS
+from mixup_repro.methods.second_order import check_per_example
+from mixup_repro.networks import Replicas, normalises
 from mixup_repro.plan import rank_slice
-from mixup_repro.theory.taylor import check_per_example
+from mixup_repro.schema import Config
 
 
-def check_job(
-    job: Config, dataset: Dataset | StreamedSet, network: Single | Stack, ranks: int
-) -> None:
+def check_job(job: Config, dataset: DataSource, network: Replicas, ranks: int) -> None:
     """Raise InputError, saying what to do, where a job cannot run on this data by these ranks."""
     method = METHODS[job.method.name]
     if not dataset.is_image:
-        asked = _asked(job, "crop_padding", "flip", "resized_crop")
+        fields = ("crop_padding", "flip", "resized_crop")
+        asked = [f"recipe.{name}" for name in fields if getattr(job.recipe, name)]
         for name in asked + [f"method={job.method.name}"] * method.pictures:
             raise InputError(f"{name} is for pictures, and {dataset.label} has none")
-    _check_streaming(job, dataset, ranks)
+    dataset.check(job, ranks)
     if method.differentiates:
         try:
             check_per_example(network)
@@ -37,36 +37,7 @@ def check_job(
     _check_ranks(job, dataset.n_train, network, ranks)
 
 
-def _asked(job: Config, *fields: str) -> list[str]:
-    return [f"recipe.{name}" for name in fields if getattr(job.recipe, name)]
-
-
-def _check_streaming(job: Config, dataset: Dataset | StreamedSet, ranks: int) -> None:
-    method, asked = job.method, job.evaluation
-    if dataset.in_memory:
-        for name in _asked(job, "resized_crop"):
-            raise InputError(f"{name} is for dataset=imagenet; here use recipe.crop_padding")
-        return
-    if not job.recipe.resized_crop:
-        raise InputError(
-            "recipe.resized_crop: dataset=imagenet needs the smallest share of a picture that a "
-            "random crop may have, such as 0.08"
-        )
-    impossible = _asked(job, "crop_padding")
-    impossible += [f"method={method.name}"] * METHODS[method.name].modified_data
-    impossible += ["method.pairing=uniform"] * (method.pairing == "uniform")
-    impossible += ["evaluation.temperature"] * bool(asked.temperature)
-    impossible += ["evaluation.terms"] * bool(asked.terms)
-    for name in impossible:
-        raise InputError(f"{name}: needs a data set in memory, and {dataset.label} is streamed")
-    if ranks > 1 and PAIRS in METHODS[method.name].draws and not method.pairing_group:
-        raise InputError(
-            f"method.pairing_group=null: {dataset.label} is streamed, and on {ranks} processes a "
-            f"partner must be on its example's; set method.pairing_group=128, say"
-        )
-
-
-def _check_ranks(job: Config, n: int, network: Single | Stack, ranks: int) -> None:
+def _check_ranks(job: Config, n: int, network: Replicas, ranks: int) -> None:
     """The global batch is the recipe's; its parts must be equal, and BatchNorm's as stated."""
     batch, part = batch_size(job.recipe, n), job.recipe.microbatch
     group = job.method.pairing_group or 1

@@ -12,49 +12,9 @@ import numpy as np
 import torch
 
 import mixup_repro
-from mixup_repro.config import CHECKOUT
 from mixup_repro.data import Dataset
-from mixup_repro.errors import InputError
-from mixup_repro.runs import RunFolder, science
-
-
-def check_data(folder: RunFolder, stored: dict, dataset: Dataset) -> None:
-    """Raise InputError where a stored run was trained on another data set than this one."""
-    here, there = flat(dataset.fingerprint()), flat(stored)
-    for name, value in here.items():
-        if there.get(name) != value:
-            was = there.get(name, "unknown, as by version 0.1.0")
-            raise InputError(
-                f"{folder} was trained on other data than {dataset.label} here: {name} {was} "
-                f"there, {value} here. Check dataset.root; or give this data a name of its own by "
-                f"dataset.label=<name>; or remove the run by scripts/clean.py"
-            )
-
-
-def check_science(folder: RunFolder, stored: dict) -> None:
-    """Raise InputError where a checkpoint is of another run than the folder it lies in."""
-    here, there = flat(identity(folder)), flat(stored)
-    for name in sorted(here | there):
-        if here.get(name) != there.get(name):
-            raise InputError(
-                f"{folder} has a checkpoint of another run: {name}={there.get(name)} there, "
-                f"{here.get(name)} here; was the folder copied? Move its epoch*.pt away, and the "
-                f"run starts anew"
-            )
-
-
-def identity(folder: RunFolder) -> dict:
-    """What makes a run this one: the science of its config, and its seed."""
-    return science(folder.run.config) | {"seed": folder.run.seed}
-
-
-def flat(fields: dict) -> dict:
-    """{"recipe.lr": ...} of {"recipe": {"lr": ...}}."""
-    out = {}
-    for name, value in fields.items():
-        inner = flat(value) if isinstance(value, dict) else {"": value}
-        out |= {f"{name}.{k}".rstrip("."): v for k, v in inner.items()}
-    return out
+from mixup_repro.jobs import CHECKOUT
+from mixup_repro.store.folder import RunFolder
 
 
 def describe(folder: RunFolder, dataset: Dataset) -> dict:

@@ -7,13 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mixup_repro.benchmarks.corruptions import CORRUPTIONS
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.carratino2020.fig4 import METRICS
 from mixup_repro.papers.carratino2020.fig5 import SETTINGS, benchmark, sets
 from mixup_repro.papers.claims import Claim
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
+from mixup_repro.shifts.corruptions import CORRUPTIONS
 from mixup_repro.stats import interval, paired
 
 TITLE = "Rescaled prediction, corruption by corruption"

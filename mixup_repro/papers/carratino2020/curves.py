@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from mixup_repro.papers import style
 from mixup_repro.papers.claims import Finding, signed
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import NoValues, interval
 
 

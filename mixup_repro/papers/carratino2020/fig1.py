@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.interpolate import RegularGridInterpolator
 
+from mixup_repro.beta import theta_bar
 from mixup_repro.data.toy import GRID, REACH, gaussians_bayes, grid, sample_gaussians
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, signed
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import interval
-from mixup_repro.theory.beta import theta_bar
 
 TITLE = "Figure 1: the classifier that Mixup learns"
 PAPER = (

@@ -12,12 +12,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mixup_repro.beta import theta_bar
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, signed
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import Interval, NoValues, interval, paired
-from mixup_repro.theory.beta import theta_bar
 
 TITLE = "Figure 4: rescaled prediction against alpha"
 PAPER = (

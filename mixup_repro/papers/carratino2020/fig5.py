@@ -13,7 +13,7 @@ from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves, fig4
 from mixup_repro.papers.carratino2020.fig4 import METRICS
 from mixup_repro.papers.claims import Claim, Finding, signed
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import NoValues, interval, paired
 
 TITLE = "Figure 5: rescaled prediction out of distribution"

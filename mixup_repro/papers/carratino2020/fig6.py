@@ -11,7 +11,7 @@ from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.carratino2020.fig4 import METRICS
 from mixup_repro.papers.carratino2020.fig5 import SETTINGS, averaged, benchmark, change
 from mixup_repro.papers.claims import Claim, Finding, signed
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import NoValues, interval
 
 TITLE = "Figure 6: rescaled prediction against the severity of corruption"

@@ -11,7 +11,7 @@ from mixup_repro.evaluation.metrics import BINS
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, signed
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import NoValues, interval, paired
 
 TITLE = "Figure 7: confidence of predictions"

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves, fig7, fig8
 from mixup_repro.papers.claims import Claim
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 
 TITLE = "Figure 9: confidence of predictions on two moons"
 PAPER = "On two moons, as for LeNet: Mixup and approximate Mixup are less confident than ERM."

@@ -7,10 +7,11 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
+from mixup_repro.beta import density, gamma2, sample, sigma2, theta_bar
 from mixup_repro.data.toy import sample_gaussians
+from mixup_repro.methods.modified import modified
 from mixup_repro.papers import style
-from mixup_repro.theory.beta import density, gamma2, sample, sigma2, theta_bar
-from mixup_repro.theory.perturbation import covariance, mixup_risk, modified
+from mixup_repro.theory.perturbation import covariance, mixup_risk
 from mixup_repro.theory.taylor import logistic, quadratic_risk
 
 ALPHAS = (0.2, 1.0, 8.0)

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mixup_repro.evaluation.corruption_error import ALEXNET, mean_corruption_error
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import NOT_RUN, Claim, Finding, number, signed
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
+from mixup_repro.shifts.corruption_error import ALEXNET, mean_corruption_error
 from mixup_repro.stats import NoValues, interval, paired
 
 TITLE = "Table 2: Mixup out of ImageNet's distribution"

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mixup_repro.beta import theta_bar
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, number, signed
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import NoValues, interval, paired
-from mixup_repro.theory.beta import theta_bar
 
 TITLE = "Section 5: rescaling as temperature scaling"
 PAPER = (

@@ -9,15 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mixup_repro.beta import sigma2, theta_bar, theta_quadrature
 from mixup_repro.papers.claims import Check, Theorem
-from mixup_repro.theory.beta import sigma2, theta_bar, theta_quadrature
 from mixup_repro.theory.entropy import proposition_1
-from mixup_repro.theory.perturbation import (
-    covariance,
-    mixup_risk,
-    perturbation,
-    perturbed_risk,
-)
+from mixup_repro.theory.perturbation import covariance, mixup_risk, perturbation, perturbed_risk
 from mixup_repro.theory.taylor import (
     approximate_risk,
     cross_entropy,

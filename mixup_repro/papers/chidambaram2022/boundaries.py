@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mixup_repro.config import DatasetConfig
 from mixup_repro.data.toy import GRID, REACH, grid, separated_moons
 from mixup_repro.papers import style
 from mixup_repro.papers.claims import Claim, Finding, changes, signed
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
+from mixup_repro.schema import DatasetConfig
 from mixup_repro.stats import interval, paired
 
 PAPER = (

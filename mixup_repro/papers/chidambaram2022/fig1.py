@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers.chidambaram2022 import line
 from mixup_repro.papers.claims import Claim, Finding, number, signed, zero
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import interval
 
 TITLE = "Figure 1 and Table 1: training error on X_3^2"

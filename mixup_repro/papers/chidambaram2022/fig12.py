@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers.chidambaram2022 import boundaries, fig3
 from mixup_repro.papers.claims import Claim
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 
 TITLE = "Figures 12 to 14: decision boundaries on two moons, separation 0.1"
 PAPER = boundaries.PAPER

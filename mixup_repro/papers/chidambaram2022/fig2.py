@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from mixup_repro.papers import style
 from mixup_repro.papers.claims import Claim, Finding, number, signed
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import NoValues, interval, paired
 
 TITLE = "Figures 2 and 9: clean training error on pictures"

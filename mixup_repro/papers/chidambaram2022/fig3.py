@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers.chidambaram2022 import boundaries
 from mixup_repro.papers.claims import Claim
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 
 TITLE = "Figures 3, 10, 11: decision boundaries on two moons, separation 0.5"
 PAPER = boundaries.PAPER

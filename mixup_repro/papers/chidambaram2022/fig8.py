@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers.chidambaram2022 import line
 from mixup_repro.papers.claims import Claim, Finding, signed, zero
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 
 TITLE = "Figure 8: training error on X_10^2 and X_10^10"
 PAPER = (

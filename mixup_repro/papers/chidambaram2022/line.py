@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.claims import Finding, number
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import interval
 
 RUNS = 10  # of the paper, for each curve

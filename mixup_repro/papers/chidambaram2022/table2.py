@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.claims import Claim, Finding, number, signed
-from mixup_repro.results import ItemData
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import interval
 
 TITLE = "Table 2: minimum distances"

@@ -1,0 +1,1 @@
+"""Image sets too large for memory, read from disk while training."""

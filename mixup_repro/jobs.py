@@ -1,0 +1,149 @@
+"""From the words of a command line to jobs, and from a job to its runs.
+
+A job is one composed Hydra config. `seeds` and `method.alpha` may be lists; the job's runs are
+their product (`expand`), and each run has a config of its own with one seed and one alpha.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mixup_repro.checks import check, number_list, part_of, seed_list
+from mixup_repro.errors import InputError
+from mixup_repro.methods.registry import METHODS
+from mixup_repro.schema import SCALES, Config, MethodConfig, RecipeConfig, Run
+
+T = TypeVar("T")
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+# The recipe of a network that was not trained here: whoever trained it had one of their own.
+NO_RECIPE = RecipeConfig(optimizer="none", lr=0.0, epochs=0)
+
+
+def register() -> None:
+    """Make schema and methods known to Hydra, with the two resolvers that config files use."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    for name, method in METHODS.items():
+        given = {key: value for key, value in method.defaults.items() if value is not None}
+        store.store(group="method", name=name, node={"name": name, **given})
+    OmegaConf.register_new_resolver("checkout", lambda name: str(CHECKOUT / name), replace=True)
+    OmegaConf.register_new_resolver("tier", _tier, replace=True)
+
+
+def _tier(paper: Any, short: Any, smoke: Any, *, _root_: DictConfig) -> Any:
+    scale = _root_.get("scale")
+    if scale not in SCALES:
+        raise InputError(f"scale={scale}: an experiment needs one of {', '.join(SCALES)}")
+    return {"paper": paper, "short": short, "smoke": smoke}[scale]
+
+
+def resolve(cfg: DictConfig) -> Config:
+    """Resolve, type and check a composed config.
+
+    Raises:
+        InputError: a field is out of range or two fields contradict each other.
+    """
+    try:
+        job: Config = OmegaConf.to_object(cfg)
+    except OmegaConfBaseException as error:
+        cause: BaseException | None = error
+        while cause and not isinstance(cause, InputError):  # raised by a resolver of ours
+            cause = cause.__cause__ or cause.__context__
+        raise InputError(str(cause or error).splitlines()[0]) from error
+    if job.dataset.name == "image_folder" and not job.dataset.label and job.dataset.root:
+        job.dataset.label = Path(job.dataset.root).absolute().name
+    if job.evaluation.alphas is not None:
+        job.evaluation.alphas = number_list(job.evaluation.alphas, "evaluation.alphas")
+    check(job)
+    return job
+
+
+def batch_size(recipe: RecipeConfig, n: int) -> int:
+    """Examples of one step on n training examples: at most all of them."""
+    return min(recipe.batch_size or n, n)
+
+
+def expand(job: Config) -> list[Run]:
+    """The runs of a job, alpha by alpha.
+
+    Fields that a method does not read are left out: ERM's cells of a grid over alpha are one run.
+    A part may be empty, where there are fewer runs than parts.
+    """
+    reads = METHODS[job.method.name].reads
+    method = MethodConfig(job.method.name, **{k: getattr(job.method, k) for k in reads})
+    methods = [method]
+    if "alpha" in reads:
+        methods = [replace(method, alpha=a) for a in number_list(method.alpha, "method.alpha")]
+    seeds = seed_list(job.seeds)
+    if method.name == "imported":
+        job = replace(job, recipe=NO_RECIPE)
+    runs = [
+        Run(replace(deepcopy(job), method=method, seeds=None, part=None, retry="all"), seed)
+        for method in methods
+        for seed in seeds
+    ]
+    return portion(runs, *part_of(job.part))
+
+
+def portion(items: list[T], k: int, n: int) -> list[T]:
+    """The k-th, from 1, of n portions of a list, which join up to it and are as even as they go."""
+    return items[len(items) * (k - 1) // n : len(items) * k // n]
+
+
+CONFIGS = CHECKOUT / "configs"
+
+
+def experiments() -> list[str]:
+    """All experiments, as <paper>/<item>."""
+    folder = CONFIGS / "experiment"
+    return sorted(str(p.relative_to(folder).with_suffix("")) for p in folder.glob("*/*.yaml"))
+
+
+def compose(overrides: Sequence[str]) -> Iterator[Config]:
+    """The jobs of a command line such as `train.py -m <overrides>`, sweep expanded.
+
+    Each is composed, which takes a tenth of a second, when it is asked for.
+
+    Raises:
+        InputError: a job that cannot run as asked.
+        hydra.errors.HydraException: an unknown group, option or field.
+    """
+    parser = OverridesParser.create()
+    given = {o.key_or_group: _choices(o) for o in parser.parse_overrides(list(overrides))}
+    first = [words[0] for words in given.values()]
+    hydra = _composed(first, return_hydra_config=True).hydra
+    sweep = [f"{key}={value}" for key, value in (hydra.sweeper.params or {}).items()]
+    # A choice on the command line replaces the experiment's sweep over the same key.
+    choices = {o.key_or_group: _choices(o) for o in parser.parse_overrides(sweep)} | given
+    for cell in product(*choices.values()):
+        yield resolve(_composed(list(cell)))
+
+
+def _composed(words: list[str], **kwargs: Any) -> DictConfig:
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return hydra_compose("config", words, **kwargs)
+
+
+def _choices(override: Override) -> list[str]:
+    key = override.input_line.split("=")[0]
+    if not override.is_sweep_override():
+        return [override.input_line]
+    return [f"{key}={value}" for value in override.sweep_string_iterator()]

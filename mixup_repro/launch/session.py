@@ -1,0 +1,169 @@
+"""One call of train.py or evaluate.py: job after job, then a table of what came of them."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from mixup_repro.distributed import main_first, world_size
+from mixup_repro.errors import InputError
+from mixup_repro.jobs import compose, expand, register, resolve
+from mixup_repro.launch.node import Node, Queued
+from mixup_repro.schema import Config
+from mixup_repro.store.folder import Outcome, RunFolder, State
+from mixup_repro.training import interrupt
+from mixup_repro.training.job import open_data, run
+from mixup_repro.training.progress import Progress
+from mixup_repro.training.run import Result
+
+Work = Callable[[Config, Progress], list[Result]]
+
+
+def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]:
+    """Train the runs of a job that are not finished, and give all what it asks of evaluations.
+
+    train: False leaves runs that are not finished as they are. Returns what became of each.
+
+    Raises:
+        InputError: the job cannot run as asked. Nothing was trained.
+    """
+    dataset = open_data(job)
+    if not job.benchmark.name:
+        return run(job, dataset, progress, train)
+    from mixup_repro import shifts  # pictures of many kinds, which other jobs do without
+    from mixup_repro.shifts.evaluate import evaluate_results
+
+    benchmark = main_first(lambda: shifts.benchmark(job.benchmark, dataset))
+    return evaluate_results(run(job, dataset, progress, train), dataset, benchmark, progress)
+
+
+class Session:
+    """Runs jobs; a job that fails does not stop the ones after it.
+
+    With hardware.slots, jobs are queued, and `close` runs them side by side. A launcher of Hydra's
+    may call `add` in processes of its own, on a copy of this; then `close` reads the disk.
+    """
+
+    def __init__(self, progress: Progress, work: Work) -> None:
+        self.progress, self.work = progress, work
+        self.added = 0  # jobs in this process
+        self.queue: list[Queued] = []
+        self.results: list[Result] = []
+        self.bad_input: list[str] = []
+
+    def add(self, cfg: DictConfig) -> None:
+        """Run one composed job, or queue it.
+
+        Raises:
+            SystemExit: the process was asked to stop, with exit code 75; all progress is on disk.
+        """
+        register()  # a launcher's process has not run the script that did
+        self.added += 1
+        with interrupt.watching():
+            try:
+                job = resolve(cfg)
+                if job.hardware.slots:
+                    self.queue.append((job, _words()))
+                else:
+                    self.results += self.work(job, self.progress)
+            except InputError as error:
+                self._refuse(error)
+            if interrupt.requested():
+                interrupt.leave(self.progress.say)
+
+    def _refuse(self, error: InputError) -> None:
+        self.bad_input.append(str(error))
+        self.progress.say(f"error: {error}")
+
+    def close(self) -> int:
+        """Print the summary; returns the exit code.
+
+        0 fine, 1 a run failed or was cut short, 2 bad input.
+        """
+        try:
+            if self.queue:
+                node = Node(self.queue, self.progress)
+                node.run()
+                self.results += node.results
+                self.bad_input += node.bad_input
+            if not self.added:
+                self.results = _on_disk(sys.argv[1:])
+        except InputError as error:
+            self._refuse(error)
+        rows = defaultdict(list)
+        for result in self.results:
+            rows[result.folder.id].append(result)
+        if rows:
+            table = [_summary(run_id, results) for run_id, results in rows.items()]
+            header = ["run", "seeds", "test accuracy", "cross-entropy", "ECE", "state"]
+            self.progress.table("Runs (plain prediction, mean over seeds)", header, table)
+        failed = [r for r in self.results if r.outcome == Outcome.FAILED]
+        for result in failed:
+            self.progress.say(f"failed: {result.folder}: {result.reason}")
+        untrained = sum(result.outcome == Outcome.NOT_TRAINED for result in self.results)
+        if untrained:
+            self.progress.say(
+                f"{untrained} runs are not finished, so there is nothing to evaluate; "
+                f"scripts/train.py with the same words trains them"
+            )
+        if len(self.bad_input) > 1 or (self.bad_input and self.results):
+            for line in self.bad_input:
+                self.progress.say(f"not run: {line}")
+        cut_short = [r for r in self.results if r.outcome in (Outcome.INTERRUPTED, Outcome.MISSING)]
+        return 2 if self.bad_input else int(bool(failed or cut_short))
+
+
+def _words() -> list[str]:
+    """The command line of the job that Hydra is running.
+
+    Raises:
+        InputError: it runs on a cluster, where this queue would never be worked through, or on
+            several processes.
+    """
+    if world_size() > 1:
+        raise InputError("hardware.slots: is for runs of one process; torchrun starts several")
+    hydra = HydraConfig.get()
+    if not hydra.launcher._target_.endswith("BasicLauncher"):
+        raise InputError(
+            "hardware.slots is for one machine; where a launcher starts the jobs, give it more of "
+            "them with part=1/2,2/2"
+        )
+    return list(hydra.overrides.task)
+
+
+def _on_disk(words: list[str]) -> list[Result]:
+    """The results of a command line whose jobs ran elsewhere."""
+    jobs = compose([word for word in words if not word.startswith("-")])
+    folders = {str(f): f for job in jobs for f in map(RunFolder, expand(job))}
+    results = []
+    for folder in folders.values():
+        state = folder.state()
+        record = folder.read_record() if state == State.DONE else None
+        reason = folder.reason() if state == State.FAILED else ""
+        outcome = Outcome.MISSING if state == State.ABSENT else Outcome(state)
+        results.append(Result(folder, outcome, reason, record))
+    return results
+
+
+def _summary(run_id: str, results: list[Result]) -> list[str]:
+    plain = [
+        row
+        for result in results
+        if result.record
+        for row in result.record["evaluations"]
+        if row["evaluation"] == "plain"
+    ]
+
+    def mean(name: str) -> float:
+        return sum(row[name] for row in plain) / len(plain)
+
+    numbers = ["", "", ""]
+    if plain:
+        numbers = [f"{mean('accuracy'):.2%}", f"{mean('cross_entropy'):.4f}", f"{mean('ece'):.4f}"]
+    states = sorted({r.outcome for r in results})
+    counts = ", ".join(f"{sum(r.outcome == s for r in results)} {s}" for s in states)
+    return [run_id, str(len(results)), *numbers, counts]

@@ -1,0 +1,68 @@
+"""Test sets out of distribution: corrupted copies of a test set, and ImageNet's variants.
+
+A benchmark's `label` names its results. Generated pictures are labelled `<dataset>-c-generated`, so
+their results are never taken for those of released ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Optional, Protocol
+
+from torch import Tensor
+
+from mixup_repro.data import DataSource
+from mixup_repro.errors import InputError
+from mixup_repro.schema import BenchmarkConfig
+from mixup_repro.shifts import corrupted, imagenet_variants, video
+
+Set = tuple[Optional[str], Optional[int]]  # corruption and severity; None where there are none
+KINDS = {"generated": corrupted.Generated}
+KINDS |= dict.fromkeys(corrupted.RELEASED, corrupted.Released)
+KINDS |= dict.fromkeys(("imagenet-c", "imagenet-c-resized"), imagenet_variants.ImageNetC)
+KINDS |= dict.fromkeys(("imagenet-a", "imagenet-a-200"), imagenet_variants.ImageNetA)
+KINDS |= {"imagenet-v2": imagenet_variants.ImageNetV2, "objectnet": imagenet_variants.ObjectNet}
+KINDS |= {"imagenet-vid-robust": video.VidRobust, "ytbb-robust": video.YtbbRobust}
+
+
+class Benchmark(Protocol):
+    """Test sets that finished runs of one data set are asked for.
+
+    source: changes when the pictures do, so that results of other pictures are not kept.
+    sets: those that are asked for, in order.
+    n_test: examples (or sets of video frames) that a result of one of them is the mean of.
+    skipped: files among the pictures that are none.
+    """
+
+    label: str
+    source: str
+    sets: list[Set]
+    n_test: int
+    skipped: int
+
+    def chunks(
+        self, which: Set, size: int, rank: int, world_size: int
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """A rank's chunks of a set: number, raw inputs (1, b, H, W, C) and what `score` needs."""
+
+    def score(self, logits: Tensor, y: Tensor) -> Any:
+        """What logits (R, b, classes) say of a chunk; those of all chunks add up in order."""
+
+    def rows(self, total: Any) -> list[dict]:
+        """Metrics of the sum of all chunks' scores, for each replica."""
+
+
+def benchmark(config: BenchmarkConfig, dataset: DataSource) -> Benchmark:
+    """The benchmark a job asks for, checked: nothing it lacks is found out later.
+
+    Raises:
+        InputError: an unknown benchmark, a data set that it is not for, files that are missing,
+            partial or of other examples.
+    """
+    if config.name not in KINDS:
+        raise InputError(f"benchmark.name={config.name}: choose one of {', '.join(KINDS)}")
+    if not config.root:
+        raise InputError(f"benchmark.name={config.name}: needs benchmark.root=<folder>")
+    if not dataset.is_image:
+        raise InputError(f"benchmark={config.name}: is for pictures, and {dataset.label} has none")
+    return KINDS[config.name](config, dataset)

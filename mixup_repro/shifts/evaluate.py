@@ -1,0 +1,170 @@
+"""Finished runs on test sets out of distribution (Carratino et al., Figures 5 and 6, Table 2).
+
+Results lie beside a run's record, in `ood-<benchmark>.json`: `source`, which tells the pictures,
+and `rows`, one for each corruption, severity and prediction. A stopped evaluation goes on where it
+was, but for the last seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Optional
+
+import pandas as pd
+import torch
+
+from mixup_repro.data import DataSource
+from mixup_repro.distributed import from_main, rank, world_size
+from mixup_repro.errors import InputError
+from mixup_repro.evaluation.finished import restore
+from mixup_repro.evaluation.predictor import CHUNK, added_up, predictor
+from mixup_repro.shifts import Benchmark, Set
+from mixup_repro.store.files import write_json
+from mixup_repro.store.folder import Outcome, RunFolder, State
+from mixup_repro.store.records import read_ood
+from mixup_repro.training.job import claim
+from mixup_repro.training.progress import Progress
+from mixup_repro.training.run import Result
+
+KEY = ("corruption", "severity", "evaluation", "eval_alpha")
+AT_ONCE = 32  # runs whose networks are in memory together: a picture is read once for all of them
+WRITE_S = 5.0  # seconds between two writes of what was found
+
+
+class Stored:
+    """What a run folder holds of a benchmark; rows of other pictures do not count."""
+
+    def __init__(self, folder: RunFolder, benchmark: Benchmark, say: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.path = folder.path / f"ood-{benchmark.label}.json"
+        self.head = {"run_id": folder.id, "seed": folder.run.seed}
+        self.head |= {"benchmark": benchmark.label, "source": benchmark.source}
+        own = folder.run.alpha
+        alphas = [own] if own else folder.run.config.evaluation.alphas or []
+        self.predictions: list[tuple[str, Optional[float]]] = [("plain", None)]
+        self.predictions += [("rescaled", alpha) for alpha in alphas]
+        self.rows: dict[tuple, dict] = {}
+        self.grown = self.unwritten = False
+        if self.path.exists():
+            try:
+                old = read_ood(self.path)
+                if old["source"] == benchmark.source:
+                    self.rows = {tuple(row[k] for k in KEY): row for row in old["rows"]}
+            except (InputError, LookupError) as error:
+                say(f"{error}; evaluating again")
+
+    def lacks(self, which: Set, examples: int) -> bool:
+        """Whether a prediction on this set is missing, or known for fewer examples only."""
+        known = (self.rows.get((*which, *p)) for p in self.predictions)
+        return any(row is None or row["n_test"] < examples for row in known)
+
+    def add(self, which: Set, prediction: tuple, row: dict) -> None:
+        key = (*which, *prediction)
+        self.rows[key] = dict(zip(KEY, key)) | {k: v for k, v in row.items() if k != "bins"}
+        self.grown = self.unwritten = True
+
+    def write(self) -> None:
+        if self.unwritten and rank() == 0:
+            write_json(self.path, self.head | {"rows": list(self.rows.values())})
+        self.unwritten = False
+
+
+def evaluate_results(
+    results: list[Result], dataset: DataSource, benchmark: Benchmark, progress: Progress
+) -> list[Result]:
+    """Evaluate the finished runs among these on a benchmark; returns what became of each."""
+    finished = [result.folder for result in results if result.outcome.finished]
+    with ExitStack() as locks:
+        free = from_main(
+            lambda: [claim(folder, locks, progress.say) == State.DONE for folder in finished]
+        )
+        for folder in (f for f, is_free in zip(finished, free) if not is_free):
+            progress.say(f"{folder} is in use by another process; skipped here")
+        folders = [f for f, is_free in zip(finished, free) if is_free]
+        grown = evaluate_folders(folders, dataset, benchmark, progress)
+    return [
+        replace(r, outcome=Outcome.EVALUATED)
+        if r.folder in grown and r.outcome == Outcome.PRESENT
+        else r
+        for r in results
+    ]
+
+
+def evaluate_folders(
+    folders: list[RunFolder],
+    dataset: DataSource,
+    benchmark: Benchmark,
+    progress: Progress,
+) -> list[RunFolder]:
+    """Give finished runs the predictions they lack on a benchmark; returns the runs that grew.
+
+    Predictions are plain and rescaled with the training set's x_bar: at a run's own alpha, or for a
+    run without one at those of `evaluation.alphas`.
+    """
+    stored = from_main(lambda: [Stored(folder, benchmark, progress.say) for folder in folders])
+    for first in range(0, len(stored), AT_ONCE):
+        group = stored[first : first + AT_ONCE]
+        try:
+            _evaluate_group(group, dataset, benchmark, progress)
+        finally:
+            for known in group:
+                known.write()
+    _say(benchmark, stored, progress)
+    return [known.folder for known in stored if known.grown]
+
+
+@torch.no_grad()
+def _evaluate_group(
+    group: list[Stored], dataset: DataSource, benchmark: Benchmark, progress: Progress
+) -> None:
+    missing = {
+        which: {i: known for i, known in enumerate(group) if known.lacks(which, benchmark.n_test)}
+        for which in benchmark.sets
+    }
+    needed = {i: known for some in missing.values() for i, known in some.items()}
+    networks = {i: restore(known.folder, dataset).eval() for i, known in needed.items()}
+    last = {which[0]: number for number, which in enumerate(missing, start=1)}
+    written = time.monotonic()
+    for number, (which, some) in enumerate(missing.items(), start=1):
+        if not some:
+            continue
+        predictors = {
+            (i, prediction): predictor(networks[i], dataset, prediction[1])
+            for i, known in some.items()
+            for prediction in known.predictions
+        }
+        chunks = benchmark.chunks(which, CHUNK, rank(), world_size())
+        totals = added_up(chunks, dataset, predictors, benchmark.score)
+        for (i, prediction), total in totals.items():
+            (row,) = benchmark.rows(total)
+            some[i].add(which, prediction, row)
+        if time.monotonic() - written > WRITE_S:
+            for known in group:
+                known.write()
+            written = time.monotonic()
+        if number == last[which[0]]:
+            name = f"{benchmark.label} {which[0] or ''}".strip()
+            progress.say(f"{name} [{number}/{len(missing)}], {len(some)} runs")
+
+
+def _say(benchmark: Benchmark, stored: list[Stored], progress: Progress) -> None:
+    if benchmark.skipped:
+        progress.say(f"{benchmark.label}: passed over {benchmark.skipped} files, no pictures")
+    rows = [{"run": known.folder.id} | row for known in stored for row in known.rows.values()]
+    if not rows:
+        return
+    table = []
+    grouped = pd.DataFrame(rows).groupby(["run", "evaluation", "eval_alpha"], dropna=False)
+    for (run, evaluation, alpha), part in grouped:
+        means = [
+            f"{part[metric].mean():.4f}" if metric in part else ""
+            for metric in ("accuracy", "accuracy_pm0", "cross_entropy", "ece")
+        ]
+        name = evaluation if pd.isna(alpha) else f"{evaluation} at {alpha:g}"
+        sets = len(part.drop_duplicates(["corruption", "severity"]))
+        table.append([run, name, str(sets), *means])
+    header = ["run", "prediction", "sets", "accuracy", "pm-0", "cross-entropy", "ECE"]
+    progress.table(f"{benchmark.label} (mean over sets and seeds)", header, table)

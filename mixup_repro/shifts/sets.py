@@ -1,0 +1,47 @@
+"""Which sets and examples of a benchmark are asked for."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Optional
+
+import numpy as np
+
+from mixup_repro.errors import InputError
+from mixup_repro.schema import BenchmarkConfig
+from mixup_repro.shifts.corruptions import CORRUPTIONS, SEVERITIES
+
+
+def corrupted_sets(config: BenchmarkConfig) -> list[tuple[str, int]]:
+    """Corruptions by severities, corruption by corruption.
+
+    Raises:
+        InputError: one that does not exist, or none at all.
+    """
+    names = list(config.corruptions or CORRUPTIONS)
+    for field, values, known in (
+        ("corruptions", names, tuple(CORRUPTIONS)),
+        ("severities", config.severities, SEVERITIES),
+    ):
+        if not values or any(v not in known for v in values):
+            raise InputError(
+                f"benchmark.{field}={values}: choose from {', '.join(map(str, known))}"
+            )
+    return list(product(names, config.severities))
+
+
+def chosen(config: BenchmarkConfig, n: int) -> np.ndarray:
+    """Which of n test examples are used, in order: all, or some that are drawn once for an n.
+
+    Not the first, since a test set may be sorted by class.
+
+    Raises:
+        InputError: more are asked for than there are, or none.
+    """
+    examples: Optional[int] = config.examples
+    if examples is not None and not 1 <= examples <= n:
+        raise InputError(
+            f"benchmark.examples={examples}: {config.name} has {n} for testing; choose from 1 to "
+            f"that, or null for all"
+        )
+    return np.sort(np.random.default_rng(0).permutation(n)[:examples])

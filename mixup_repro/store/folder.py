@@ -1,0 +1,189 @@
+"""The folder of a run, `<runs_dir>/<label>-<hash8>/seed<k>/`: its state is a fact of its files."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from mixup_repro.errors import InputError
+from mixup_repro.schema import Run
+from mixup_repro.store.files import remove_leftovers, write_json
+from mixup_repro.store.identity import run_id
+from mixup_repro.store.records import is_done, read_record
+
+
+class State(StrEnum):
+    """The state of a run."""
+
+    DONE = "done"  # its record.json is there, which is written last
+    RUNNING = "running"  # another process holds the lock
+    INTERRUPTED = "interrupted"  # a checkpoint is there, and no failed.json
+    FAILED = "failed"  # failed.json is there
+    ABSENT = "absent"  # none of these
+
+
+class Outcome(StrEnum):
+    """What one visit made of a run."""
+
+    DONE = "done"  # trained now
+    PRESENT = "present"  # finished before
+    EVALUATED = "evaluated"  # finished before, with new evaluations
+    RUNNING = "running"  # elsewhere
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    NOT_TRAINED = "not trained"  # nor asked to be
+    MISSING = "missing"  # asked for, and nothing came of it
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has a record."""
+        return self in (Outcome.DONE, Outcome.PRESENT, Outcome.EVALUATED)
+
+
+class RunFolder:
+    """The folder of one run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.id = run_id(run.config)
+        self.path = Path(run.config.runs_dir) / self.id / f"seed{run.seed}"
+
+    def __str__(self) -> str:
+        return f"{self.id}/seed{self.run.seed}"
+
+    @property
+    def record_path(self) -> Path:
+        """Where the record is, once the run is done."""
+        return self.path / "record.json"
+
+    @property
+    def logits_path(self) -> Path:
+        """The test logits (n, classes), as `logits` of a NumPy archive."""
+        return self.path / "logits.npz"
+
+    @property
+    def weights_path(self) -> Path:
+        """The weights after the last epoch."""
+        return self.path / "weights.pt"
+
+    def snapshot_path(self, epoch: int) -> Path:
+        """The weights after an epoch before the last, where they are kept."""
+        return self.path / f"weights-epoch{epoch:06d}.pt"
+
+    def kept_weights(self) -> dict[int, Path]:
+        """The weights that a finished run has kept, by epoch."""
+        paths = self.path.glob("weights-epoch*.pt")
+        kept = {int(re.findall(r"\d+", path.name)[0]): path for path in sorted(paths)}
+        return kept | {self.run.config.recipe.epochs: self.weights_path}
+
+    @property
+    def failed_path(self) -> Path:
+        """Why the run failed, where it did."""
+        return self.path / "failed.json"
+
+    def state(self) -> State:
+        """What has become of it."""
+        return state_of(self.path)
+
+    def lock(self) -> FileLock:
+        """The lock a process holds while it works on this run; freed when the process dies."""
+        return lock_of(self.path)
+
+    def epoch(self) -> int:
+        """The epoch of the newest checkpoint; 0 where there is none."""
+        return max((int(p.stem[5:11]) for p in self.path.glob("epoch*.pt")), default=0)
+
+    def reason(self) -> str:
+        """Why the run failed, in one line.
+
+        Raises:
+            FileNotFoundError: it did not.
+        """
+        try:
+            return str(json.loads(self.failed_path.read_text())["error"])
+        except (ValueError, LookupError, TypeError):
+            return f"{self.failed_path} is damaged"
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe = self.path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            root = self.run.config.runs_dir
+            raise InputError(
+                f"runs_dir={root}: cannot be written ({error.strerror}); choose another with "
+                f"runs_dir=<folder>"
+            ) from error
+
+    def read_record(self) -> dict[str, Any]:
+        """What the run has found: see `training.record`.
+
+        Raises:
+            InputError: it is not done, or its record is damaged or another run's.
+        """
+        return read_record(self.path)
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Make the run done: its checkpoints, and the failure of an earlier attempt, go."""
+        write_json(self.record_path, record)
+        self.failed_path.unlink(missing_ok=True)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what a killed process left: half-written files, checkpoints of a finished run.
+
+        For who holds the lock.
+        """
+        remove_leftovers(self.path)
+        if self.record_path.exists():
+            for path in self.path.glob("epoch*.pt"):
+                path.unlink()
+
+    def write_failure(self, failure: dict[str, Any]) -> None:
+        """Make the run failed; `failure` has its `error` in one line."""
+        write_json(self.failed_path, failure)
+
+
+LOOK_S = 0.2  # a look at a run's state holds its lock for less than a millisecond
+
+
+def state_of(folder: Path) -> State:
+    """The state of the run in a folder."""
+    if is_done(folder):
+        return State.DONE
+    if (folder / "lock").exists():
+        try:
+            with lock_of(folder).acquire(blocking=False):
+                pass
+        except Timeout:
+            return State.RUNNING
+    if (folder / "failed.json").exists():
+        return State.FAILED
+    return State.INTERRUPTED if any(folder.glob("epoch*.pt")) else State.ABSENT
+
+
+def lock_of(folder: Path) -> FileLock:
+    """As `RunFolder.lock`, of the run in a folder."""
+    return FileLock(folder / "lock")
+
+
+def bytes_in(folder: Path) -> int:
+    """Size of all files below a folder; those that vanish meanwhile are not counted."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.lstat().st_size
+    return total

@@ -1,0 +1,116 @@
+"""Records of finished runs: read whole, and believed in their own folders only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from mixup_repro.errors import DamagedError, InputError
+from mixup_repro.store.identity import run_id
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a folder holds the record of the run that it is named after."""
+    path = folder / "record.json"
+    try:
+        return _believed(path, *_version(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """What changes when a file is replaced."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
+
+
+@cache  # a record is read again when it changes only: `plan --watch` looks often
+def _believed(path: Path, mtime_ns: int, size: int) -> bool:
+    try:
+        _parsed(path, mtime_ns, size)
+    except InputError:
+        return False
+    return True
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record of the run in a folder.
+
+    It is believed only under the folder's own id and seed: the id is that of the config it holds.
+
+    Raises:
+        DamagedError: it is no whole record.
+        InputError: there is none, or it is another run's.
+    """
+    path = folder / "record.json"
+    try:
+        return deepcopy(_parsed(path, *_version(path)))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path} is not there: the run is not finished") from error
+
+
+@lru_cache(maxsize=256)  # of as many runs as a stack may have: each is read once a visit
+def _parsed(path: Path, mtime_ns: int, size: int) -> dict[str, Any]:
+    folder = path.parent
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        stated = f"{record['run_id']}/seed{record['seed']}"
+        computed = run_id(record["config"])
+        record["evaluations"][0]["evaluation"]  # a record without any is none
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DamagedError(f"{path} is damaged ({type(error).__name__})") from error
+    if stated != f"{folder.parent.name}/{folder.name}" or computed != folder.parent.name:
+        raise InputError(
+            f"{path} is of another run than its folder: {stated}, with the config of {computed}; "
+            f"move the folder away"
+        )
+    return record
+
+
+def read_ood(path: Path) -> dict[str, Any]:
+    """A benchmark's rows beside a run's record: `benchmark`, `source`, and `rows`.
+
+    Raises:
+        InputError: the file is not there, or it is damaged or another run's.
+    """
+    folder = path.parent
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        of = f"{found['run_id']}/seed{found['seed']}"
+        whole = path.name == f"ood-{found['benchmark']}.json" and all(
+            isinstance(row, dict) for row in found["rows"]
+        )
+    except FileNotFoundError as error:
+        raise DamagedError(f"{path} is not there") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise DamagedError(f"{path} is damaged ({type(error).__name__})") from error
+    if of != f"{folder.parent.name}/{folder.name}" or not whole:
+        raise InputError(f"{path} is not of this run and benchmark, but of {of}")
+    return found
+
+
+def finished_records(runs_dir: Path, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    """The records of all finished runs below `runs_dir`, in a fixed order.
+
+    Each with `ood`, the rows of every benchmark the run was evaluated on. What is no record of the
+    run whose folder it lies in is named by `say`, and passed over.
+    """
+    for path in sorted(runs_dir.glob("*/seed*/record.json")):
+        try:
+            record = read_record(path.parent)
+        except InputError as error:
+            say(f"passed over: {error}")
+            continue
+        rows = []
+        for other in sorted(path.parent.glob("ood-*.json")):
+            try:
+                found = read_ood(other)
+            except InputError as error:
+                say(f"passed over: {error}")
+                continue
+            rows += [{"benchmark": found["benchmark"]} | row for row in found["rows"]]
+        yield record | {"ood": rows}

@@ -1,0 +1,89 @@
+"""What of a run's record stands in which table of the committed results, and under which key."""
+
+from __future__ import annotations
+
+from mixup_repro.store.identity import safe_label
+
+# data: the start of the fingerprint of the data's content.
+COLUMNS = (
+    "run_id paper item dataset data architecture method alpha seed scale evaluation eval_alpha "
+    "accuracy cross_entropy ece brier temperature n_test epochs wall_s commit precision device"
+).split()
+FINGERPRINT = 8  # hex digits of the fingerprint of a run's data that its rows show
+KEY = ["run_id", "seed", "evaluation", "eval_alpha"]
+IMPORTED = (
+    "run_id dataset data architecture source sha256 recipe evaluation eval_alpha "
+    "accuracy cross_entropy ece brier temperature n_test commit device"
+).split()
+IMPORTED_KEY = ["run_id", "evaluation", "eval_alpha"]
+CURVES = (
+    "epoch mixed_loss weighted_accuracy test_accuracy test_cross_entropy "
+    "train_accuracy train_cross_entropy test_accuracy_rescaled test_cross_entropy_rescaled "
+    "train_accuracy_rescaled train_cross_entropy_rescaled"
+).split()
+
+OOD = (
+    "benchmark corruption severity evaluation eval_alpha "
+    "accuracy accuracy_pm0 cross_entropy ece brier n_test"
+).split()
+
+
+def _curves(record: dict) -> list[dict]:
+    return [{name: row.get(name) for name in CURVES} for row in record["curves"]]
+
+
+def _predictions(record: dict) -> list[dict]:
+    kept = record.get("predictions", ())
+    return [
+        {"example": i} | {f"p{k}": round(v, 4) for k, v in enumerate(p)} for i, p in enumerate(kept)
+    ]
+
+
+def _maps(record: dict) -> list[dict]:
+    values = record.get("map")
+    return [{f"g{k}": round(v, 3) for k, v in enumerate(values)}] if values else []
+
+
+def _bins(record: dict) -> list[dict]:
+    return [
+        {"evaluation": e["evaluation"], "eval_alpha": e["eval_alpha"], "bin": k}
+        | {name: values[k] for name, values in e["bins"].items()}
+        for e in record["evaluations"]
+        if e["evaluation"] != "rescaled" or e["eval_alpha"] == record["config"]["method"]["alpha"]
+        for k in range(len(e["bins"]["count"]))
+    ]
+
+
+def _ood(record: dict) -> list[dict]:
+    return [{name: row.get(name) for name in OOD} for row in record["ood"]]
+
+
+# What results/<part>/<run_id>.csv holds, and the columns besides the seed that name a row.
+PARTS = {
+    "curves": (_curves, ["epoch"]),
+    "predictions": (_predictions, ["example"]),
+    "maps": (_maps, []),
+    "bins": (_bins, ["evaluation", "eval_alpha", "bin"]),
+    "terms": (lambda record: record.get("terms", []), ["terms_alpha", "epoch"]),
+    "ood": (_ood, ["benchmark", "corruption", "severity", "evaluation", "eval_alpha"]),
+}
+
+
+def rows(record: dict) -> list[dict]:
+    """The rows of runs.csv, or of imported.csv: one for each evaluation of the run."""
+    config = record["config"]
+    fixed = {
+        "dataset": safe_label(record["data"]["label"]),
+        "data": record["data"]["fingerprint"][:FINGERPRINT],
+        "architecture": config["architecture"]["name"],
+        "method": config["method"]["name"],
+        "alpha": config["method"]["alpha"],
+        "epochs": config["recipe"]["epochs"],
+    }
+    fixed |= {k: config[k] for k in ("paper", "item", "scale")}
+    fixed |= {k: record[k] for k in ("run_id", "seed", "wall_s", "commit", "device")}
+    if "imported" in record:
+        fixed |= record["imported"]
+    else:
+        fixed["precision"] = record["switches"]["precision"]
+    return [fixed | {k: e[k] for k in e if k != "bins"} for e in record["evaluations"]]
