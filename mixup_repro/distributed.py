@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -56,7 +56,7 @@ def from_main(make: Callable[[], T]) -> T:
     """What `make` returns on rank 0, on every rank; an exception is raised on every rank."""
     if world_size() == 1:
         return make()
-    message: list = [None, None]
+    message: list[Any] = [None, None]
     if rank() == 0:
         try:
             message[0] = make()

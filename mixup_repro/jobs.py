@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -60,7 +60,7 @@ def resolve(cfg: DictConfig) -> Config:
         InputError: a field is out of range or two fields contradict each other.
     """
     try:
-        job: Config = OmegaConf.to_object(cfg)
+        job = cast(Config, OmegaConf.to_object(cfg))
     except OmegaConfBaseException as error:
         cause: BaseException | None = error
         while cause and not isinstance(cause, InputError):  # raised by a resolver of ours
@@ -143,7 +143,8 @@ def _composed(words: list[str], **kwargs: Any) -> DictConfig:
 
 
 def _choices(override: Override) -> list[str]:
-    key = override.input_line.split("=")[0]
+    words = override.input_line or ""
+    key = words.split("=")[0]
     if not override.is_sweep_override():
-        return [override.input_line]
+        return [words]
     return [f"{key}={value}" for value in override.sweep_string_iterator()]

@@ -13,6 +13,7 @@ import pytest
 from mixup_repro import jobs, report
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.papers import shared
 from mixup_repro.papers.carratino2020 import fig4
 from mixup_repro.store import results
 from mixup_repro.store.folder import RunFolder
@@ -64,7 +65,7 @@ def item(tmp_path):
     results.collect(tmp_path / "runs", tmp_path / "results")
     frame = results.load(tmp_path / "results")
     name = "carratino2020/fig4_digits"
-    data = results.item_data(tmp_path / "results", frame, name, "smoke")
+    data = shared.item_data(tmp_path / "results", frame, name, "smoke")
     return report.Item(name, fig4, data)
 
 
@@ -138,7 +139,7 @@ def test_no_figure_mixes_scales(tmp_path):
     results.collect(tmp_path / "runs", tmp_path / "results")
     frame = results.load(tmp_path / "results")
     name = "carratino2020/fig4_digits"
-    assert results.item_data(tmp_path / "results", frame, name, "short") is None
+    assert shared.item_data(tmp_path / "results", frame, name, "short") is None
 
 
 def test_an_item_is_drawn_when_all_that_it_compares_has_finished(tmp_path):

@@ -12,6 +12,7 @@ from test_report import fake_records, rescaling_helps_by_alpha
 from mixup_repro import report
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import CHECKOUT
+from mixup_repro.papers import shared
 from mixup_repro.store import results
 from mixup_repro.store.rows import COLUMNS
 
@@ -90,7 +91,7 @@ def test_an_item_of_mixed_scales_is_refused(folder):
     says = script(folder)
     assert "runs.csv: " in says and "is marked scale paper" in says and "at scale smoke" in says
     with pytest.raises(InputError, match="is marked scale paper"):
-        results.item_data(folder, results.load(folder), NAME, "smoke")
+        shared.item_data(folder, results.load(folder), NAME, "smoke")
 
 
 @pytest.mark.parametrize("part", ["curves", "bins"])
@@ -98,7 +99,7 @@ def test_a_malformed_file_of_a_run_is_refused(part, folder):
     path = sorted((folder / part).glob("*.csv"))[0]
     edit(path, 2, lambda row: row + ",3")
     with pytest.raises(InputError, match=rf"{part}/{path.name}, line 2: "):
-        results.item_data(folder, results.load(folder), NAME, "smoke")
+        shared.item_data(folder, results.load(folder), NAME, "smoke")
 
 
 def test_malformed_theorems_are_refused(folder):
@@ -111,7 +112,7 @@ def test_malformed_distances_are_refused(folder):
     shutil.copy(CHECKOUT / "results/distances.csv", folder)
     edit(folder / "distances.csv", 4, lambda row: row.split(",", 1)[1])
     with pytest.raises(InputError, match=r"distances.csv, line 4: 9 fields"):
-        results.measured_data(folder / "distances.csv", "chidambaram2022/table2")
+        shared.measured_data(folder / "distances.csv", "chidambaram2022/table2")
 
 
 def test_collecting_does_not_write_over_a_malformed_table(folder, good):

@@ -14,6 +14,7 @@ import test_imagenet_variants as variants
 from helpers import HARDWARE, environment, make_image_folder, make_imagenet
 
 from mixup_repro.jobs import CHECKOUT
+from mixup_repro.papers import shared
 from mixup_repro.papers.carratino2020 import table2
 from mixup_repro.store import results
 
@@ -124,7 +125,7 @@ def test_every_row_of_table_2_is_one_target(checkout, tmp_path):
     ood = pd.read_csv(checkout / "results" / "ood" / f"{run_id}.csv").assign(alpha=0.5)
     assert set(ood["benchmark"]) == set(folders)
     parts = {kind: pd.DataFrame() for kind in results.PARTS} | {"ood": ood}
-    data = results.ItemData("carratino2020/table2_imagenet", "smoke", frame, **parts)
+    data = shared.ItemData("carratino2020/table2_imagenet", "smoke", frame, **parts)
     table = table2.table(data).set_index(["set", "alpha"])
     for name in set(table2.METRICS) - set(table2.CORRUPTED):  # mCE needs all of the 75 sets
         assert (table.loc[(name, 0.5), "n"] == 1).all() and table.loc[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from operator import itemgetter
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from torch import Tensor
@@ -72,4 +72,5 @@ class Batch:
         return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
-        return replace(self, **{k: function(t) for k, t in self._tensors().items()})
+        changed: dict[str, Any] = {k: function(t) for k, t in self._tensors().items()}
+        return replace(self, **changed)

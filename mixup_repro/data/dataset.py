@@ -77,7 +77,7 @@ class Dataset:
 
     def to(self, device: torch.device) -> Dataset:
         """The data set with its tensors on `device`."""
-        tensors = {name: getattr(self, name).to(device) for name in TENSORS}
+        tensors: dict[str, Any] = {name: getattr(self, name).to(device) for name in TENSORS}
         grid = None if self.grid is None else self.grid.to(device)
         return replace(self, grid=grid, content=self.hashes(), **tensors)
 
@@ -86,7 +86,9 @@ class Dataset:
         if self.draw is None:
             return self
         sets = [self.draw(seed) for seed in seeds]
-        stacked = {name: torch.stack([getattr(s, name) for s in sets]) for name in TENSORS}
+        stacked: dict[str, Any] = {
+            name: torch.stack([getattr(s, name) for s in sets]) for name in TENSORS
+        }
         whole = replace(self, **stacked, content=self.hashes(), per_replica=True)
         return whole.to(self.y_train.device)
 

@@ -7,6 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from mixup_repro.store.files import read_zip, replacing
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 CACHE = ".mixup_repro_cache.npz"
 HELD_OUT = ("test", "val")
+Folders = dict[str, dict[str, list[Path]]]  # pictures by part and class
 
 
 def image_folder(config: DatasetConfig) -> Dataset:
@@ -94,7 +96,7 @@ def _stamp(root: Path, parts: dict[str, dict[str, list[Path]]]) -> str:
     return digest.hexdigest()
 
 
-def _read_cache(root: Path, parts: dict) -> dict[str, np.ndarray] | None:
+def _read_cache(root: Path, parts: Folders) -> dict[str, np.ndarray] | None:
     try:
         cache = np.load(read_zip(root / CACHE))
         if str(cache["stamp"]) == _stamp(root, parts):
@@ -104,7 +106,7 @@ def _read_cache(root: Path, parts: dict) -> dict[str, np.ndarray] | None:
     return None
 
 
-def _decode(root: Path, parts: dict) -> dict[str, np.ndarray]:
+def _decode(root: Path, parts: Folders) -> dict[str, np.ndarray]:
     arrays, first = {}, None
     with ThreadPoolExecutor() as pool:
         for part, folders in parts.items():
@@ -122,7 +124,8 @@ def _decode(root: Path, parts: dict) -> dict[str, np.ndarray]:
             arrays[part] = np.stack(pictures)
     # A read-only folder, or a full disk: decode anew each time.
     with suppress(OSError), replacing(root / CACHE, "wb") as file:
-        np.savez(file, stamp=_stamp(root, parts), **arrays)
+        content: dict[str, Any] = {"stamp": _stamp(root, parts), **arrays}
+        np.savez(file, **content)
     return arrays
 
 

@@ -48,7 +48,7 @@ def torchvision_set(config: DatasetConfig) -> Dataset:
 
     name = {"mnist": "MNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}[config.name]
     source = getattr(datasets, name)
-    root = Path(config.root)
+    root = Path(config.root or "")
     try:
         train, test = (source(root, train=t, download=False) for t in (True, False))
     except Exception:  # missing, or cut short in one of many ways

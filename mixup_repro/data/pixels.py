@@ -23,8 +23,8 @@ def pixel_statistics(pixels: Tensor) -> tuple[np.ndarray, np.ndarray]:
     mean, std = [], []
     for channel in range(pixels.shape[-1]):
         chunks = pixels[..., channel].split(4096)
-        counts = torch.stack([torch.bincount(c.flatten(), minlength=256) for c in chunks])
-        counts = counts.sum(0).numpy()
+        each = [torch.bincount(chunk.flatten(), minlength=256) for chunk in chunks]
+        counts = torch.stack(each).sum(0).numpy()
         m = (counts * values).sum() / counts.sum()
         mean.append(m)
         std.append(np.sqrt((counts * (values - m) ** 2).sum() / counts.sum()))

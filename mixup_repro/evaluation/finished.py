@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Optional
 
 from mixup_repro import networks, tensors
 from mixup_repro.data import DataSource
@@ -16,8 +17,10 @@ from mixup_repro.schema import Run
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.store.identity import check_data
 
+Asked = tuple[str, Optional[float]]  # an evaluation, and the alpha it is at
 
-def complete(folder: RunFolder, dataset: DataSource) -> tuple[dict, bool]:
+
+def complete(folder: RunFolder, dataset: DataSource) -> tuple[dict[str, Any], bool]:
     """The record of a finished run with every evaluation its config asks for, and whether it grew.
 
     The data set must be the one the run was trained on.
@@ -39,10 +42,10 @@ def complete(folder: RunFolder, dataset: DataSource) -> tuple[dict, bool]:
     return record, grown
 
 
-def lacking(folder: RunFolder, record: dict) -> tuple[set, float | None]:
+def lacking(folder: RunFolder, record: dict[str, Any]) -> tuple[set[Asked], float | None]:
     """What the config asks for that the record has not: evaluations, and an alpha for terms."""
     asked, alpha = folder.run.config.evaluation, folder.run.alpha
-    wanted = {("rescaled", a) for a in folder.run.rescaled_at}
+    wanted: set[Asked] = {("rescaled", a) for a in folder.run.rescaled_at}
     if asked.temperature:
         wanted |= {("temperature", None), ("temperature", alpha)}
     has = {(row["evaluation"], row["eval_alpha"]) for row in record["evaluations"]}
@@ -50,7 +53,7 @@ def lacking(folder: RunFolder, record: dict) -> tuple[set, float | None]:
     return wanted - has, asked.terms if asked.terms not in known else None
 
 
-def along_training(folder: RunFolder, dataset: DataSource, alpha: float) -> list[dict]:
+def along_training(folder: RunFolder, dataset: DataSource, alpha: float) -> list[dict[str, Any]]:
     """`terms` at every epoch whose weights the run has kept."""
     seen = dataset.for_seeds([folder.run.seed])
     return [

@@ -7,6 +7,7 @@ several ranks) add up to exactly the metrics of the whole.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,7 +70,7 @@ def sums(logits: Tensor, y: Tensor) -> Sums:
     )
 
 
-def metrics(total: Sums) -> list[dict]:
+def metrics(total: Sums) -> list[dict[str, Any]]:
     """One dict a replica: accuracy, cross_entropy (nats), ece, brier, n_test, and the bins.
 
     ece = sum over bins of |correct - confidence| / n (Guo et al., 2017); empty bins add nothing.

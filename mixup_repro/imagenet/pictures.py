@@ -27,7 +27,7 @@ RATIO = (3 / 4, 4 / 3)  # shapes of random resized crops, as in torchvision
 class Wanted(NamedTuple):
     """One picture of a batch: which, and the seed of its random crop; None crops at the centre."""
 
-    index: int
+    example: int
     crop_seed: Optional[int] = None
     flip: bool = False
 
@@ -140,7 +140,7 @@ class _Reader(torch.utils.data.Dataset[Any]):
         pictures = self.pictures
         damaged: list[str] = []
         for attempt in range(len(self)):
-            at = (item.index + attempt) % len(self)
+            at = (item.example + attempt) % len(self)
             path = pictures.folder / os.fsdecode(pictures.paths[at])
             try:
                 with Image.open(path) as picture:

@@ -81,7 +81,7 @@ class StreamedSet:
     """A classification set of pictures on disk: a `DataSource`."""
 
     is_image = True
-    grid = None
+    grid: Optional[Tensor] = None
     content: Optional[dict[str, str]] = None
 
     def __init__(

@@ -36,7 +36,8 @@ __all__ = [
 STACKABLE = ("linear", "mlp", "random_features")
 STACK_BYTES = 2**24  # one layer's outputs of all replicas: more would leave a CPU's cache
 STACKED_LENETS = 100
-NETWORKS = {
+Make = Callable[[tuple[int, ...], int], nn.Module]  # of an input's shape and the classes
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "lenet": LeNet,
     "resnet18": resnet18,
     "resnet20": resnet20,
@@ -71,7 +72,7 @@ def build(
     )
 
 
-def _maker(config: ArchitectureConfig) -> Callable[[tuple[int, ...], int], nn.Module] | None:
+def _maker(config: ArchitectureConfig) -> Make | None:
     """What makes a network that is a module of its own; None for those that come stacked."""
     if config.library == "timm":
         return partial(timm_network, config.name)

@@ -21,6 +21,9 @@ class RandomFeatures(Replicas):
     paper, and it has no intercept.
     """
 
+    s: Tensor
+    b: Tensor
+
     def __init__(
         self,
         input_shape: tuple[int, ...],

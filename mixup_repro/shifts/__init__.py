@@ -6,8 +6,8 @@ their results are never taken for those of released ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Optional, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -15,14 +15,7 @@ from mixup_repro.data import DataSource
 from mixup_repro.errors import InputError
 from mixup_repro.schema import BenchmarkConfig
 from mixup_repro.shifts import corrupted, imagenet_variants, video
-
-Set = tuple[Optional[str], Optional[int]]  # corruption and severity; None where there are none
-KINDS = {"generated": corrupted.Generated}
-KINDS |= dict.fromkeys(corrupted.RELEASED, corrupted.Released)
-KINDS |= dict.fromkeys(("imagenet-c", "imagenet-c-resized"), imagenet_variants.ImageNetC)
-KINDS |= dict.fromkeys(("imagenet-a", "imagenet-a-200"), imagenet_variants.ImageNetA)
-KINDS |= {"imagenet-v2": imagenet_variants.ImageNetV2, "objectnet": imagenet_variants.ObjectNet}
-KINDS |= {"imagenet-vid-robust": video.VidRobust, "ytbb-robust": video.YtbbRobust}
+from mixup_repro.shifts.sets import Chunk, Set
 
 
 class Benchmark(Protocol):
@@ -40,16 +33,23 @@ class Benchmark(Protocol):
     n_test: int
     skipped: int
 
-    def chunks(
-        self, which: Set, size: int, rank: int, world_size: int
-    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+    def chunks(self, which: Set, size: int, rank: int, world_size: int) -> Iterator[Chunk]:
         """A rank's chunks of a set: number, raw inputs (1, b, H, W, C) and what `score` needs."""
 
     def score(self, logits: Tensor, y: Tensor) -> Any:
         """What logits (R, b, classes) say of a chunk; those of all chunks add up in order."""
 
-    def rows(self, total: Any) -> list[dict]:
+    def rows(self, total: Any) -> list[dict[str, Any]]:
         """Metrics of the sum of all chunks' scores, for each replica."""
+
+
+KINDS: dict[str, Callable[[BenchmarkConfig, DataSource], Benchmark]] = {}
+KINDS |= {"generated": corrupted.Generated}
+KINDS |= dict.fromkeys(corrupted.RELEASED, corrupted.Released)
+KINDS |= dict.fromkeys(("imagenet-c", "imagenet-c-resized"), imagenet_variants.ImageNetC)
+KINDS |= dict.fromkeys(("imagenet-a", "imagenet-a-200"), imagenet_variants.ImageNetA)
+KINDS |= {"imagenet-v2": imagenet_variants.ImageNetV2, "objectnet": imagenet_variants.ObjectNet}
+KINDS |= {"imagenet-vid-robust": video.VidRobust, "ytbb-robust": video.YtbbRobust}
 
 
 def benchmark(config: BenchmarkConfig, dataset: DataSource) -> Benchmark:

@@ -18,7 +18,7 @@ from mixup_repro.evaluation.metrics import metrics, sums
 from mixup_repro.schema import BenchmarkConfig
 from mixup_repro.shifts.corruptions import MIN_SIDE, SEVERITIES, VERSION, corrupt
 from mixup_repro.shifts.corruptions.weather import frost_photographs, opencv
-from mixup_repro.shifts.sets import chosen, corrupted_sets
+from mixup_repro.shifts.sets import Chunk, Set, chosen, corrupted_sets, of_set
 from mixup_repro.store.files import locked, read_zip, replacing, write_json
 
 SEED = 0
@@ -86,8 +86,10 @@ class Corrupted:
                 f"benchmark={config.name}: is for data sets in memory, not for {dataset.label}; "
                 f"choose imagenet_c or another of ImageNet's"
             )
-        self.sets = corrupted_sets(config)
-        self.names = list(dict.fromkeys(name for name, _ in self.sets))
+        self.name, self.root = config.name or "", Path(config.root or "")
+        pairs = corrupted_sets(config)
+        self.sets: list[Set] = [*pairs]
+        self.names = list(dict.fromkeys(name for name, _ in pairs))
         self.index = chosen(config, dataset.n_test)
         self.n_test = len(self.index)
         self.dataset = dataset
@@ -96,9 +98,9 @@ class Corrupted:
         """(n_test of the data set, H, W, C) uint8 from 0 to 255, whatever its pixel_max is."""
         raise NotImplementedError
 
-    def chunks(self, which: tuple, size: int, rank: int, world_size: int) -> Iterator[tuple]:
+    def chunks(self, which: Set, size: int, rank: int, world_size: int) -> Iterator[Chunk]:
         """As `Benchmark.chunks`: pixels as the data set counts them, on its device, and classes."""
-        pixels, y = main_first(lambda: self.pixels(*which)), self.dataset.y_test
+        pixels, y = main_first(lambda: self.pixels(*of_set(which))), self.dataset.y_test
         for k in range(-(-self.n_test // size))[rank::world_size]:
             part = self.index[k * size : (k + 1) * size]
             x = torch.from_numpy(pixels[part]).to(y.device)
@@ -117,7 +119,7 @@ class Generated(Corrupted):
     are as large as the test set: 30 MB of CIFAR's, 2.9 GB for all 95.
     """
 
-    def __init__(self, config: BenchmarkConfig, dataset: Dataset) -> None:
+    def __init__(self, config: BenchmarkConfig, dataset: DataSource) -> None:
         super().__init__(config, dataset)
         if "spatter" in self.names:
             opencv()
@@ -129,15 +131,15 @@ class Generated(Corrupted):
             )
         if "frost" in self.names:
             frost_photographs(height, width)
-        clean = dataset.x_test.cpu().numpy()
-        if dataset.pixel_max != 255:
-            clean = np.rint(clean * (255 / dataset.pixel_max)).astype(np.uint8)
+        clean = self.dataset.x_test.cpu().numpy()
+        if self.dataset.pixel_max != 255:
+            clean = np.rint(clean * (255 / self.dataset.pixel_max)).astype(np.uint8)
         self.clean = np.ascontiguousarray(clean)
         self.label = f"{dataset.label}-c-generated"
         digest = hashlib.sha256(self.clean.data)
         digest.update(f"{self.clean.shape} {SEED} {VERSION}".encode())
         self.source = digest.hexdigest()[:12]
-        self.folder = Path(config.root) / f"{dataset.label}-{self.source}"
+        self.folder = self.root / f"{dataset.label}-{self.source}"
 
     def pixels(self, corruption: str, severity: int) -> np.ndarray:
         """From the cache, or made and put there; a damaged file is made again."""
@@ -178,10 +180,10 @@ class Released(Corrupted):
     there. Checksums are taken once; a file that changed since, or may have, is checked again.
     """
 
-    def __init__(self, config: BenchmarkConfig, dataset: Dataset) -> None:
+    def __init__(self, config: BenchmarkConfig, dataset: DataSource) -> None:
         super().__init__(config, dataset)
-        self.label = self.source = config.name
-        root, names = Path(config.root), self.names
+        self.label = self.source = self.name
+        root, names = self.root, self.names
         name, record = RELEASED[self.label]
         self.folder = root / name
         self.n = dataset.n_test

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Optional
+from typing import Any, Optional
 
 import pandas as pd
 import torch
@@ -21,7 +21,8 @@ from mixup_repro.distributed import from_main, rank, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import restore
 from mixup_repro.evaluation.predictor import CHUNK, added_up, predictor
-from mixup_repro.shifts import Benchmark, Set
+from mixup_repro.shifts import Benchmark
+from mixup_repro.shifts.sets import Set
 from mixup_repro.store.files import write_json
 from mixup_repro.store.folder import Outcome, RunFolder, State
 from mixup_repro.store.records import read_ood
@@ -46,7 +47,7 @@ class Stored:
         alphas = [own] if own else folder.run.config.evaluation.alphas or []
         self.predictions: list[tuple[str, Optional[float]]] = [("plain", None)]
         self.predictions += [("rescaled", alpha) for alpha in alphas]
-        self.rows: dict[tuple, dict] = {}
+        self.rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         self.grown = self.unwritten = False
         if self.path.exists():
             try:
@@ -61,7 +62,7 @@ class Stored:
         known = (self.rows.get((*which, *p)) for p in self.predictions)
         return any(row is None or row["n_test"] < examples for row in known)
 
-    def add(self, which: Set, prediction: tuple, row: dict) -> None:
+    def add(self, which: Set, prediction: tuple[str, Optional[float]], row: dict[str, Any]) -> None:
         key = (*which, *prediction)
         self.rows[key] = dict(zip(KEY, key)) | {k: v for k, v in row.items() if k != "bins"}
         self.grown = self.unwritten = True

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from PIL import Image
@@ -24,7 +24,7 @@ from mixup_repro.evaluation.metrics import metrics, sums
 from mixup_repro.imagenet.pictures import Pictures, in_class_folders
 from mixup_repro.imagenet.streamed import StreamedSet
 from mixup_repro.schema import BenchmarkConfig
-from mixup_repro.shifts.sets import chosen, corrupted_sets
+from mixup_repro.shifts.sets import Chunk, Set, chosen, corrupted_sets, of_set
 
 CLASSES = 1000
 
@@ -70,6 +70,14 @@ class Streamed:
             classes.
     """
 
+    label: str
+    root: Path
+    config: BenchmarkConfig
+    dataset: StreamedSet
+    device: torch.device
+    wnids: dict[str, int]  # the index of each class
+    listed: Pictures
+
     def __init__(self, config: BenchmarkConfig, dataset: DataSource) -> None:
         if not isinstance(dataset, StreamedSet):
             raise InputError(
@@ -85,16 +93,16 @@ class Streamed:
                 f"where ImageNet has it"
             )
         self.config, self.dataset = config, dataset
-        self.label = self.source = config.name
-        self.root = Path(config.root)
-        self.device = dataset.y_train.device
+        self.label = self.source = config.name or ""
+        self.root = Path(config.root or "")
+        self.device = dataset.device
         self.wnids = {wnid: index for index, wnid in enumerate(names)}
         if not self.root.is_dir():
             raise InputError(
                 f"no folder {self.root}: download {config.name} and unpack it there, or name its "
                 f"folder by benchmark.root=<folder>"
             )
-        self.sets: list[tuple[Optional[str], Optional[int]]] = [(None, None)]
+        self.sets: list[Set] = [(None, None)]
         self.listed = self.found()
         self.skipped = self.listed.skipped
         self.n_test = self.count()
@@ -117,18 +125,18 @@ class Streamed:
         """How many examples that makes."""
         return len(self.listed)
 
-    def pictures(self, which: tuple) -> Pictures:
+    def pictures(self, which: Set) -> Pictures:
         """The pictures of a set."""
         return self.listed
 
-    def chunks(self, which: tuple, size: int, rank: int, world_size: int) -> Iterator[tuple]:
+    def chunks(self, which: Set, size: int, rank: int, world_size: int) -> Iterator[Chunk]:
         """As `Benchmark.chunks`."""
         return self.dataset.chunks(self.pictures(which), size, 1, rank, world_size)
 
     def score(self, logits: Tensor, y: Tensor) -> Any:
         return sums(logits, y)
 
-    def rows(self, total: Any) -> list[dict]:
+    def rows(self, total: Any) -> list[dict[str, Any]]:
         return metrics(total)
 
 
@@ -141,7 +149,7 @@ class ImageNetC(Streamed):
     """
 
     def found(self) -> Pictures:
-        self.sets = corrupted_sets(self.config)
+        self.sets = [*corrupted_sets(self.config)]
         first, *others = map(self._list, self.sets)
         for other in others:
             odd = set(first.paths.tolist()) ^ set(other.paths.tolist())
@@ -152,7 +160,7 @@ class ImageNetC(Streamed):
                 )
         return first
 
-    def _list(self, which: tuple[str, int]) -> Pictures:
+    def _list(self, which: Set) -> Pictures:
         folder = self._folder(which)
         if not folder.is_dir():
             raise InputError(
@@ -162,17 +170,18 @@ class ImageNetC(Streamed):
         resize = None if self.label == "imagenet-c" else self.dataset.config.resize
         listed = in_class_folders(folder, self.wnids, resize=resize)
         with Image.open(folder / os.fsdecode(listed.paths[0])) as picture:
-            if resize is None and picture.size != (self.dataset.config.size,) * 2:
+            if resize is None and picture.size != (self.dataset.size,) * 2:
                 raise InputError(
-                    f"{picture.filename} has {picture.size} pixels, and the runs were trained on "
-                    f"{self.dataset.config.size}: benchmark=imagenet_c_resized resizes it"
+                    f"{os.fsdecode(listed.paths[0])} has {picture.size} pixels, and the runs were "
+                    f"trained on {self.dataset.size}: benchmark=imagenet_c_resized resizes it"
                 )
         return listed
 
-    def _folder(self, which: tuple[str, int]) -> Path:
-        return self.root / which[0] / str(which[1])
+    def _folder(self, which: Set) -> Path:
+        corruption, severity = of_set(which)
+        return self.root / corruption / str(severity)
 
-    def pictures(self, which: tuple[str, int]) -> Pictures:
+    def pictures(self, which: Set) -> Pictures:
         return replace(self.listed, folder=self._folder(which))
 
 
@@ -225,5 +234,5 @@ class ObjectNet(Streamed):
     def score(self, logits: Tensor, y: Tensor) -> Hits:
         return Hits(self.member[y, logits.argmax(-1)])
 
-    def rows(self, total: Hits) -> list[dict]:
+    def rows(self, total: Hits) -> list[dict[str, Any]]:
         return [{"accuracy": r.double().mean().item(), "n_test": len(r)} for r in total.right]

@@ -1,4 +1,4 @@
-"""Which sets and examples of a benchmark are asked for."""
+"""The sets and examples of a benchmark, and which of them are asked for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ from itertools import product
 from typing import Optional
 
 import numpy as np
+from torch import Tensor
 
 from mixup_repro.errors import InputError
 from mixup_repro.schema import BenchmarkConfig
 from mixup_repro.shifts.corruptions import CORRUPTIONS, SEVERITIES
+
+Set = tuple[Optional[str], Optional[int]]  # corruption and severity; None where there are none
+Chunk = tuple[int, Tensor, Tensor]  # number, raw inputs (1, b, H, W, C), what `score` needs of each
+
+
+def of_set(which: Set) -> tuple[str, int]:
+    """The corruption and severity of a set that has them."""
+    corruption, severity = which
+    assert corruption is not None and severity is not None
+    return corruption, severity
 
 
 def corrupted_sets(config: BenchmarkConfig) -> list[tuple[str, int]]:

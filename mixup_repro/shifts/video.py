@@ -12,6 +12,7 @@ import csv
 import json
 import os
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,7 +88,7 @@ class Video(Streamed):
         scores = [logits[..., m].amax(-1) if m.any() else never for m in self.member]
         return Hits(self.labels[y, torch.stack(scores, dim=-1).argmax(-1)])
 
-    def rows(self, total: Hits) -> list[dict]:
+    def rows(self, total: Hits) -> list[dict[str, Any]]:
         anchors = np.flatnonzero(np.diff(self.set_of, prepend=-1))
         rows = []
         for right in total.right.cpu().numpy():

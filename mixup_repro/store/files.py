@@ -27,7 +27,7 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     mode: "w" for text in UTF-8, "wb" for bytes.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
         with open(partial, mode, **text) as file:
             yield file

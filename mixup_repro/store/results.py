@@ -25,6 +25,7 @@ killed leaves the old or the new one.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -49,9 +50,9 @@ def collect(runs_dir: Path, results: Path) -> int:
         InputError: a file in `results` is malformed, a run's numbers are none, or a row is there
             already for another data set.
     """
-    new: list[dict] = []
-    elsewhere: list[dict] = []
-    parts: dict[tuple[str, str], list[dict]] = {}  # by run id and kind
+    new: list[dict[str, Any]] = []
+    elsewhere: list[dict[str, Any]] = []
+    parts: dict[tuple[str, str], list[dict[str, Any]]] = {}  # by run id and kind
     weights: dict[str, Path] = {}
     count = 0
     for record in finished_records(runs_dir, print):

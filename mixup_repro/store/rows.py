@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mixup_repro.store.identity import safe_label
 
 # data: the start of the fingerprint of the data's content.
@@ -28,23 +30,23 @@ OOD = (
 ).split()
 
 
-def _curves(record: dict) -> list[dict]:
+def _curves(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: row.get(name) for name in CURVES} for row in record["curves"]]
 
 
-def _predictions(record: dict) -> list[dict]:
+def _predictions(record: dict[str, Any]) -> list[dict[str, Any]]:
     kept = record.get("predictions", ())
     return [
         {"example": i} | {f"p{k}": round(v, 4) for k, v in enumerate(p)} for i, p in enumerate(kept)
     ]
 
 
-def _maps(record: dict) -> list[dict]:
+def _maps(record: dict[str, Any]) -> list[dict[str, Any]]:
     values = record.get("map")
     return [{f"g{k}": round(v, 3) for k, v in enumerate(values)}] if values else []
 
 
-def _bins(record: dict) -> list[dict]:
+def _bins(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {"evaluation": e["evaluation"], "eval_alpha": e["eval_alpha"], "bin": k}
         | {name: values[k] for name, values in e["bins"].items()}
@@ -54,7 +56,7 @@ def _bins(record: dict) -> list[dict]:
     ]
 
 
-def _ood(record: dict) -> list[dict]:
+def _ood(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: row.get(name) for name in OOD} for row in record["ood"]]
 
 
@@ -69,7 +71,7 @@ PARTS = {
 }
 
 
-def rows(record: dict) -> list[dict]:
+def rows(record: dict[str, Any]) -> list[dict[str, Any]]:
     """The rows of runs.csv, or of imported.csv: one for each evaluation of the run."""
     config = record["config"]
     fixed = {

@@ -209,9 +209,9 @@ def _whole(cells: pd.Series) -> pd.Series:
     """Cells of text as whole numbers, exactly, or nan; a spreadsheet writes 3.0 for 3."""
     wrong = cells.notna() & ~cells.str.fullmatch(r"\s*\d+(\.0*)?\s*").fillna(False)
     _first(cells, wrong, "not a whole number >= 0")
-    numbers = [None if pd.isna(cell) else int(cell.split(".")[0]) for cell in cells]
-    if None in numbers:
-        return pd.Series(numbers, dtype=float)
+    numbers = [int(cell.split(".")[0]) for cell in cells.dropna()]
+    if len(numbers) < len(cells):
+        return pd.Series(numbers, cells.dropna().index, dtype=float).reindex(cells.index)
     big = max(numbers, default=0) > np.iinfo(np.int64).max  # a seed may have any number of digits
     return pd.Series(numbers, dtype=object if big else np.int64)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def load_all(folder: Path, warn: Callable[[str], None]) -> dict[Point, dict[str,
     return states
 
 
-def resume_points(available: list[Iterable[Point]]) -> list[tuple[Point, list[int]]]:
+def resume_points(available: Sequence[Collection[Point]]) -> list[tuple[Point, list[int]]]:
     """(point, members) for each group of runs that can go on together from one point.
 
     `available` lists the points of each run's checkpoints. Runs without any begin at START. The

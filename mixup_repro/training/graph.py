@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Optional
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch import Tensor
 from mixup_repro.data.batch import Batch
 
 Step = Callable[[Batch], tuple[Tensor, Tensor]]
+Shape = tuple[torch.Size, Optional[int]]
+Captured = tuple[torch.cuda.CUDAGraph, Batch, tuple[Tensor, Tensor]]  # graph, its batch, its result
 WARM_UP = 3  # steps of each shape before its capture: optimiser states and libraries set up
 
 
@@ -26,8 +29,8 @@ class Graph:
     def __init__(self, step: Step, device: torch.device) -> None:
         self.step = step
         self.stream = torch.cuda.Stream(device)
-        self.seen: Counter = Counter()
-        self.captured: dict[tuple, tuple] = {}
+        self.seen: Counter[Shape] = Counter()
+        self.captured: dict[Shape, Captured] = {}
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
         shape = (batch.x.shape, batch.size)
@@ -43,9 +46,10 @@ class Graph:
         graph, static, result = self.captured[shape]
         static.copy_(batch)
         graph.replay()
-        return tuple(tensor.clone() for tensor in result)
+        loss, weight = result
+        return loss.clone(), weight.clone()
 
-    def _capture(self, batch: Batch) -> tuple:
+    def _capture(self, batch: Batch) -> Captured:
         static = batch.clone()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, stream=self.stream):

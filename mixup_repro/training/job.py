@@ -90,7 +90,7 @@ def run(job: Config, dataset: DataSource, progress: Progress, train: bool = True
     with torch.device("meta"):  # what does not fit the data is found before any work
         network = networks.build(job.architecture, dataset.input_shape, dataset.classes, [0])
     check_job(job, dataset, network, world_size())
-    from_main(lambda: [folder.create() for folder in folders])
+    from_main(lambda: _create(folders))
     stacks = stack_count(job, len(folders), dataset)
     results = []
     for k in range(1, stacks + 1):
@@ -104,6 +104,11 @@ def stack_count(job: Config, runs: int, dataset: DataSource) -> int:
     size = batch_size(job.recipe, dataset.n_train)
     most = networks.stack_size(job.architecture, size, dataset.device)
     return -(-runs // min(most, dataset.together(runs)))
+
+
+def _create(folders: list[RunFolder]) -> None:
+    for folder in folders:
+        folder.create()
 
 
 def _finished(folder: RunFolder, dataset: DataSource, say: Callable[[str], None]) -> bool:
@@ -143,10 +148,10 @@ def _visit(group: list[RunFolder], dataset: DataSource, progress: Progress) -> l
         for point, members in checkpoint.resume_points(available):
             folders = [missing[i] for i in members]
             stored = [available[i][point] for i in members if available[i]]
-            for folder, state in zip(folders, stored):
+            for folder, saved in zip(folders, stored):
                 own = identity(folder.run)
-                check_science(folder, folder.run, state.get("identity", own))  # 0.1.0 kept none
-                check_data(folder, state["data"], dataset)
+                check_science(folder, folder.run, saved.get("identity", own))  # 0.1.0 kept none
+                check_data(folder, saved["data"], dataset)
             results += Training(folders, dataset, progress).run(point, stored)
     return results
 

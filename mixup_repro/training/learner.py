@@ -27,7 +27,11 @@ def optimiser(recipe: RecipeConfig, network: Replicas) -> torch.optim.Optimizer:
     """
     device = next(network.parameters()).device
     lr = torch.tensor(recipe.lr, dtype=None if device.type == "cuda" else torch.float64)
-    common = {"lr": lr.to(device), "weight_decay": recipe.weight_decay or 0.0, "fused": True}
+    common: dict[str, Any] = {
+        "lr": lr.to(device),
+        "weight_decay": recipe.weight_decay or 0.0,
+        "fused": True,
+    }
     groups: list[dict[str, Any]] = [{"params": list(network.parameters())}]
     if recipe.norm_decay is False:
         norms = {p for m in network.modules() if isinstance(m, _BatchNorm) for p in m.parameters()}
@@ -132,7 +136,8 @@ class Learner:
         parts = [self._pass(part) for part in batch.split(self.config.recipe.microbatch)]
         loss, weight = parts[0] if len(parts) == 1 else (sum(values) for values in zip(*parts))
         if world_size() > 1:
-            add_up([*(p.grad for p in self._parameters), loss, weight])
+            gradients = [p.grad for p in self._parameters if p.grad is not None]
+            add_up([*gradients, loss, weight])
         self.optimiser.step()
         return loss, weight
 

@@ -7,17 +7,18 @@ import subprocess
 import time
 from dataclasses import asdict
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 
 import mixup_repro
-from mixup_repro.data import Dataset
+from mixup_repro.data import DataSource
 from mixup_repro.jobs import CHECKOUT
 from mixup_repro.store.folder import RunFolder
 
 
-def describe(folder: RunFolder, dataset: Dataset) -> dict:
+def describe(folder: RunFolder, dataset: DataSource) -> dict[str, Any]:
     """The part of a record that says what the run is and what it ran on."""
     config = folder.run.config
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Literal, Optional, cast
 
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.store.identity import science
@@ -20,7 +20,7 @@ class Mirror:
 
         self.run = wandb.init(
             project=settings.project,
-            mode=settings.mode,
+            mode=cast(Literal["offline", "online"], settings.mode),
             id=f"{folder.id}-seed{folder.run.seed}".replace("^", "_"),
             name=str(folder),
             group=folder.id,
@@ -30,12 +30,12 @@ class Mirror:
             reinit="create_new",  # a stack has one for each of its runs at a time
         )
 
-    def log(self, row: dict) -> None:
+    def log(self, row: dict[str, Any]) -> None:
         """One point of the curves."""
         if self.run:
             self.run.log({k: v for k, v in row.items() if k != "epoch"}, step=row["epoch"])
 
-    def finish(self, record: Optional[dict] = None, failed: bool = False) -> None:
+    def finish(self, record: Optional[dict[str, Any]] = None, failed: bool = False) -> None:
         """Close the run as finished, with its evaluations as the summary, or as failed."""
         if not self.run:
             return

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -145,8 +145,8 @@ def elastic_transform(
     moved = np.concatenate([corners + jitter, np.ones((n, 3, 1))], axis=2)
     back = np.linalg.solve(moved, np.broadcast_to(corners, (n, 3, 2)))  # (n, 3, 2)
     grid = np.stack([row, column, np.ones_like(row)], axis=-1)
-    source = np.einsum("hwk,nkd->dnhw", grid, back, optimize=True)
-    x = blur.interpolate(pixels / np.float32(255), *source, blur.mirrored)
+    from_row, from_column = np.einsum("hwk,nkd->dnhw", grid, back, optimize=True)
+    x = blur.interpolate(pixels / np.float32(255), from_row, from_column, blur.mirrored)
     if alpha == 0:
         return x
     fields = rng.uniform(-1, 1, size=(2, n, height, width))
@@ -157,7 +157,7 @@ def elastic_transform(
 
 def pixelate(pixels: np.ndarray, rng: Rng, scale: float) -> np.ndarray:
     size = pixels.shape[2], pixels.shape[1]
-    small = tuple(int(scale * s) for s in size)
+    small = int(scale * size[0]), int(scale * size[1])
     box = Image.Resampling.BOX
     return _each(pixels, lambda picture: picture.resize(small, box).resize(size, box))
 
@@ -180,8 +180,8 @@ def _each(pixels: np.ndarray, function: Callable[[Image.Image], Image.Image]) ->
 class Corruption(NamedTuple):
     """A function of (pixels, generator, *parameters), and its parameters at severities 1 to 5."""
 
-    function: Callable
-    severities: tuple[tuple, ...]
+    function: Callable[..., np.ndarray]
+    severities: tuple[tuple[Any, ...], ...]
 
 
 def _zooms(end: float) -> tuple[np.ndarray]:

@@ -131,7 +131,9 @@ def reflected(index: np.ndarray, size: int) -> np.ndarray:
     return np.minimum(index, 2 * size - 1 - index)
 
 
-def interpolate(x: np.ndarray, row: np.ndarray, column: np.ndarray, fold: Callable) -> np.ndarray:
+def interpolate(
+    x: np.ndarray, row: np.ndarray, column: np.ndarray, fold: Callable[..., np.ndarray]
+) -> np.ndarray:
     """Bilinear values of float32 pictures (n, H, W, C) at rows and columns (n, H, W)."""
     n, height, width, channels = x.shape
     flat = x.reshape(-1, channels)

@@ -61,7 +61,7 @@ def snow(
     flakes = blur.zoom(height, factor) @ flakes @ blur.zoom(width, factor).T
     flakes[flakes < threshold] = 0
     layer = (np.clip(flakes, 0, 1) * 255).astype(np.uint8)[..., None]
-    angle = rng.uniform(-135, -45, size=n)
+    angle = np.asarray(rng.uniform(-135, -45, size=n))
     layer = blur.motion(layer, angle, radius, motion_sigma) / 255
     x = pixels / 255
     white = np.maximum(x, 1.5 * grey(x) + 0.5)
@@ -72,10 +72,13 @@ def frost(pixels: np.ndarray, rng: Rng, weight: float, frost_weight: float) -> n
     """A window of one of five photographs of frost, added; bytes, cut off as the released sets'."""
     n, height, width, _ = pixels.shape
     photographs = frost_photographs(height, width)
-    which = rng.integers(len(photographs), size=n)
+    which = np.asarray(rng.integers(len(photographs), size=n))
     room = np.array([photo.shape[:2] for photo in photographs]) - (height, width)
     corners = rng.integers(room[which])
-    ice = [photographs[k][i : i + height, j : j + width] for k, (i, j) in zip(which, corners)]
+    ice = [
+        photographs[k][i : i + height, j : j + width]
+        for k, (i, j) in zip(which.tolist(), corners.tolist())
+    ]
     out = weight * pixels + frost_weight * like(np.stack(ice), pixels)
     return np.clip(out, 0, 255).astype(np.uint8)
 
@@ -167,7 +170,7 @@ def spatter(
     sigma: float,
     blur_sigma: float,
     threshold: float,
-    liquid: Callable,
+    liquid: Callable[..., np.ndarray],
     amount: float,
 ) -> np.ndarray:
     """Drops where smoothed noise is above a threshold; `liquid` is `water` or `mud`."""
