@@ -11,8 +11,6 @@ from mixup_repro.errors import InputError
 from mixup_repro.methods.registry import METHODS
 from mixup_repro.schema import SCALES, Config, HardwareConfig, MethodConfig, RecipeConfig
 
-READ_WIDTH = ("resnet18", "resnet34")  # the architectures that read `width`
-
 
 def number_list(value: Any, name: str) -> list[float]:
     """`value` as a list of finite floats; a single number becomes a list of one."""
@@ -61,18 +59,6 @@ def check(job: Config) -> None:
     _choice(job.retry, ("all", "failed"), "retry")
     if job.scale is not None:
         _choice(job.scale, SCALES, "scale")
-    hidden = job.architecture.hidden
-    _need(
-        all(width >= 1 for width in hidden or ()),
-        f"architecture.hidden={hidden}: widths must be at least 1",
-    )
-    width, narrowed = job.architecture.width, job.architecture.name
-    _need(width is None or width >= 1, f"architecture.width={width}: must be at least 1")
-    _need(
-        width is None or (narrowed in READ_WIDTH and not job.architecture.library),
-        f"architecture.width={width}: is for {' and '.join(READ_WIDTH)} of our own; "
-        f"{narrowed}{' of timm' if job.architecture.library else ''} has widths of its own",
-    )
     _check_method(job.method, job.recipe)
     _need(
         METHODS[job.method.name].loss or seeds == [0],

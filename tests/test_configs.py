@@ -363,10 +363,6 @@ def test_the_id_does_not_depend_on_where_and_how_a_run_is_made(word):
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("architecture=resnet18", "architecture.width=0"), "width=0: must be at least 1"),
-        (("architecture=mlp", "architecture.width=8"), "width=8: is for resnet18 and resnet34"),
-        (("architecture=resnet20", "architecture.width=8"), "resnet20 has widths of its own"),
-        (("architecture=timm", "architecture.name=resnet18", "architecture.width=8"), "timm"),
         (("method=imported", "method.sha256=abc"), r"method\.sha256=abc: give the 64"),
         (("method=imported", f"method.sha256={64 * 'a'}", "seeds=2"), "is one run"),
     ],
@@ -374,6 +370,22 @@ def test_the_id_does_not_depend_on_where_and_how_a_run_is_made(word):
 def test_a_field_that_nothing_reads_or_that_makes_no_sense_is_refused(words, named):
     with pytest.raises(InputError, match=named):
         job(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("architecture=resnet18", "architecture.width=0"), "width=0: must be at least 1"),
+        (("architecture=mlp", "architecture.width=8"), "width=8: is for resnet18 and resnet34"),
+        (("architecture=resnet20", "architecture.width=8"), "resnet20 does not read it"),
+        (("architecture=lenet", "architecture.hidden=[8]"), r"hidden=\[8\]: is for mlp"),
+        (("architecture=timm", "architecture.name=resnet18", "architecture.width=8"), "of timm"),
+        (("architecture=mlp", "architecture.hidden=[4,0]"), r"hidden=\[4, 0\]"),
+    ],
+)
+def test_a_network_is_refused_fields_that_it_does_not_read_or_cannot_use(words, named):
+    with pytest.raises(InputError, match=named):
+        networks.build(job(*words).architecture, (3, 32, 32), 10, [0])
 
 
 def test_a_width_is_part_of_a_run_and_none_is_the_run_as_it_was():

@@ -12,7 +12,6 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
-import torch
 from filelock import FileLock
 from helpers import job
 
@@ -90,19 +89,19 @@ def test_hours_left_come_from_finished_runs_where_there_are_any(runs, tmp_path):
     shutil.copytree(runs, tmp_path / "runs")
     words = [*JOB, "seeds=4", f"runs_dir={tmp_path / 'runs'}"]
     one = job(*words)
-    dataset, cpu = load(one.dataset), torch.device("cpu")
+    dataset = load(one.dataset)
     folders = [RunFolder(r) for r in expand(one)]
     for folder, wall in zip(folders, (100.0, 300.0, None, None, 10.0, 30.0)):
         if wall:
             folder.write_record(folder.read_record() | {"wall_s": wall})
     folders[2].create()
     checkpoint.save(folders[2].path, 1, {})  # half of its two epochs
-    by_records, by_probe = estimate.seconds_left(one, dataset, cpu)
+    by_records, by_probe = estimate.seconds_left(one, dataset)
     assert by_records == pytest.approx(200 * 1.5 + 20 * 2)
     assert by_probe == 0
     for folder in folders[4:6]:  # made elsewhere: no measure for this machine
         folder.write_record(folder.read_record() | {"device": "NVIDIA H200"})
-    by_records, by_probe = estimate.seconds_left(one, dataset, cpu)
+    by_records, by_probe = estimate.seconds_left(one, dataset)
     assert by_records == pytest.approx(300)
     assert by_probe > 0
 

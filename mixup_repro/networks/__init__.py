@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Optional
 
 import torch
 from torch import nn
@@ -20,7 +22,7 @@ from mixup_repro.plan import stream
 from mixup_repro.schema import ArchitectureConfig
 
 __all__ = [
-    "STACKABLE",
+    "NETWORKS",
     "RandomFeatures",
     "Replicas",
     "Single",
@@ -28,23 +30,43 @@ __all__ = [
     "Vmapped",
     "build",
     "bytes_of",
+    "is_stacked",
     "load_weights",
     "normalises",
     "stack_size",
 ]
 
-STACKABLE = ("linear", "mlp", "random_features")
 STACK_BYTES = 2**24  # one layer's outputs of all replicas: more would leave a CPU's cache
 STACKED_LENETS = 100
-Make = Callable[[tuple[int, ...], int], nn.Module]  # of an input's shape and the classes
-NETWORKS: dict[str, Callable[..., nn.Module]] = {
-    "lenet": LeNet,
-    "resnet18": resnet18,
-    "resnet20": resnet20,
-    "resnet32": resnet32,
-    "resnet34": resnet34,
-    "resnet44": resnet44,
-    "resnet56": resnet56,
+FIELDS = ("width", "hidden", "features", "sigma")  # of `architecture`: what some networks read
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of network.
+
+    title: its name in figures.
+    make: of an input's shape, the number of classes (and its field `width`), a module that maps
+        (b, ...) to logits (b, classes); None for those that come stacked.
+    reads: the fields of `architecture` that it reads; others are refused.
+    """
+
+    title: str
+    make: Optional[Callable[..., nn.Module]] = None
+    reads: tuple[str, ...] = ()
+
+
+NETWORKS = {
+    "linear": Kind("linear model"),
+    "mlp": Kind("MLP", reads=("hidden",)),
+    "random_features": Kind("random Fourier features", reads=("features", "sigma")),
+    "lenet": Kind("LeNet", LeNet),
+    "resnet18": Kind("ResNet-18", resnet18, reads=("width",)),
+    "resnet20": Kind("ResNet-20", resnet20),
+    "resnet32": Kind("ResNet-32", resnet32),
+    "resnet34": Kind("ResNet-34", resnet34, reads=("width",)),
+    "resnet44": Kind("ResNet-44", resnet44),
+    "resnet56": Kind("ResNet-56", resnet56),
 }
 
 
@@ -54,7 +76,8 @@ def build(
     """One replica for each seed, initialised as PyTorch would from that seed, on the CPU.
 
     Raises:
-        InputError: unknown name, or inputs the network cannot take.
+        InputError: unknown name, a field that the network does not read or that it lacks, or inputs
+            that it cannot take.
     """
     make = _maker(config)
     if make:
@@ -64,27 +87,45 @@ def build(
         if not config.features or not config.sigma:
             raise InputError("architecture: random_features needs features and sigma")
         return RandomFeatures(input_shape, classes, config.features, config.sigma, seeds)
-    hidden = config.hidden or [] if config.name == "mlp" else []
-    if config.name == "mlp" and not hidden:
-        raise InputError("architecture.hidden: an mlp needs the widths of its hidden layers")
+    hidden = config.hidden or []
+    if config.name == "mlp" and (not hidden or min(hidden) < 1):
+        raise InputError(
+            f"architecture.hidden={hidden}: an mlp needs widths of hidden layers, at least 1 each"
+        )
     return Stack(
         [_seeded(seed, lambda: mlp_layers(input_shape, hidden, classes)) for seed in seeds]
     )
 
 
-def _maker(config: ArchitectureConfig) -> Make | None:
+def is_stacked(config: ArchitectureConfig) -> bool:
+    """Whether the network comes stacked: perceptrons and random features."""
+    return config.library is None and NETWORKS[config.name].make is None
+
+
+def _maker(config: ArchitectureConfig) -> Optional[Callable[..., nn.Module]]:
     """What makes a network that is a module of its own; None for those that come stacked."""
-    if config.library == "timm":
-        return partial(timm_network, config.name)
-    if config.library is not None:
+    if config.library not in (None, "timm"):
         raise InputError(f"architecture.library={config.library}: timm, or null for our own")
-    if config.name not in (*STACKABLE, *NETWORKS):
-        known = ", ".join((*STACKABLE, *NETWORKS))
+    own = config.library is None
+    if own and config.name not in NETWORKS:
         raise InputError(
-            f"architecture.name={config.name}: choose one of {known}, or one of timm's with "
-            f"architecture=timm architecture.name=<name>"
+            f"architecture.name={config.name}: choose one of {', '.join(NETWORKS)}, or one of "
+            f"timm's with architecture=timm architecture.name=<name>"
         )
-    make = NETWORKS.get(config.name)
+    reads = NETWORKS[config.name].reads if own else ()
+    for name in FIELDS:
+        value = getattr(config, name)
+        if value is not None and name not in reads:
+            readers = " and ".join(k for k, kind in NETWORKS.items() if name in kind.reads)
+            raise InputError(
+                f"architecture.{name}={value}: is for {readers} of our own; {config.name}"
+                f"{'' if own else ' of timm'} does not read it"
+            )
+    if config.width is not None and config.width < 1:
+        raise InputError(f"architecture.width={config.width}: must be at least 1")
+    if not own:
+        return partial(timm_network, config.name)
+    make = NETWORKS[config.name].make
     return partial(make, width=config.width) if make and config.width else make
 
 
@@ -92,7 +133,7 @@ def stack_size(config: ArchitectureConfig, batch_size: int, device: torch.device
     """How many replicas to train as one stack; 1 where stacking is impossible or does not pay."""
     if config.name == "lenet" and device.type == "cuda":
         return STACKED_LENETS
-    if config.name not in STACKABLE or config.library:
+    if not is_stacked(config):
         return 1
     width = max([*(config.hidden or []), config.features or 1])
     return max(1, STACK_BYTES // (4 * batch_size * width)) if device.type == "cpu" else 10**6

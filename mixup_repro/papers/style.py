@@ -14,6 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from mixup_repro.methods import registry
+from mixup_repro.networks import NETWORKS
 from mixup_repro.store.files import replacing
 
 Values = Sequence[float] | pd.Index
@@ -46,24 +47,12 @@ RC = {
     "svg.hashsalt": "mixup_repro",
 }
 PANEL = (2.7, 2.4)  # inches
-NAMES = {
-    "mlp": "MLP",
-    "lenet": "LeNet",
-    "resnet18": "ResNet-18",
-    "resnet20": "ResNet-20",
-    "resnet32": "ResNet-32",
-    "resnet34": "ResNet-34",
-    "resnet44": "ResNet-44",
-    "resnet56": "ResNet-56",
-    "resnet50": "ResNet-50",
-    "linear": "linear model",
-    "random_features": "random Fourier features",
-}
+TIMM = {"resnet50": "ResNet-50"}  # titles of timm's networks that the papers use
 
 
 def network(name: str) -> str:
     """An architecture as a title has it; timm's keep their own names."""
-    return NAMES.get(name, name)
+    return NETWORKS[name].title if name in NETWORKS else TIMM.get(name, name)
 
 
 def panels(n: int, **kwargs: Any) -> tuple[Figure, list]:

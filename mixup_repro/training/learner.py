@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mixup_repro.data.batch import Batch
 from mixup_repro.distributed import add_up, broadcast, world_size
 from mixup_repro.methods.registry import METHODS
-from mixup_repro.networks import STACKABLE, Replicas, normalises
+from mixup_repro.networks import Replicas, is_stacked, normalises
 from mixup_repro.networks.replicas import load_weights
 from mixup_repro.schema import Config, RecipeConfig
 from mixup_repro.training.graph import Graph
@@ -65,7 +65,7 @@ def precision(config: Config, network: Replicas, device: torch.device) -> Option
     with BatchNorm (LeNet gains little there). Losses that differentiate the network stay in
     float32, and perceptrons and random features know nothing else.
     """
-    if config.architecture.name in STACKABLE:
+    if is_stacked(config.architecture):
         return None
     asked = config.hardware.precision
     if asked == "auto":
