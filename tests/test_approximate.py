@@ -12,8 +12,7 @@ from torch import nn
 
 from mixup_repro import beta, networks
 from mixup_repro.data import Dataset, load
-from mixup_repro.data.batch import Batch, Modification
-from mixup_repro.data.batches import crop, mean_input
+from mixup_repro.data.batches import Batch, Modification, crop, mean_input
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from timm.data.mixup import Mixup
 
-from mixup_repro.data.batch import Batch
+from mixup_repro.data.batches import Batch
 from mixup_repro.methods.losses import (
     cross_entropy,
     cutmix,

@@ -384,7 +384,7 @@ def test_a_resumed_run_continues_its_own_wandb_run(tmp_path, monkeypatch):
             began.append(settings)
             return Fake()
 
-    monkeypatch.setitem(sys.modules, "wandb", Module)
+    monkeypatch.setattr("mixup_repro.training.tracking.wandb", Module)
     after = run.Training.after_epoch
 
     def stopped(training, done, rows):

@@ -17,8 +17,7 @@ from mixup_repro.evaluation.finished import restore
 from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
 from mixup_repro.store.folder import RunFolder
-from mixup_repro.training import checkpoint
-from mixup_repro.training import run as run_module
+from mixup_repro.training import checkpoint, tracking
 from mixup_repro.training.checkpoint import resume_points
 from mixup_repro.training.learner import Learner
 from mixup_repro.training.loop import Stack
@@ -217,9 +216,9 @@ def test_a_failed_run_is_not_logged_after_its_end(tmp_path, monkeypatch):
             mirrors[self] = self.finished
 
     mirrors: dict = {}
-    monkeypatch.setattr(run_module, "Mirror", Mirror)
+    monkeypatch.setattr(tracking, "Mirror", Mirror)
     poison(monkeypatch, replica=0, at_step=1)
-    run(*DIGITS, "recipe.epochs=3", "seeds=2", runs_dir=tmp_path)
+    run(*DIGITS, "wandb.mode=offline", "recipe.epochs=3", "seeds=2", runs_dir=tmp_path)
     assert sorted(mirrors.values()) == [[False], [True]]
 
 

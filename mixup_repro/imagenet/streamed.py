@@ -19,8 +19,7 @@ from torch import Tensor
 
 from mixup_repro import tensors
 from mixup_repro.data import fingerprint
-from mixup_repro.data.batch import Batch
-from mixup_repro.data.batches import Batches
+from mixup_repro.data.batches import Batch, Batches
 from mixup_repro.data.pixels import affine, normalised
 from mixup_repro.distributed import add_up, from_main, rank, world_size
 from mixup_repro.errors import InputError

@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 from mixup_repro.distributed import main_first, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import compose, expand, register, resolve
-from mixup_repro.launch.node import Node, Queued
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import Outcome, RunFolder, State
 from mixup_repro.training import interrupt
@@ -51,7 +50,7 @@ class Session:
     def __init__(self, progress: Progress, work: Work) -> None:
         self.progress, self.work = progress, work
         self.added = 0  # jobs in this process
-        self.queue: list[Queued] = []
+        self.queue: list[tuple[Config, list[str]]] = []  # jobs, and the words that they are
         self.results: list[Result] = []
         self.bad_input: list[str] = []
 
@@ -86,6 +85,8 @@ class Session:
         """
         try:
             if self.queue:
+                from mixup_repro.launch.node import Node  # other sessions do without
+
                 node = Node(self.queue, self.progress)
                 node.run()
                 self.results += node.results

@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.func import jvp
 
-from mixup_repro.data.batch import Batch
+from mixup_repro.data.batches import Batch
 from mixup_repro.methods.losses import Network, Outcome, convex, cross_entropy, needed
 from mixup_repro.methods.second_order import (
     expected_second_order,

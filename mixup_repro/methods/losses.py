@@ -11,7 +11,7 @@ from typing import NamedTuple, Optional, TypeVar
 import torch
 from torch import Tensor
 
-from mixup_repro.data.batch import Batch
+from mixup_repro.data.batches import Batch
 from mixup_repro.schema import MethodConfig
 
 Network = Callable[[Tensor], Tensor]

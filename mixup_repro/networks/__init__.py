@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mixup_repro.errors import InputError
 from mixup_repro.networks.lenet import LeNet
-from mixup_repro.networks.mlp import mlp_layers
 from mixup_repro.networks.random_features import RandomFeatures
 from mixup_repro.networks.replicas import Replicas, Single, Stack, Vmapped, bytes_of, load_weights
 from mixup_repro.networks.resnet import resnet18, resnet20, resnet32, resnet34, resnet44, resnet56
@@ -92,8 +92,10 @@ def build(
         raise InputError(
             f"architecture.hidden={hidden}: an mlp needs widths of hidden layers, at least 1 each"
         )
+    widths = [math.prod(input_shape), *hidden, classes]
+    pairs = list(zip(widths, widths[1:]))
     return Stack(
-        [_seeded(seed, lambda: mlp_layers(input_shape, hidden, classes)) for seed in seeds]
+        [_seeded(seed, lambda: nn.ModuleList(nn.Linear(*p) for p in pairs)) for seed in seeds]
     )
 
 

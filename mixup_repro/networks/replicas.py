@@ -45,7 +45,10 @@ class Replicas(nn.Module, ABC):
 
 
 class Stack(Replicas):
-    """R perceptrons, from a list of R module lists of `nn.Linear` of equal widths."""
+    """R perceptrons, from a list of R module lists of `nn.Linear` of equal widths.
+
+    ReLU between the layers; a linear model has one.
+    """
 
     def __init__(self, members: list[nn.Module]) -> None:
         super().__init__()

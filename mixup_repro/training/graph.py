@@ -9,7 +9,7 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from mixup_repro.data.batch import Batch
+from mixup_repro.data.batches import Batch
 
 Step = Callable[[Batch], tuple[Tensor, Tensor]]
 Shape = tuple[torch.Size, Optional[int]]

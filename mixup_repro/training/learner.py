@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mixup_repro.data.batch import Batch
+from mixup_repro.data.batches import Batch
 from mixup_repro.distributed import add_up, broadcast, world_size
 from mixup_repro.methods.registry import METHODS
 from mixup_repro.networks import Replicas, is_stacked, normalises

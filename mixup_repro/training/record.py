@@ -1,21 +1,103 @@
-"""What a record says of a run besides its numbers: data, code, versions, device."""
+"""From trained networks to records: final evaluations, weights, logits, and what they ran on."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import lru_cache
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import torch
+from torch import Tensor
 
 import mixup_repro
-from mixup_repro.data import DataSource
+from mixup_repro import tensors
+from mixup_repro.data import Dataset, DataSource
+from mixup_repro.distributed import merge, rank, world_size
+from mixup_repro.evaluation.finished import along_training
+from mixup_repro.evaluation.predictor import evaluate, predict
 from mixup_repro.jobs import CHECKOUT
+from mixup_repro.networks import Replicas
+from mixup_repro.store.files import replacing
 from mixup_repro.store.folder import RunFolder
+from mixup_repro.training.learner import Learner
+from mixup_repro.training.loop import Stack
+
+LOGITS_CLASSES = 100  # test logits are kept up to this many classes
+PREDICTION_EXAMPLES = 100  # probabilities go into the record up to this many test examples
+
+
+def finish(
+    stack: Stack,
+    folders: Mapping[int, RunFolder],
+    curves: list[list[dict[str, Any]]],
+    wall_s: float,
+) -> Iterator[tuple[int, Optional[dict[str, Any]]]]:
+    """Evaluate a trained stack, and write weights, logits and records of the runs in `folders`.
+
+    folders: of the runs whose training ended well, by replica; curves: of all replicas.
+    wall_s: seconds of training of each run.
+    Yields a replica and its record when that is written; on ranks after the first it is None.
+    """
+    network, dataset = stack.learner.network, stack.dataset
+    asked = stack.runs[0].config.evaluation
+    alphas = sorted(set().union(*(run.rescaled_at for run in stack.runs)))
+    how = {"stack": len(stack.runs), "switches": switches(stack.learner)}
+    network.autocast = None  # whatever the training's precision, a run is judged in float32
+    at = [run.alpha for run in stack.runs] if asked.temperature else None
+    evaluations = evaluate(network, dataset, alphas, at)
+    unreadable = merge({rank(): sorted(dataset.unreadable)})
+    if rank() > 0:
+        yield from dict.fromkeys(folders).items()
+        return
+    how |= {"device": device_name(next(network.parameters()))}
+    how |= {"unreadable": sorted(set().union(*unreadable.values()))}
+    logits, maps = outputs(network, dataset)
+    for r, folder in folders.items():
+        tensors.write(folder.weights_path, stack.learner.weights(r))
+        record = describe(folder, dataset) | {"wall_s": wall_s} | how
+        keep = {None, *folder.run.rescaled_at}
+        record |= {
+            "curves": curves[r],
+            "best": max(curves[r], key=lambda row: row["test_accuracy"]),
+            "evaluations": [e for e in evaluations[r] if e["eval_alpha"] in keep],
+        }
+        if logits is not None:
+            with replacing(folder.logits_path, "wb") as file:
+                np.savez(file, logits=logits[r].numpy())
+            if dataset.n_test <= PREDICTION_EXAMPLES:
+                record["predictions"] = logits[r].double().softmax(-1).tolist()
+        if maps is not None:
+            record["map"] = maps[r].double().softmax(-1)[:, 1].tolist()
+        if asked.terms:
+            record["terms"] = along_training(folder, dataset, asked.terms)
+        folder.write_record(record)
+        yield r, record
+
+
+def outputs(network: Replicas, dataset: DataSource) -> tuple[Optional[Tensor], Optional[Tensor]]:
+    """Logits (R, n, classes) on the test set and on the data set's grid, where they are kept."""
+    logits = maps = None
+    if isinstance(dataset, Dataset) and dataset.classes <= LOGITS_CLASSES:
+        logits = predict(network, dataset, dataset.x_test).cpu()
+    if dataset.grid is not None:
+        maps = predict(network, dataset, dataset.grid).cpu()
+    return logits, maps
+
+
+def switches(learner: Learner) -> dict[str, Any]:
+    """How a run was computed, besides what: nothing here is part of its id."""
+    return {
+        "precision": "float32" if learner.network.autocast is None else "bfloat16",
+        "tf32": torch.backends.cudnn.allow_tf32,  # on GPUs, in float32 convolutions
+        "graph": learner.graph is not None,
+        "processes": world_size(),
+        "sync_batchnorm": learner.config.hardware.sync_batchnorm,
+    }
 
 
 def describe(folder: RunFolder, dataset: DataSource) -> dict[str, Any]:

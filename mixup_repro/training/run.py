@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from traceback import format_exc
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import torch
 
@@ -17,10 +17,12 @@ from mixup_repro.store.folder import Outcome, RunFolder
 from mixup_repro.store.identity import identity
 from mixup_repro.training import checkpoint, interrupt
 from mixup_repro.training.failures import explain
-from mixup_repro.training.finish import finish
 from mixup_repro.training.loop import Stack, Steps, Watcher, fit
 from mixup_repro.training.progress import Progress
-from mixup_repro.training.tracking import Mirror
+from mixup_repro.training.record import finish
+
+if TYPE_CHECKING:
+    from mixup_repro.training.tracking import Mirror
 
 SNAPSHOTS = 10  # weights are kept at this many epochs, the last one included ...
 SNAPSHOT_BYTES = 2**19  # ... where they take at most this much
@@ -82,7 +84,10 @@ class Training(Watcher):
         return [r for r in range(len(self.folders)) if r not in self.results]
 
     def _train(self, epoch: int, steps: Steps) -> None:
-        self.mirrors = [Mirror(folder) for folder in self.folders if rank() == 0]
+        if self.config.wandb.mode != "disabled" and rank() == 0:
+            from mixup_repro.training.tracking import Mirror
+
+            self.mirrors = [Mirror(folder) for folder in self.folders]
         with self.progress.task(self._name(), self.config.recipe.epochs, epoch) as self.update:
             fit(self.stack, self, epoch, steps)
 
@@ -108,7 +113,7 @@ class Training(Watcher):
         rows = [rows[r] for r in alive] if rows else []
         for replica, row in zip(alive, rows):
             self.curves[replica].append(row)
-            for mirror in self.mirrors[replica : replica + 1]:  # none on ranks after the first
+            for mirror in self.mirrors[replica : replica + 1]:  # none, unless asked for
                 mirror.log(row)
         if done in self.snapshots and rank() == 0:
             for replica in alive:

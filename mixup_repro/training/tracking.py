@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, Optional, cast
 
+import wandb
+
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.store.identity import science
 
@@ -13,11 +15,6 @@ class Mirror:
 
     def __init__(self, folder: RunFolder) -> None:
         settings = folder.run.config.wandb
-        self.run = None
-        if settings.mode == "disabled":
-            return
-        import wandb
-
         self.run = wandb.init(
             project=settings.project,
             mode=cast(Literal["offline", "online"], settings.mode),
@@ -32,13 +29,10 @@ class Mirror:
 
     def log(self, row: dict[str, Any]) -> None:
         """One point of the curves."""
-        if self.run:
-            self.run.log({k: v for k, v in row.items() if k != "epoch"}, step=row["epoch"])
+        self.run.log({k: v for k, v in row.items() if k != "epoch"}, step=row["epoch"])
 
     def finish(self, record: Optional[dict[str, Any]] = None, failed: bool = False) -> None:
         """Close the run as finished, with its evaluations as the summary, or as failed."""
-        if not self.run:
-            return
         for row in (record or {}).get("evaluations", ()):
             suffix = f"_{row['eval_alpha']:g}" if row["eval_alpha"] else ""
             for name in ("accuracy", "cross_entropy", "ece", "brier"):
