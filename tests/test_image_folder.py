@@ -59,7 +59,7 @@ def forbid_decoding(monkeypatch) -> None:
 
     # By name, since the package's attribute image_folder is the function.
     module = importlib.import_module("mixup_repro.data.image_folder")
-    monkeypatch.setattr(module, "_read", refuse)
+    monkeypatch.setattr(module, "_pixels", refuse)
 
 
 def cache_of(root: Path) -> Path:
@@ -199,7 +199,8 @@ def test_a_class_in_only_one_part_is_named(tree, part):
 
 
 def test_an_empty_class_folder_is_named(tree):
-    (tree / "train" / "eel").mkdir()
+    for part in ("train", "test"):
+        (tree / part / "eel").mkdir()
     with pytest.raises(InputError, match="eel: no pictures"):
         load(folder(tree))
 

@@ -1,12 +1,9 @@
-"""Picture files on disk: which there are, and how reading processes make pixels of them."""
+"""Pictures read by processes of their own, in the order of a plan."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -16,11 +13,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mixup_repro.data.image_folder import is_picture
+from mixup_repro.data.picture_files import Pictures, read_picture
 from mixup_repro.errors import InputError
 from mixup_repro.schema import DatasetConfig
 
-AT_ONCE = 64  # portions of a folder's files that are measured side by side
 RATIO = (3 / 4, 4 / 3)  # shapes of random resized crops, as in torchvision
 
 
@@ -30,66 +26,6 @@ class Wanted(NamedTuple):
     example: int
     crop_seed: Optional[int] = None
     flip: bool = False
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures below a folder.
-
-    paths: (n,) bytes, below `folder`. One array: a million Python strings would be copied into
-        every reading process.
-    y: (n,) int64, a number for each picture: its class, or whatever else identifies it.
-    resize: the shorter side before a picture is cropped at the centre; None crops it as it is.
-    border: pixels that are cut off each side before anything else.
-    skipped: files in the class folders that are no pictures.
-    """
-
-    folder: Path
-    paths: np.ndarray
-    y: np.ndarray
-    resize: Optional[int]
-    border: int = 0
-    skipped: int = 0
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def sizes(self) -> list[int]:
-        """The bytes of each file. Some at once, since a network drive answers each one late."""
-        root = os.fsencode(self.folder)
-
-        def measure(paths: np.ndarray) -> list[int]:
-            return [os.path.getsize(os.path.join(root, path)) for path in paths]
-
-        with ThreadPoolExecutor() as pool:
-            parts = pool.map(measure, np.array_split(self.paths, AT_ONCE))
-            return [size for part in parts for size in part]
-
-
-def in_class_folders(folder: Path, numbers: dict[str, int], **how: Any) -> Pictures:
-    """The pictures of <folder>/<name>/ for each name, which stand for the class of this number.
-
-    In the order given, and by file name within a class. how: further fields of `Pictures`.
-
-    Raises:
-        InputError: a class folder that is missing, or holds no pictures.
-    """
-    paths, y, skipped = [], [], 0
-    for name, number in numbers.items():
-        try:
-            found = os.listdir(folder / name)
-        except OSError as error:
-            there = sum((folder / name).is_dir() for name in numbers)
-            raise InputError(
-                f"{folder / name}: no such class folder; {folder} holds {there} of {len(numbers)}"
-            ) from error
-        files = sorted(filter(is_picture, found))
-        if not files:
-            raise InputError(f"{folder / name}: no pictures in this class folder")
-        skipped += len(found) - len(files)
-        paths += [os.fsencode(f"{name}/{file}") for file in files]
-        y += [number] * len(files)
-    return Pictures(folder, np.array(paths), np.array(y), skipped=skipped, **how)
 
 
 def read(
@@ -141,12 +77,11 @@ class _Reader(torch.utils.data.Dataset[Any]):
         damaged: list[str] = []
         for attempt in range(len(self)):
             at = (item.example + attempt) % len(self)
-            path = pictures.folder / os.fsdecode(pictures.paths[at])
+            path = pictures.path(at)
             try:
-                with Image.open(path) as picture:
-                    pixels = self._pixels(picture.convert("RGB"), item)
-                    return pixels, int(pictures.y[at]), damaged
-            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+                pixels = self._pixels(read_picture(path), item)
+                return pixels, int(pictures.y[at]), damaged
+            except InputError:
                 damaged.append(str(path))
         raise InputError(f"{pictures.folder}: no picture can be read")
 

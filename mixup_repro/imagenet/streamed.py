@@ -20,10 +20,11 @@ from torch import Tensor
 from mixup_repro import tensors
 from mixup_repro.data import fingerprint
 from mixup_repro.data.batches import Batch, Batches
+from mixup_repro.data.picture_files import Pictures, class_folders, in_class_folders
 from mixup_repro.data.pixels import affine, normalised
 from mixup_repro.distributed import add_up, from_main, rank, world_size
 from mixup_repro.errors import InputError
-from mixup_repro.imagenet.pictures import Pictures, Wanted, in_class_folders, read
+from mixup_repro.imagenet.pictures import Wanted, read
 from mixup_repro.methods.registry import METHODS, PAIRS
 from mixup_repro.plan import EpochPlan
 from mixup_repro.schema import Config, DatasetConfig
@@ -58,22 +59,14 @@ def imagenet(config: DatasetConfig) -> StreamedSet:
         raise InputError("dataset=imagenet needs dataset.size, dataset.mean and dataset.std")
     if config.interpolation not in ("bilinear", "bicubic"):
         raise InputError(f"dataset.interpolation={config.interpolation}: bilinear or bicubic")
-    train, val = (
-        sorted(entry.name for entry in os.scandir(root / part) if entry.is_dir())
-        for part in ("train", "val")
-    )
-    if len(train) < 2:
-        raise InputError(f"{root / 'train'}: found {len(train)} class folder, needs at least 2")
-    if train != val:
-        odd = sorted(set(train) ^ set(val))
-        raise InputError(f"{root}: class {odd[0]} is in only one of train and val")
-    numbers = {name: number for number, name in enumerate(train)}
+    names = class_folders(root, "train", "val")
+    numbers = {name: number for number, name in enumerate(names)}
     parts = {"train": "train", "test": "val"}
     pictures = {
         part: in_class_folders(root / folder, numbers, resize=config.resize)
         for part, folder in parts.items()
     }
-    return StreamedSet(config, train, pictures)
+    return StreamedSet(config, names, pictures)
 
 
 class StreamedSet:

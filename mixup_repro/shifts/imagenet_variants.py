@@ -19,9 +19,9 @@ from PIL import Image
 from torch import Tensor
 
 from mixup_repro.data import DataSource
+from mixup_repro.data.picture_files import Pictures, in_class_folders
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.metrics import metrics, sums
-from mixup_repro.imagenet.pictures import Pictures, in_class_folders
 from mixup_repro.imagenet.streamed import StreamedSet
 from mixup_repro.schema import BenchmarkConfig
 from mixup_repro.shifts.sets import Chunk, Set, chosen, corrupted_sets, of_set

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mixup_repro.data.picture_files import Pictures
 from mixup_repro.errors import InputError
-from mixup_repro.imagenet.pictures import Pictures
 from mixup_repro.shifts.imagenet_variants import Hits, Streamed, class_table, membership
 
 K = 10

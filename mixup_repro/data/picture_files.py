@@ -1,0 +1,120 @@
+"""Picture files in class folders: which there are, and how one becomes pixels."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from PIL import Image
+
+from mixup_repro.errors import InputError
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+AT_ONCE = 64  # portions of a folder's files that are measured side by side
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures below a folder.
+
+    paths: (n,) bytes, below `folder`. One array: a million Python strings would be copied into
+        every reading process.
+    y: (n,) int64, a number for each picture: its class, or whatever else identifies it.
+    resize: the shorter side before a picture is cropped at the centre; None crops it as it is.
+    border: pixels that are cut off each side before anything else.
+    skipped: files in the class folders that are no pictures.
+    """
+
+    folder: Path
+    paths: np.ndarray
+    y: np.ndarray
+    resize: Optional[int] = None
+    border: int = 0
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def path(self, k: int) -> Path:
+        """Where the k-th lies."""
+        return self.folder / os.fsdecode(self.paths[k])
+
+    def sizes(self) -> list[int]:
+        """The bytes of each file. Some at once, since a network drive answers each one late."""
+        root = os.fsencode(self.folder)
+
+        def measure(paths: np.ndarray) -> list[int]:
+            return [os.path.getsize(os.path.join(root, path)) for path in paths]
+
+        with ThreadPoolExecutor() as pool:
+            parts = pool.map(measure, np.array_split(self.paths, AT_ONCE))
+            return [size for part in parts for size in part]
+
+
+def class_folders(root: Path, train: str, test: str) -> list[str]:
+    """The names of the class folders of <root>/<train> and <root>/<test>, sorted.
+
+    Raises:
+        InputError: fewer than two, or others in one part than in the other.
+    """
+    here, there = (
+        sorted(e.name for e in os.scandir(root / part) if e.is_dir() and e.name[0] != ".")
+        for part in (train, test)
+    )
+    if len(here) < 2:
+        raise InputError(f"{root / train}: found {len(here)} class folder, needs at least 2")
+    if here != there:
+        odd = sorted(set(here) ^ set(there))
+        raise InputError(f"{root}: class {odd[0]} is in only one of {train} and {test}")
+    return here
+
+
+def in_class_folders(folder: Path, numbers: dict[str, int], **how: Any) -> Pictures:
+    """The pictures of <folder>/<name>/ for each name, which stand for the class of this number.
+
+    In the order given, and by file name within a class. how: further fields of `Pictures`.
+
+    Raises:
+        InputError: a class folder that is missing, or holds no pictures.
+    """
+    paths, y, skipped = [], [], 0
+    for name, number in numbers.items():
+        try:
+            found = os.listdir(folder / name)
+        except OSError as error:
+            there = sum((folder / name).is_dir() for name in numbers)
+            raise InputError(
+                f"{folder / name}: no such class folder; {folder} holds {there} of {len(numbers)}"
+            ) from error
+        files = sorted(filter(is_picture, found))
+        if not files:
+            raise InputError(f"{folder / name}: no pictures in this class folder")
+        skipped += len(found) - len(files)
+        paths += [os.fsencode(f"{name}/{file}") for file in files]
+        y += [number] * len(files)
+    return Pictures(folder, np.array(paths), np.array(y), skipped=skipped, **how)
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file in a class folder is a picture, by its name.
+
+    Archives made on a Mac hold a hidden "._x.JPEG", which is none, beside each x.JPEG.
+    """
+    return Path(name).suffix.lower() in SUFFIXES and name[0] != "."
+
+
+def read_picture(path: Path) -> Image.Image:
+    """A picture in RGB.
+
+    Raises:
+        InputError: the file cannot be read as one.
+    """
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: cannot be read as a picture ({error})") from error
