@@ -11,11 +11,13 @@ import pytest
 import torch
 from helpers import HARDWARE, job, make_image_folder
 
+from mixup_repro import networks
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import restore
 from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
+from mixup_repro.store import records
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import checkpoint, tracking
 from mixup_repro.training.checkpoint import resume_points
@@ -652,3 +654,19 @@ def test_auto_is_bfloat16_for_batchnorm_networks_on_cpus_that_have_it(
     (one,) = expand(job(*HARDWARE, *lenet(pictures), *words))
     learner = Stack.of([one], load(one.config.dataset)).learner
     assert learner.network.autocast is chosen
+
+
+def test_a_visit_reads_each_record_once_and_builds_each_network_once(tmp_path, monkeypatch):
+    built, build = [], networks.build
+
+    def noted(*args):
+        network = build(*args)
+        built.append(next(network.parameters()).device.type)
+        return network
+
+    monkeypatch.setattr(networks, "build", noted)
+    run(*DIGITS, "seeds=3", runs_dir=tmp_path)
+    assert sorted(built) == ["cpu", "meta"]  # on no device: only to see that it fits the data
+    records._parsed.cache_clear()
+    assert [r.outcome for r in run(*DIGITS, "seeds=3", runs_dir=tmp_path)] == ["present"] * 3
+    assert records._parsed.cache_info().misses == 3
