@@ -42,6 +42,8 @@ class Sums:
 def sums(logits: Tensor, y: Tensor) -> Sums:
     """The sums of logits (R, n, c) against classes y (n,) or (R, n).
 
+    y may also be shares (n, c) or (R, n, c), such as people's votes: then a prediction is right by
+    the share of its class, and losses are means over the classes that y makes of one example.
     A confidence in (k/15, (k+1)/15] as float arithmetic has it falls in bin k; exactly 1 falls in
     the last bin and exactly 0 in the first.
     """
@@ -49,8 +51,15 @@ def sums(logits: Tensor, y: Tensor) -> Sums:
     log_p = logits.log_softmax(-1)
     p = log_p.exp()
     confidence, top = p.max(-1)
-    hit = (top == y).double()
-    own = y.expand(len(p), -1).unsqueeze(-1)
+    n = y.shape[-2] if y.is_floating_point() else y.shape[-1]
+
+    def of(values: Tensor) -> Tensor:
+        """(R, n) the values (R, n, c) of the examples' own classes."""
+        if y.is_floating_point():
+            return (values.double() * y).sum(-1)
+        return values.gather(-1, y.expand(len(p), -1).unsqueeze(-1)).squeeze(-1).double()
+
+    hit = of(torch.zeros_like(p).scatter_(-1, top.unsqueeze(-1), 1.0))
     index = ((confidence * BINS).ceil().long() - 1).clamp_(0, BINS - 1)
 
     def per_bin(values: Tensor) -> Tensor:
@@ -58,11 +67,11 @@ def sums(logits: Tensor, y: Tensor) -> Sums:
         return zeros.scatter_add_(1, index, values)
 
     # |p - onehot|^2 = |p|^2 - 2 p_y + 1
-    brier = p.double().square().sum(-1) - 2 * p.gather(-1, own).squeeze(-1).double() + 1
+    brier = p.double().square().sum(-1) - 2 * of(p) + 1
     return Sums(
-        n=y.shape[-1],
+        n=n,
         correct=hit.sum(-1),
-        cross_entropy=-log_p.gather(-1, own).squeeze(-1).double().sum(-1),
+        cross_entropy=-of(log_p).sum(-1),
         brier=brier.sum(-1),
         bin_count=per_bin(torch.ones_like(hit)),
         bin_correct=per_bin(hit),
@@ -87,7 +96,7 @@ def metrics(total: Sums) -> list[dict[str, Any]]:
             "n_test": n,
             "bins": {
                 "count": [int(v) for v in total.bin_count[r].tolist()],
-                "correct": [int(v) for v in total.bin_correct[r].tolist()],
+                "correct": [int(v) if v.is_integer() else v for v in total.bin_correct[r].tolist()],
                 "confidence": total.bin_confidence[r].tolist(),
             },
         }

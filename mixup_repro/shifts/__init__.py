@@ -14,7 +14,7 @@ from torch import Tensor
 from mixup_repro.data import DataSource
 from mixup_repro.errors import InputError
 from mixup_repro.schema import BenchmarkConfig
-from mixup_repro.shifts import corrupted, imagenet_variants, video
+from mixup_repro.shifts import corrupted, imagenet_variants, people, video
 from mixup_repro.shifts.sets import Chunk, Set
 
 
@@ -44,7 +44,7 @@ class Benchmark(Protocol):
 
 
 KINDS: dict[str, Callable[[BenchmarkConfig, DataSource], Benchmark]] = {}
-KINDS |= {"generated": corrupted.Generated}
+KINDS |= {"generated": corrupted.Generated, "cifar10-h": people.People}
 KINDS |= dict.fromkeys(corrupted.RELEASED, corrupted.Released)
 KINDS |= dict.fromkeys(("imagenet-c", "imagenet-c-resized"), imagenet_variants.ImageNetC)
 KINDS |= dict.fromkeys(("imagenet-a", "imagenet-a-200"), imagenet_variants.ImageNetA)
