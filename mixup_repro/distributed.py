@@ -102,10 +102,15 @@ def broadcast(tensor: Tensor) -> None:
         dist.broadcast(tensor, src=0)
 
 
-def anyone(flag: bool, device: torch.device) -> bool:
-    """Whether the flag is up on any rank. Of several, each waits for the device."""
+def largest(values: list[float], device: torch.device) -> list[float]:
+    """The largest of each value over the ranks. Of several, each waits for the device."""
     if world_size() == 1:
-        return flag
-    value = torch.tensor(float(flag), device=device)
-    add_up([value])
-    return value.item() > 0
+        return values
+    tensor = torch.tensor(values, device=device)
+    dist.all_reduce(tensor, dist.ReduceOp.MAX)
+    return tensor.tolist()
+
+
+def anyone(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is up on any rank."""
+    return largest([float(flag)], device)[0] > 0

@@ -20,6 +20,7 @@ from mixup_repro.launch.session import run_job
 from mixup_repro.store import records
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import checkpoint, tracking
+from mixup_repro.training import record as training_record
 from mixup_repro.training.checkpoint import resume_points
 from mixup_repro.training.learner import Learner
 from mixup_repro.training.loop import Stack
@@ -654,6 +655,24 @@ def test_auto_is_bfloat16_for_batchnorm_networks_on_cpus_that_have_it(
     (one,) = expand(job(*HARDWARE, *lenet(pictures), *words))
     learner = Stack.of([one], load(one.config.dataset)).learner
     assert learner.network.autocast is chosen
+
+
+def test_what_ends_during_the_final_evaluation_loses_no_epoch(tmp_path, monkeypatch):
+    words = [*DIGITS, "hardware.checkpoint_seconds=0", "recipe.epochs=3", "seeds=2"]
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
+    whole = run(*words, runs_dir=tmp_path / "whole")
+    with monkeypatch.context() as patch:
+
+        def killed(*args):
+            raise Interrupted
+
+        patch.setattr(training_record, "evaluate", killed)
+        with pytest.raises(Interrupted):
+            run(*words, runs_dir=tmp_path / "cut")
+    monkeypatch.setattr(Learner, "step", lambda *_: pytest.fail("trained an epoch again"))
+    cut = run(*words, runs_dir=tmp_path / "cut")
+    assert [r.outcome for r in cut] == ["done", "done"]
+    assert [artefacts(r.folder) for r in cut] == [artefacts(r.folder) for r in whole]
 
 
 def test_a_visit_reads_each_record_once_and_builds_each_network_once(tmp_path, monkeypatch):

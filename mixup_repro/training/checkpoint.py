@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from mixup_repro import tensors
-from mixup_repro.distributed import anyone, world_size
+from mixup_repro.distributed import anyone, largest, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.schema import HardwareConfig
 from mixup_repro.training import interrupt
@@ -26,7 +26,7 @@ Point = tuple[int, int]  # epochs done, and steps of the next
 START: Point = (0, 0)
 GENERATIONS = 2
 SHARE = 20  # training between two checkpoints takes at least this many times a write
-ASK_RANKS = 50  # steps after which ranks ask each other for signals; the answer is waited for
+ASK_S = 2.0  # seconds after which ranks ask each other for signals; the answer is waited for
 
 
 class Saver:
@@ -38,6 +38,7 @@ class Saver:
     def __init__(self, hardware: HardwareConfig, device: torch.device) -> None:
         self.hardware, self.device = hardware, device
         self.saved, self.write_s, self.stop = time.perf_counter(), 0.0, False
+        self.asked, self.every, self.since = self.saved, 1, 0  # when, after how many steps, steps
 
     def due_after_epoch(self) -> bool:
         """Whether to write after an epoch."""
@@ -45,15 +46,23 @@ class Saver:
         wait = max(self.hardware.checkpoint_seconds, SHARE * self.write_s)
         return self.stop or time.perf_counter() - self.saved >= wait
 
-    def due_after_step(self, steps: int) -> bool:
-        """Whether to write after so many steps of an epoch."""
-        self.stop = interrupt.requested()
-        if world_size() > 1:  # all or none: whoever goes on would wait for the others
-            self.stop = steps % ASK_RANKS == 0 and anyone(self.stop, self.device)
-        return self.stop or self._minutes() > self.hardware.checkpoint_minutes
-
-    def _minutes(self) -> float:
-        return (time.perf_counter() - self.saved) / 60
+    def due_after_step(self) -> bool:
+        """Whether to write after a step."""
+        late = time.perf_counter() - self.saved > 60 * self.hardware.checkpoint_minutes
+        if world_size() == 1:
+            self.stop = interrupt.requested()
+            return self.stop or late
+        self.since += 1
+        if self.since < self.every:
+            return False
+        # All or none: whoever goes on would wait for the others. So all ask at the same step, and
+        # the slowest rank's seconds say after how many steps they ask again.
+        now = time.perf_counter()
+        flags = [float(interrupt.requested()), float(late), now - self.asked]
+        stop, any_late, seconds = largest(flags, self.device)
+        self.every = max(1, min(1000, int(self.since * ASK_S / max(seconds, 1e-9))))
+        self.asked, self.since, self.stop = now, 0, stop > 0
+        return self.stop or any_late > 0
 
     @contextmanager
     def writing(self) -> Iterator[None]:

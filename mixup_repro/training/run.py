@@ -104,7 +104,7 @@ class Training(Watcher):
 
     def after_step(self, epoch: int, steps: Steps) -> None:
         """As `Watcher.after_step`."""
-        if self.saver.due_after_step(len(steps)):
+        if self.saver.due_after_step():
             self._save(epoch, steps)
 
     def after_epoch(self, done: int, rows: list[dict[str, Any]]) -> None:
@@ -120,7 +120,7 @@ class Training(Watcher):
                 weights = self.stack.learner.weights(replica)
                 tensors.write(self.folders[replica].snapshot_path(done), weights)
         self.update(done, rows)
-        if self.saver.due_after_epoch() and done < self.config.recipe.epochs:
+        if self.saver.due_after_epoch():  # also after the last: final evaluations may take long
             self._save(done, [])
 
     def diverged(self, replica: int, message: str) -> None:
