@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -25,11 +28,10 @@ from omegaconf.errors import OmegaConfBaseException
 from mixup_repro.checks import check, number_list, part_of, seed_list
 from mixup_repro.errors import InputError
 from mixup_repro.methods.registry import METHODS
+from mixup_repro.paths import CONFIGS, home
 from mixup_repro.schema import SCALES, Config, MethodConfig, RecipeConfig, Run
 
 T = TypeVar("T")
-
-CHECKOUT = Path(__file__).resolve().parents[1]
 
 # The recipe of a network that was not trained here: whoever trained it had one of their own.
 NO_RECIPE = RecipeConfig(optimizer="none", lr=0.0, epochs=0)
@@ -42,7 +44,7 @@ def register() -> None:
     for name, method in METHODS.items():
         given = {key: value for key, value in method.defaults.items() if value is not None}
         store.store(group="method", name=name, node={"name": name, **given})
-    OmegaConf.register_new_resolver("checkout", lambda name: str(CHECKOUT / name), replace=True)
+    OmegaConf.register_new_resolver("home", lambda name: str(home() / name), replace=True)
     OmegaConf.register_new_resolver("tier", _tier, replace=True)
 
 
@@ -66,12 +68,26 @@ def resolve(cfg: DictConfig) -> Config:
         while cause and not isinstance(cause, InputError):  # raised by a resolver of ours
             cause = cause.__cause__ or cause.__context__
         raise InputError(str(cause or error).splitlines()[0]) from error
+    if not isinstance(job, Config):
+        raise InputError("this config is no job: its defaults must begin with schema")
+    if unread := sorted(_unread(job)):
+        raise InputError(f"{', '.join(unread)}: no such field; nothing would read it")
     if job.dataset.name == "image_folder" and not job.dataset.label and job.dataset.root:
         job.dataset.label = Path(job.dataset.root).absolute().name
     if job.evaluation.alphas is not None:
         job.evaluation.alphas = number_list(job.evaluation.alphas, "evaluation.alphas")
     check(job)
     return job
+
+
+def _unread(node: Any, place: str = "") -> Iterator[str]:
+    """Fields that the schema lacks, which `+field=...` adds to a config all the same."""
+    known = {field.name for field in fields(node)}
+    for name, value in vars(node).items():
+        if name not in known:
+            yield place + name
+        elif is_dataclass(value):
+            yield from _unread(value, f"{place}{name}.")
 
 
 def batch_size(recipe: RecipeConfig, n: int) -> int:
@@ -106,17 +122,28 @@ def portion(items: list[T], k: int, n: int) -> list[T]:
     return items[len(items) * (k - 1) // n : len(items) * k // n]
 
 
-CONFIGS = CHECKOUT / "configs"
+@dataclass(frozen=True)
+class Source:
+    """Where configs are composed from: Hydra's --config-path, --config-name and --config-dir."""
+
+    path: str = str(CONFIGS)
+    name: str = "config"
+    extra: str | None = None  # a folder of more configs
+
+    def options(self) -> list[str]:
+        """The words of a command line that say so."""
+        extra = ["--config-dir", self.extra] if self.extra else []
+        return ["--config-path", self.path, "--config-name", self.name, *extra]
 
 
 def experiments() -> list[str]:
     """All experiments, as <paper>/<item>."""
     folder = CONFIGS / "experiment"
-    return sorted(str(p.relative_to(folder).with_suffix("")) for p in folder.glob("*/*.yaml"))
+    return sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.glob("*/*.yaml"))
 
 
-def compose(overrides: Sequence[str]) -> Iterator[Config]:
-    """The jobs of a command line such as `train.py -m <overrides>`, sweep expanded.
+def compose(overrides: Sequence[str], source: Source = Source()) -> Iterator[Config]:
+    """The jobs of a command line such as `train -m <overrides>`, sweep expanded.
 
     Each is composed, which takes a tenth of a second, when it is asked for.
 
@@ -127,19 +154,24 @@ def compose(overrides: Sequence[str]) -> Iterator[Config]:
     parser = OverridesParser.create()
     given = {o.key_or_group: _choices(o) for o in parser.parse_overrides(list(overrides))}
     first = [words[0] for words in given.values()]
-    hydra = _composed(first, return_hydra_config=True).hydra
+    hydra = _composed(first, source, return_hydra_config=True).hydra
     sweep = [f"{key}={value}" for key, value in (hydra.sweeper.params or {}).items()]
     # A choice on the command line replaces the experiment's sweep over the same key.
     choices = {o.key_or_group: _choices(o) for o in parser.parse_overrides(sweep)} | given
     for cell in product(*choices.values()):
-        yield resolve(_composed(list(cell)))
+        yield resolve(_composed(list(cell), source))
 
 
-def _composed(words: list[str], **kwargs: Any) -> DictConfig:
+def _composed(words: list[str], source: Source, **kwargs: Any) -> DictConfig:
     register()
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return hydra_compose("config", words, **kwargs)
+    with initialize_config_dir(source.path, version_base="1.3"):
+        if source.extra:  # as hydra.main does it; its public interface lacks this
+            places = create_config_search_path(source.path)
+            schema = SearchPathQuery(provider="schema")
+            places.prepend("command-line", f"file://{source.extra}", schema)
+            GlobalHydra.instance().hydra.config_loader = ConfigLoaderImpl(places)
+        return hydra_compose(source.name, words, **kwargs)
 
 
 def _choices(override: Override) -> list[str]:

@@ -1,59 +1,8 @@
-"""Make a finished run of a file of weights that somebody else trained. Trains nothing.
+"""mixup-repro import-weights, from a checkout: python scripts/import_weights.py --help"""
 
-    python scripts/import_weights.py resnet20-12fca82f.th \\
-        --source akamaster/pytorch_resnet_cifar10@d5489e8995 \\
-        --recipe "ERM; SGD 0.1 / 0.9 / 1e-4, batch 128, 200 epochs, crop and flip" \\
-        dataset=cifar10 architecture=resnet20 'evaluation.alphas=[0.5,1]' \\
-        'dataset.mean=[0.485,0.456,0.406]' 'dataset.std=[0.229,0.224,0.225]'
-
-The words after the options are those of train.py: data set (with the mean and sd that the network
-was trained with), architecture, evaluation. The last line says by which words evaluate.py asks the
-run more. Exit codes: 0 fine; 2 bad input, and no run was made.
-"""
-
-import argparse
-import shlex
 import sys
-from pathlib import Path
 
-from hydra.errors import HydraException
-
-from mixup_repro.errors import InputError
-from mixup_repro.jobs import compose
-from mixup_repro.launch.imported import Origin, import_run, read_weights
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("file", type=Path, help="written by torch.save; read with weights_only")
-    parser.add_argument("--source", required=True, help="where it comes from, with the version")
-    parser.add_argument("--recipe", required=True, help="how it was trained, in words")
-    parser.add_argument("overrides", nargs="*", help="as for train.py")
-    args = parser.parse_intermixed_args()
-    sha256, weights = read_weights(args.file)
-    words = [*args.overrides, "method=imported", f"method.sha256={sha256}"]
-    jobs = list(compose(words))
-    if len(jobs) > 1:
-        raise InputError(f"these words are {len(jobs)} jobs; a file of weights is one run")
-    origin = Origin(args.file.name, sha256, args.source, args.recipe)
-    folder, record = import_run(jobs[0], weights, origin)
-    for row in record["evaluations"]:
-        name = row["evaluation"]
-        name += "" if row["eval_alpha"] is None else f" at {row['eval_alpha']:g}"
-        print(
-            f"{folder}, {name}: accuracy {row['accuracy']:.4f}, cross-entropy "
-            f"{row['cross_entropy']:.4f}, ECE {row['ece']:.4f}"
-        )
-    print(f"python scripts/evaluate.py {shlex.join(words)}")
-
+from mixup_repro.cli import run
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (InputError, HydraException) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(run("import-weights", sys.argv[1:]))

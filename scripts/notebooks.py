@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
-from mixup_repro.jobs import CHECKOUT
+from mixup_repro.paths import CHECKOUT
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import settings
 
 from mixup_repro import report
-from mixup_repro.jobs import CHECKOUT
+from mixup_repro.paths import CHECKOUT
 
 # A busy machine must not fail a property for being slow, and a failure must repeat itself.
 settings.register_profile("steady", deadline=None, derandomize=True)

@@ -16,7 +16,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from PIL import Image
 
-from mixup_repro.jobs import CHECKOUT, register, resolve
+from mixup_repro.jobs import register, resolve
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import RunFolder
 

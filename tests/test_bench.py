@@ -10,7 +10,7 @@ import sys
 import pytest
 from helpers import environment
 
-from mixup_repro.jobs import CHECKOUT
+from mixup_repro.paths import CHECKOUT
 
 
 def printed(script: str, *words: str) -> str:

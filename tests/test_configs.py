@@ -15,9 +15,10 @@ from helpers import compose_config, job
 from mixup_repro import networks
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.jobs import CHECKOUT, SCALES, expand, resolve
+from mixup_repro.jobs import SCALES, expand, resolve
 from mixup_repro.methods.registry import METHODS, PAIRS
 from mixup_repro.papers import style
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.schema import NOT_SCIENCE, SCIENCE, ArchitectureConfig, Config, MethodConfig
 from mixup_repro.store.identity import dataset_label, run_id
 from mixup_repro.training.learner import learning_rate, optimiser

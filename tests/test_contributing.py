@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from helpers import environment
 
-from mixup_repro.jobs import CHECKOUT
+from mixup_repro.paths import CHECKOUT
 
 TEXT = (CHECKOUT / "CONTRIBUTING.md").read_text()
 # A block, and the paragraph before it, whose last path is the file that the block is.

@@ -17,10 +17,10 @@ from scipy.spatial.distance import cdist
 from mixup_repro import report
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.jobs import CHECKOUT
 from mixup_repro.papers.chidambaram2022 import distances, table2
 from mixup_repro.papers.chidambaram2022.distances import mixup_distances, nearest
 from mixup_repro.papers.shared import measured_data
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.store.results import merge_measured
 
 

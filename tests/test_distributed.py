@@ -16,7 +16,7 @@ from helpers import HARDWARE, SCRIPT, environment, job, make_image_folder, make_
 from mixup_repro import networks
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.jobs import CHECKOUT
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.training.preconditions import check_job
 
 RECIPE = ("recipe=carratino_lenet", "recipe.epochs=3", "recipe.batch_size=16")

@@ -25,9 +25,10 @@ from mixup_repro import report
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import evaluate
-from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.jobs import expand
 from mixup_repro.launch.imported import Origin, fitted, import_run, read_weights
 from mixup_repro.networks import build
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.schema import ArchitectureConfig
 from mixup_repro.store import results
 from mixup_repro.store.identity import run_id

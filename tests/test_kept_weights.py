@@ -13,8 +13,9 @@ from mixup_repro import jobs
 from mixup_repro.data import load
 from mixup_repro.evaluation.finished import network_of
 from mixup_repro.evaluation.predictor import evaluate
-from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.store import results
 from mixup_repro.store.identity import run_id
 from mixup_repro.training.progress import Progress

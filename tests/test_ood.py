@@ -16,8 +16,9 @@ from helpers import environment, job, make_image_folder
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import restore
-from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.schema import BenchmarkConfig
 from mixup_repro.shifts import corrupted, evaluate
 from mixup_repro.shifts.corrupted import Generated

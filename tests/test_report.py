@@ -12,9 +12,10 @@ import pytest
 
 from mixup_repro import jobs, report
 from mixup_repro.errors import InputError
-from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.jobs import expand
 from mixup_repro.papers import shared
 from mixup_repro.papers.carratino2020 import fig4
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.store import results
 from mixup_repro.store.folder import RunFolder
 

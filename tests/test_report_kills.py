@@ -19,8 +19,8 @@ from test_report import fake_records, rescaling_helps_by_alpha
 
 from mixup_repro import report
 from mixup_repro.errors import InputError
-from mixup_repro.jobs import CHECKOUT
 from mixup_repro.papers import shared
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.report.markdown import BEGIN, END
 from mixup_repro.store import results
 from mixup_repro.store.files import locked

@@ -9,8 +9,8 @@ from test_report import fake_records, rescaling_helps_by_alpha
 
 from mixup_repro import report
 from mixup_repro.errors import InputError
-from mixup_repro.jobs import CHECKOUT
 from mixup_repro.papers.claims import NOT_RUN
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.report.items import PAPERS
 from mixup_repro.report.markdown import readme_table
 from mixup_repro.report.verdicts import modules

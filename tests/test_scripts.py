@@ -16,8 +16,9 @@ from filelock import FileLock
 from helpers import job
 
 from mixup_repro.data import load
-from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.jobs import expand
 from mixup_repro.launch import estimate
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import checkpoint
 

@@ -21,8 +21,9 @@ from torchvision.datasets import ImageFolder
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.imagenet.streamed import StreamedSet
-from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.schema import Config
 from mixup_repro.training.loop import Stack
 

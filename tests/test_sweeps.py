@@ -20,11 +20,12 @@ import torch
 from helpers import HARDWARE, SCRIPT, environment, job, make_image_folder, record, train_here
 
 from mixup_repro.errors import InputError
-from mixup_repro.jobs import CHECKOUT, expand
+from mixup_repro.jobs import expand
 from mixup_repro.launch import node
 from mixup_repro.launch.node import Node
 from mixup_repro.launch.session import run_job
 from mixup_repro.launch.slots import claim, slots
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.schema import HardwareConfig
 from mixup_repro.store import results
 from mixup_repro.store.folder import RunFolder

@@ -13,9 +13,9 @@ import pytest
 import test_imagenet_variants as variants
 from helpers import HARDWARE, environment, make_image_folder, make_imagenet
 
-from mixup_repro.jobs import CHECKOUT
 from mixup_repro.papers import shared
 from mixup_repro.papers.carratino2020 import table2
+from mixup_repro.paths import CHECKOUT
 from mixup_repro.store import results
 
 pytestmark = pytest.mark.slow

@@ -1,6 +1,6 @@
 """Many runs at once on one machine: a process for each stack of runs, in a slot of its own.
 
-Each process is a call of the same script for one part of one job, with nothing shared but the disk:
+Each process is the same command for one part of one job, with nothing shared but the disk:
 what kills one leaves the others alone, and its slot is freed by the operating system.
 """
 
@@ -23,6 +23,7 @@ from mixup_repro.jobs import expand, portion
 from mixup_repro.launch.board import board
 from mixup_repro.launch.slots import Slot, claim, slots
 from mixup_repro.launch.status import Status
+from mixup_repro.paths import INSTALLED, PACKAGE
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import Outcome, RunFolder, State
 from mixup_repro.training import interrupt
@@ -31,7 +32,9 @@ from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result
 
 LOOK_SECONDS = 2.0  # between two looks at the disk
-Queued = tuple[Config, list[str]]  # a job, and the words of the command line that it is
+Queued = tuple[Config, list[str]]  # a job, and the overrides that it is
+# What starts a process; -P: a package of our name in the current folder is another one.
+DOOR = [sys.executable, "-P", "-m", "mixup_repro.cli"]
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,14 @@ class Worker:
 class Node:
     """Runs queued jobs in the slots of this machine.
 
+    command: train or evaluate, and options that say where configs are.
+
     Raises:
         InputError: slots that are not there.
     """
 
-    def __init__(self, queue: list[Queued], progress: Progress) -> None:
-        self.progress = progress
+    def __init__(self, queue: list[Queued], progress: Progress, command: list[str]) -> None:
+        self.progress, self.command = progress, command
         self.results: list[Result] = []
         self.bad_input: list[str] = []
         first = queue[0][0]
@@ -115,7 +120,7 @@ class Node:
                     for slot in self.slots if self.waiting else ():
                         descriptor = claim(slot, self.runs_dir)
                         if descriptor is not None and self.waiting:
-                            workers.append(_start(self.waiting.pop(0), slot, descriptor))
+                            workers.append(self._start(slot, descriptor))
                     for worker in [w for w in workers if w.process.poll() is not None]:
                         workers.remove(worker)
                         self._collect(worker)
@@ -129,6 +134,27 @@ class Node:
                     worker.process.send_signal(signal.SIGTERM)
             if told:
                 interrupt.leave(self.progress.say)
+
+    def _start(self, slot: Slot, descriptor: int) -> Worker:
+        """Start a process that has the slot: it inherits the lock, and this one lets go of it."""
+        part = self.waiting.pop(0)
+        words = [*part.words, "hardware.slots=null", f"hardware.threads={slot.threads}"]
+        inherited = {k: v for k, v in os.environ.items() if k != "SLURM_JOB_ID"}  # we alone requeue
+        if not INSTALLED:  # it is to run the code that runs here
+            there = os.environ.get("PYTHONPATH")
+            inherited["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE.parent), there]))
+        output = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the process has ended)
+        process = subprocess.Popen(
+            [*DOOR, *self.command, *words],
+            env=inherited | slot.environment,
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+        os.close(descriptor)
+        finished = {f: f.record_path for f in part.folders if f.state() == State.DONE}
+        return Worker(part, process, output, {f: p.stat().st_mtime for f, p in finished.items()})
 
     def _collect(self, worker: Worker) -> None:
         """What came of a process that has ended."""
@@ -176,21 +202,3 @@ def _to_do(folder: RunFolder, retry: str) -> bool:
     if folder.run.config.benchmark.name:  # its process finds out what of it is missing
         return True
     return folder.state() != State.DONE or any(lacking(folder, folder.read_record()))
-
-
-def _start(part: Part, slot: Slot, descriptor: int) -> Worker:
-    """Start a process that has the slot: it inherits the lock, and this one lets go of it."""
-    words = [*part.words, "hardware.slots=null", f"hardware.threads={slot.threads}"]
-    inherited = {k: v for k, v in os.environ.items() if k != "SLURM_JOB_ID"}  # requeued by us alone
-    output = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the process has ended)
-    process = subprocess.Popen(
-        [sys.executable, sys.argv[0], *words],
-        env=inherited | slot.environment,
-        pass_fds=[descriptor],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-    )
-    os.close(descriptor)
-    finished = {f: f.record_path for f in part.folders if f.state() == State.DONE}
-    return Worker(part, process, output, {f: p.stat().st_mtime for f, p in finished.items()})

@@ -1,17 +1,17 @@
-"""One call of train.py or evaluate.py: job after job, then a table of what came of them."""
+"""One call of train or evaluate: job after job, then a table of what came of them."""
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from mixup_repro.distributed import main_first, world_size
 from mixup_repro.errors import InputError
-from mixup_repro.jobs import compose, expand, register, resolve
+from mixup_repro.jobs import Source, compose, expand, register, resolve
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import Outcome, RunFolder, State
 from mixup_repro.training import interrupt
@@ -45,10 +45,14 @@ class Session:
 
     With hardware.slots, jobs are queued, and `close` runs them side by side. A launcher of Hydra's
     may call `add` in processes of its own, on a copy of this; then `close` reads the disk.
+
+    command: train or evaluate, which a process in a slot is started as. words: the overrides of the
+    command line; source: where it composes configs from.
     """
 
-    def __init__(self, progress: Progress, work: Work) -> None:
-        self.progress, self.work = progress, work
+    def __init__(self, command: str, words: Sequence[str], source: Source, work: Work) -> None:
+        self.command, self.words, self.source, self.work = command, list(words), source, work
+        self.progress = Progress()
         self.added = 0  # jobs in this process
         self.queue: list[tuple[Config, list[str]]] = []  # jobs, and the words that they are
         self.results: list[Result] = []
@@ -66,17 +70,41 @@ class Session:
             try:
                 job = resolve(cfg)
                 if job.hardware.slots:
-                    self.queue.append((job, _words()))
+                    self.queue.append((job, self._words()))
                 else:
                     self.results += self.work(job, self.progress)
+                self._hint()
             except InputError as error:
                 self._refuse(error)
             if interrupt.requested():
                 interrupt.leave(self.progress.say)
 
+    def _hint(self) -> None:
+        hydra = HydraConfig.get()
+        if hydra.mode == RunMode.RUN and hydra.sweeper.params:
+            self.progress.say("note: this was one job of the experiment; -m runs all of them")
+
     def _refuse(self, error: InputError) -> None:
         self.bad_input.append(str(error))
         self.progress.say(f"error: {error}")
+
+    def _words(self) -> list[str]:
+        """The overrides of the job that Hydra is running.
+
+        Raises:
+            InputError: it runs on a cluster, where this queue would never be worked through, or on
+                several processes.
+        """
+        if world_size() > 1:
+            raise InputError("hardware.slots: is for runs of one process; torchrun starts several")
+        hydra = HydraConfig.get()
+        if not hydra.launcher._target_.endswith("BasicLauncher"):
+            raise InputError(
+                "hardware.slots is for one machine; where a launcher starts the jobs, give it more "
+                "of them with part=1/2,2/2"
+            )
+        places = [w for w in hydra.overrides.hydra if w.startswith("hydra.searchpath=")]
+        return [*places, *hydra.overrides.task]
 
     def close(self) -> int:
         """Print the summary; returns the exit code.
@@ -87,12 +115,12 @@ class Session:
             if self.queue:
                 from mixup_repro.launch.node import Node  # other sessions do without
 
-                node = Node(self.queue, self.progress)
+                node = Node(self.queue, self.progress, [self.command, *self.source.options()])
                 node.run()
                 self.results += node.results
                 self.bad_input += node.bad_input
             if not self.added:
-                self.results = _on_disk(sys.argv[1:])
+                self.results = _on_disk(self.words, self.source)
         except InputError as error:
             self._refuse(error)
         rows = defaultdict(list)
@@ -109,7 +137,7 @@ class Session:
         if untrained:
             self.progress.say(
                 f"{untrained} runs are not finished, so there is nothing to evaluate; "
-                f"scripts/train.py with the same words trains them"
+                f"mixup-repro train with the same words trains them"
             )
         if len(self.bad_input) > 1 or (self.bad_input and self.results):
             for line in self.bad_input:
@@ -118,27 +146,9 @@ class Session:
         return 2 if self.bad_input else int(bool(failed or cut_short))
 
 
-def _words() -> list[str]:
-    """The command line of the job that Hydra is running.
-
-    Raises:
-        InputError: it runs on a cluster, where this queue would never be worked through, or on
-            several processes.
-    """
-    if world_size() > 1:
-        raise InputError("hardware.slots: is for runs of one process; torchrun starts several")
-    hydra = HydraConfig.get()
-    if not hydra.launcher._target_.endswith("BasicLauncher"):
-        raise InputError(
-            "hardware.slots is for one machine; where a launcher starts the jobs, give it more of "
-            "them with part=1/2,2/2"
-        )
-    return list(hydra.overrides.task)
-
-
-def _on_disk(words: list[str]) -> list[Result]:
+def _on_disk(words: list[str], source: Source) -> list[Result]:
     """The results of a command line whose jobs ran elsewhere."""
-    jobs = compose([word for word in words if not word.startswith("-")])
+    jobs = compose(words, source)
     folders = {str(f): f for job in jobs for f in map(RunFolder, expand(job))}
     results = []
     for folder in folders.values():

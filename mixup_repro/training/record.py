@@ -20,8 +20,8 @@ from mixup_repro.data import Dataset, DataSource
 from mixup_repro.distributed import merge, rank, world_size
 from mixup_repro.evaluation.finished import along_training
 from mixup_repro.evaluation.predictor import evaluate, predict
-from mixup_repro.jobs import CHECKOUT
 from mixup_repro.networks import Replicas
+from mixup_repro.paths import CHECKOUT, INSTALLED
 from mixup_repro.store.files import replacing
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training.learner import Learner
@@ -129,6 +129,8 @@ def device_name(tensor: torch.Tensor) -> str:
 @lru_cache(maxsize=1)
 def commit() -> str:
     """The short commit of the code that runs, with a `+` where it has uncommitted changes."""
+    if INSTALLED:  # a repository around the place of installation is another one
+        return "unknown"
     try:
 
         def git(*words: str) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mixup_repro.data import Dataset
+from mixup_repro.errors import InputError
 from mixup_repro.plan import stream
 
 CHUNK = 2**24  # distances held at once: 64 MiB
@@ -49,10 +50,10 @@ def mixup_distances(dataset: Dataset, alpha: float, share: float, draw: int) -> 
     as in the authors' code. `draw` seeds sample, partners and lambda.
 
     Raises:
-        ValueError: share outside (0, 1], or too few examples.
+        InputError: share outside (0, 1], or too few examples.
     """
     if not 0 < share <= 1:
-        raise ValueError(f"share={share:g}: must lie in (0, 1]")
+        raise InputError(f"share={share:g}: must lie in (0, 1]")
     rng = stream(draw, "partner")
 
     def sample(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,7 +65,7 @@ def mixup_distances(dataset: Dataset, alpha: float, share: float, draw: int) -> 
         sample(dataset.x_test, dataset.y_test),
     )
     if len(y) < 2 or len(y_test) < 1:
-        raise ValueError(f"share={share:g} of {dataset.label} leaves {len(y)} training examples")
+        raise InputError(f"share={share:g} of {dataset.label} leaves {len(y)} training examples")
     centre = x.mean(0)  # smaller numbers lose less to the cancellation of squares
     partner = torch.from_numpy(rng.integers(len(y), size=len(y)))
     lam = torch.from_numpy(rng.beta(alpha, alpha, len(y)).astype(np.float32)).unsqueeze(1)

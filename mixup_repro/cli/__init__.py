@@ -1,0 +1,74 @@
+"""The door: `mixup-repro <command> ...`, and the one place that turns errors into exit codes.
+
+Each command is a module of this package: its docstring is what --help prints, and its `main` takes
+the words after the command. 0 fine; 1 something failed, or a file cannot be written; 2 bad input,
+told in one line; 75 stopped by a signal, to go on later; 130 stopped by Ctrl-C. With
+HYDRA_FULL_ERROR=1 errors come with their traceback.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import mixup_repro
+from mixup_repro.cli.errors import one_line
+
+COMMANDS = ("train", "evaluate", "plan", "clean", "report", "distances", "import-weights")
+
+
+def main() -> int:
+    """What `mixup-repro` does; returns its exit code."""
+    words = sys.argv[1:]
+    if words[:1] == ["-sc"]:  # a shell that completes a line; Hydra knows no commands of ours
+        line = os.environ.get("COMP_LINE", "").split(" ")
+        os.environ["COMP_LINE"] = " ".join([*line[:1], *line[2:]])
+        words = [*line[1:2], *words]
+        if words[0] not in ("train", "evaluate"):
+            print(*(COMMANDS if len(line) == 2 else ()))
+            return 0
+    if words == ["--version"]:
+        print(f"mixup-repro {mixup_repro.__version__}")
+        return 0
+    if not words or words[0] in ("-h", "--help"):
+        print(_about(), file=sys.stdout if words else sys.stderr)
+        return 0 if words else 2
+    return run(words[0], words[1:])
+
+
+def run(command: str, words: Sequence[str]) -> int:
+    """Run a command; returns its exit code. Errors that are the user's to fix become one line."""
+    try:
+        if command not in COMMANDS:
+            print(f"error: {command}: choose one of {', '.join(COMMANDS)}", file=sys.stderr)
+            return 2
+        module = import_module(f"mixup_repro.cli.{command.replace('-', '_')}")
+        code: int = module.main(words)
+        return code
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        line, code = one_line(error)
+        if not line or os.environ.get("HYDRA_FULL_ERROR") == "1":
+            traceback.print_exc()
+        if line:
+            print(f"error: {line}", file=sys.stderr)
+        return code
+
+
+def _about() -> str:
+    def summary(command: str) -> str:
+        source = Path(__file__).with_name(f"{command.replace('-', '_')}.py").read_text()
+        return (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]  # imports no PyTorch
+
+    lines = "\n".join(f"  {command:15} {summary(command)}" for command in COMMANDS)
+    return f"""usage: mixup-repro <command> ...
+
+{lines}
+
+mixup-repro <command> --help says more. --version: of mixup-repro."""

@@ -1,0 +1,69 @@
+"""Commands that are Hydra applications: train and evaluate."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+import hydra
+from hydra._internal.utils import get_args_parser
+
+from mixup_repro.cli.words import Parser, source_of
+from mixup_repro.distributed import process_group
+from mixup_repro.jobs import Source, register
+from mixup_repro.launch.session import Session, Work
+
+
+def sweep(command: str, words: Sequence[str], work: Work, about: str | None) -> int:
+    """Do `work` on each job that the words name; returns the exit code.
+
+    Hydra's own flags, which show something and run no job, do what they do anywhere.
+    """
+    args = _parsed(command, words)
+    source = source_of(args)
+    if args.help:
+        print(about)
+    session = Session(command, args.overrides, source, work)
+    if any((args.help, args.hydra_help, args.cfg, args.info, args.shell_completion)):
+        return _show(words, source, session)
+    with process_group():
+        try:
+            _hydra(words, source, session)
+        except Exception:
+            if session.added:  # what came of the jobs before
+                session.close()
+            raise
+    return session.close()
+
+
+def _parsed(command: str, words: Sequence[str]) -> argparse.Namespace:
+    """The words as Hydra itself reads them."""
+    return Parser(command, None, get_args_parser()).parse_args(words)
+
+
+def _show(words: Sequence[str], source: Source, session: Session) -> int:
+    try:
+        _hydra(words, source, session)
+    except SystemExit as stop:
+        return 2 if stop.code else 0  # it has said what is wrong
+    return 0
+
+
+def _hydra(words: Sequence[str], source: Source, session: Session) -> None:
+    """Hydra's application, which reads sys.argv; of an option given twice the last counts."""
+    register()
+    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = [argv[0], *words, *source.options()]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises its errors, for the door to tell
+    try:
+        with warnings.catch_warnings():  # a folder of configs that is not there is bad input
+            warnings.filterwarnings("error", r"provider=.* is not\s+available", UserWarning)
+            hydra.main(version_base="1.3", config_path=source.path)(session.add)()
+    finally:
+        sys.argv = argv
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if full is not None:
+            os.environ["HYDRA_FULL_ERROR"] = full
