@@ -67,7 +67,8 @@ def resolve(cfg: DictConfig) -> Config:
         cause: BaseException | None = error
         while cause and not isinstance(cause, InputError):  # raised by a resolver of ours
             cause = cause.__cause__ or cause.__context__
-        raise InputError(str(cause or error).splitlines()[0]) from error
+        line = str(cause or error).splitlines()[0]
+        raise InputError(line if cause else f"{error.full_key}: {line}") from error
     if not isinstance(job, Config):
         raise InputError("this config is no job: its defaults must begin with schema")
     if unread := sorted(_unread(job)):
@@ -166,11 +167,12 @@ def _composed(words: list[str], source: Source, **kwargs: Any) -> DictConfig:
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(source.path, version_base="1.3"):
-        if source.extra:  # as hydra.main does it; its public interface lacks this
+        hydra = GlobalHydra.instance().hydra
+        if hydra and source.extra:  # as hydra.main does it; the public interface lacks this
             places = create_config_search_path(source.path)
             schema = SearchPathQuery(provider="schema")
             places.prepend("command-line", f"file://{source.extra}", schema)
-            GlobalHydra.instance().hydra.config_loader = ConfigLoaderImpl(places)
+            hydra.config_loader = ConfigLoaderImpl(places)
         return hydra_compose(source.name, words, **kwargs)
 
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
+from hydra.errors import MissingConfigException
+
+from mixup_repro import schema
 from mixup_repro.errors import InputError
+from mixup_repro.jobs import experiments
 
 # What OmegaConf and Hydra add to a message for people who debug them.
 NOISE = re.compile(
@@ -22,16 +27,31 @@ def one_line(error: Exception) -> tuple[str, int]:
     if isinstance(error, InputError):
         return str(error), 2
     if _raised_in(error) in ("hydra", "omegaconf"):
-        causes = [error]
-        while causes[-1].__cause__:
-            causes.append(causes[-1].__cause__)
-        override = getattr(error, "override", None)  # of one that cannot be parsed
-        told = [*filter(None, [override]), *filter(None, map(_told, causes))]
-        return ": ".join(dict.fromkeys(told)), 2
+        told = [getattr(error, "override", None)]  # the word that cannot be parsed
+        cause: BaseException | None = error
+        while cause:
+            told.append(_told(cause))
+            cause = cause.__cause__
+        return ": ".join(filter(None, dict.fromkeys(told))) + _choices(error), 2
     if isinstance(error, OSError):
         why = error.strerror or str(error)
         return ": ".join(str(part) for part in (error.filename, why) if part), 1
     return "", 1
+
+
+def _choices(error: Exception) -> str:
+    """What there is to choose from, where Hydra does not say it."""
+    if isinstance(error, MissingConfigException):
+        group, _, name = (error.missing_cfg_file or "").partition("/")
+        if group != "experiment":
+            return ""
+        every, paper = experiments(), name.split("/")[0]
+        near = [name for name in every if name.startswith(f"{paper}/")]
+        return f"; experiments: {', '.join(near or every)}"
+    node = re.search(r"(?:not in '|not a subclass of )(\w*Config)\b", str(error.__cause__))
+    if not node:
+        return ""
+    return f"; it has {', '.join(field.name for field in fields(getattr(schema, node[1])))}"
 
 
 def _raised_in(error: Exception) -> str:
