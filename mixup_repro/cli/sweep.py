@@ -13,7 +13,7 @@ from hydra._internal.utils import get_args_parser
 
 from mixup_repro.cli.words import Parser, source_of
 from mixup_repro.distributed import process_group
-from mixup_repro.jobs import Source, register
+from mixup_repro.jobs import register
 from mixup_repro.launch.session import Session, Work
 
 
@@ -28,10 +28,10 @@ def sweep(command: str, words: Sequence[str], work: Work, about: str | None) -> 
         print(about)
     session = Session(command, args.overrides, source, work)
     if any((args.help, args.hydra_help, args.cfg, args.info, args.shell_completion)):
-        return _show(words, source, session)
+        return _show(words, session)
     with process_group():
         try:
-            _hydra(words, source, session)
+            _hydra(words, session)
         except Exception:
             if session.added:  # what came of the jobs before
                 session.close()
@@ -41,27 +41,29 @@ def sweep(command: str, words: Sequence[str], work: Work, about: str | None) -> 
 
 def _parsed(command: str, words: Sequence[str]) -> argparse.Namespace:
     """The words as Hydra itself reads them."""
-    return Parser(command, None, get_args_parser()).parse_args(words)
+    return Parser(command, None, get_args_parser()).parse_intermixed_args(words)
 
 
-def _show(words: Sequence[str], source: Source, session: Session) -> int:
+def _show(words: Sequence[str], session: Session) -> int:
     try:
-        _hydra(words, source, session)
+        _hydra(words, session)
     except SystemExit as stop:
         return 2 if stop.code else 0  # it has said what is wrong
     return 0
 
 
-def _hydra(words: Sequence[str], source: Source, session: Session) -> None:
-    """Hydra's application, which reads sys.argv; of an option given twice the last counts."""
+def _hydra(words: Sequence[str], session: Session) -> None:
+    """Hydra's application, which reads sys.argv: overrides in a row, and of an option given twice
+    the last."""
+    options = [word for word in words if word not in session.words]
     register()
     argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = [argv[0], *words, *source.options()]
+    sys.argv = [argv[0], *session.words, *options, *session.source.options()]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises its errors, for the door to tell
     try:
         with warnings.catch_warnings():  # a folder of configs that is not there is bad input
             warnings.filterwarnings("error", r"provider=.* is not\s+available", UserWarning)
-            hydra.main(version_base="1.3", config_path=source.path)(session.add)()
+            hydra.main(version_base="1.3", config_path=session.source.path)(session.add)()
     finally:
         sys.argv = argv
         os.environ.pop("HYDRA_FULL_ERROR")
