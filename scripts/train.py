@@ -30,7 +30,9 @@ session = Session(Progress(), run_job)
 @hydra.main(version_base="1.3", config_path="../configs", config_name="config")
 def main(cfg: DictConfig) -> None:
     session.add(cfg)
-    if cfg.item and HydraConfig.get().mode == RunMode.RUN and not session.bad_input:
+    hydra_config = HydraConfig.get()
+    one_of_many = hydra_config.mode == RunMode.RUN and hydra_config.runtime.choices["experiment"]
+    if one_of_many and not session.bad_input:
         session.progress.say("note: this was one job of the experiment; -m runs all of them")
 
 
