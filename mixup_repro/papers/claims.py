@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from mixup_repro.stats import Interval, NoValues, agrees, interval
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
 AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
-Values = Sequence[float] | pd.Series
+Values: TypeAlias = "Sequence[float] | pd.Series"
 
 
 @dataclass(frozen=True)

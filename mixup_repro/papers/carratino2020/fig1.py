@@ -108,7 +108,8 @@ def table(data: ItemData) -> pd.DataFrame:
 
 def _points(axis: Axes, x: np.ndarray, weight: np.ndarray) -> None:
     """Points coloured by the weight of class 1."""
-    axis.scatter(*x[:SHOWN].T, c=weight[:SHOWN], cmap="coolwarm", vmin=0, vmax=1, s=4, alpha=0.6)
+    across, up = x[:SHOWN].T
+    axis.scatter(across, up, c=weight[:SHOWN], cmap="coolwarm", vmin=0, vmax=1, s=4, alpha=0.6)
 
 
 def _boundary(axis: Axes, score: np.ndarray, level: float, label: str, **look: Any) -> None:
@@ -150,18 +151,20 @@ def _draw_points(axes: list[Axes], layout: str) -> None:
 
 def _draw_boundaries(axes: list[Axes], data: ItemData) -> None:
     """In the panel of the data that each belongs to, and some in the last."""
-    for name, shrunk, color, places in (
+    bayes_of: tuple[tuple[str, bool, str, tuple[int, ...]], ...] = (
         ("original data's Bayes", False, "black", (0, 3)),
         ("modified data's Bayes", True, style.BLUE, (2, 3)),
-    ):
+    )
+    for name, shrunk, color, places in bayes_of:
         score = bayes(_layout(data), grid().numpy(), shrunk)
         for place in places:
             _boundary(axes[place], score, 0, name, colors=color, linestyles="-")
-    for method, color, places in (
+    learned: tuple[tuple[str, str, tuple[int, ...]], ...] = (
         ("erm", style.GREY, (0,)),
         ("mixup", style.ORANGE, (1, 3)),
         ("erm_modified", style.GREEN, (2,)),
-    ):
+    )
+    for method, color, places in learned:
         if method not in set(data.maps["method"]):
             continue
         mean, name = data.decision_map(method=method).mean(axis=1).to_numpy(), style.METHODS[method]

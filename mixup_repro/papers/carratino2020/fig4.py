@@ -145,13 +145,12 @@ def _line(axis: Axes, name: str, points: list[tuple[float, Interval]]) -> None:
     """A line of the figure through (alpha, interval); nothing without points."""
     if not points:
         return
-    alphas = [a for a, _ in points]
-    mean, low, high = ([getattr(i, part) for _, i in points] for part in ("mean", "low", "high"))
+    alphas, at = zip(*points)
     if name == "ERM":  # does not depend on alpha: a line and a band
+        mean, low, high = ([getattr(i, end) for i in at] for end in ("mean", "low", "high"))
         style.band(axis, alphas, mean, low, high, name)
     else:
-        half = [i.half for _, i in points]
-        axis.errorbar(alphas, mean, half, label=name, capsize=2, **style.SERIES[name])
+        style.points(axis, alphas, at, name, **style.SERIES[name])
 
 
 LENET = (

@@ -60,14 +60,12 @@ def draw(data: ItemData) -> Figure:
     for axis, (metric, (label, better, unit)) in zip(axes, METRICS.items()):
         for k, alpha in enumerate(alphas):
             values = unit * change(data, metric, alpha).dropna()
-            at = [interval(values[s]) for s in values]
             shift = 0.06 * (k - (len(alphas) - 1) / 2)  # so that no interval hides another
-            axis.errorbar(
+            style.points(
+                axis,
                 [s + shift for s in values],
-                [i.mean for i in at],
-                [i.half for i in at],
-                label=rf"$\alpha$ = {alpha:g}",
-                capsize=2,
+                [interval(values[s]) for s in values],
+                rf"$\alpha$ = {alpha:g}",
                 color=style.shade(k, len(alphas)),
                 marker="osD^v<>"[k % 7],
             )

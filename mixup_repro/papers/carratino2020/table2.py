@@ -213,16 +213,13 @@ def _draw_gain(
     color = (style.BLUE, style.ORANGE)[k]
     if printed := PRINTED.get(name, {}).get(metric):
         rescaled, plain = (mean for mean, _ in printed[2 * k : 2 * k + 2])
-        look = {"color": color, "markerfacecolor": "white", "linestyle": "", "marker": "D"}
-        theirs = unit * (rescaled - plain)
-        axis.plot(theirs, place + 0.1, label=rf"paper, $\alpha$ = {alpha:g}", **look)
+        theirs, label = unit * (rescaled - plain), rf"paper, $\alpha$ = {alpha:g}"
+        axis.plot(theirs, place + 0.1, "D", color=color, markerfacecolor="white", label=label)
     with suppress(NoValues):
         ours = interval(unit * gain(data, name, metric, alpha))
-        half = ours.half if ours.n > 1 else 0.0
-        look = {"color": color, "fmt": "os"[k], "capsize": 2}
-        axis.errorbar(
-            ours.mean, place - 0.1, xerr=half, label=rf"ours, $\alpha$ = {alpha:g}", **look
-        )
+        half, label = ours.half if ours.n > 1 else 0.0, rf"ours, $\alpha$ = {alpha:g}"
+        at = ours.mean, place - 0.1
+        axis.errorbar(*at, xerr=half, fmt="os"[k], color=color, capsize=2, label=label)
 
 
 ITEM = Item(

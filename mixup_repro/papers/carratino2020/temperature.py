@@ -112,8 +112,7 @@ def draw(data: ItemData) -> Figure:
             for alpha in alphas:
                 with suppress(NoValues):
                     at[alpha] = interval(unit * value(data, metric, alpha, line))
-            mean, half = ([getattr(i, part) for i in at.values()] for part in ("mean", "half"))
-            axis.errorbar([*at], mean, half, label=line, capsize=2, **look)
+            style.points(axis, [*at], [*at.values()], line, **look)
         axis.set_xscale("log")
         axis.set_xticks(alphas, [f"{a:g}" for a in alphas])
         axis.minorticks_off()

@@ -129,8 +129,8 @@ def draw(data: ItemData, separation: float) -> Figure:
             axis.contourf(ticks, ticks, share, np.linspace(0, 1, 6), cmap="coolwarm", alpha=0.7)
             axis.contour(ticks, ticks, share, [0.5], colors="black", linewidths=1)
             for label, marker, colour in ((0, "o", style.BLUE), (1, "s", style.ORANGE)):
-                points = seed0.x_train[seed0.y_train == label]
-                axis.scatter(*points.T, s=2, marker=marker, color=colour, label=f"class {label}")
+                x, y = seed0.x_train[seed0.y_train == label].T
+                axis.scatter(x, y, s=2, marker=marker, color=colour, label=f"class {label}")
             linear = by_seed(data, method, alpha).mean()
             axis.set_title(f"{name}\nlinearity {linear:.1f} %", fontsize=7.5)
             axis.set_box_aspect(1)

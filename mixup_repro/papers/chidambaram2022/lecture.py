@@ -32,16 +32,16 @@ def definitions() -> Figure:
     rows: list[str] = []
     for s, t in combinations(range(len(POINTS)), 2):
         plane.plot(*POINTS[[s, t]].T, color="0.8", linewidth=0.6, zorder=1)
-        if (found := _mixes_into_ball(s, t)) is not None:
-            low, high = found
-            weight = np.array([low, high])[:, None]
-            ends = weight * POINTS[s] + (1 - weight) * POINTS[t]
-            plane.plot(*ends.T, color="black", linewidth=1.8, zorder=2)
-            row, mass, moment = len(rows), MIXING.mass(low, high), MIXING.moment(low, high)
+        if (ends := _mixes_into_ball(s, t)) is not None:
+            points = ends[:, None] * POINTS[s] + (1 - ends[:, None]) * POINTS[t]
+            plane.plot(*points.T, color="black", linewidth=1.8, zorder=2)
+            low, high = ends
+            row, moment = len(rows), float(MIXING.moment(low, high))
             rows.append(NAMES[s] + NAMES[t])
             intervals.barh(row, high - low, 0.5, low, color="black")
             left = 0.0
-            for label, part in ((LABELS[s], moment), (LABELS[t], mass - moment)):
+            others = float(MIXING.mass(low, high)) - moment
+            for label, part in ((LABELS[s], moment), (LABELS[t], others)):
                 weights.barh(row, part, 0.5, left, color=COLOURS[label])
                 left += part
     _plane(plane)
@@ -58,15 +58,15 @@ def definitions() -> Figure:
     return style.finish(figure, r"What the Mixup-optimal classifier at $x$ is made of", note)
 
 
-def _mixes_into_ball(s: int, t: int) -> tuple[float, float] | None:
-    """The lambdas for which two points mix into the ball; None where the line misses it."""
+def _mixes_into_ball(s: int, t: int) -> np.ndarray | None:
+    """(2,) the least and largest lambda that mix two points into the ball; None if none does."""
     span = POINTS[s] - POINTS[t]
     lam, length = (QUERY - POINTS[t]) @ span / (span @ span), np.linalg.norm(span)
     distance = np.linalg.norm(POINTS[t] + lam * span - QUERY)
     if distance >= EPS:
         return None
     half = np.sqrt(EPS**2 - distance**2) / length
-    return max(lam - half, 0), min(lam + half, 1)
+    return np.clip([lam - half, lam + half], 0, 1)
 
 
 def _plane(axis: Axes) -> None:
