@@ -27,7 +27,10 @@ class Source(Protocol):
         """The file that says what is trained or measured, from the checkout's folder."""
 
     def commands(self, scale: str) -> list[list[str]]:
-        """A script and its words, for each command that makes the rows; scale: "" for its own."""
+        """The commands that make the rows, each with its words; scale: "" for its own.
+
+        The commands are those of the scripts of their names: train, evaluate, distances.
+        """
 
     def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
         """The rows of a setting in the results; None where they are not all there."""
@@ -52,9 +55,9 @@ class Runs:
     def commands(self, scale: str) -> list[list[str]]:
         words = [f"experiment={self.grid}", *([f"scale={scale}"] if scale else [])]
         part = self._part(scale or _own_scale(self.grid)) if self.only else []
-        commands = [["scripts/train.py", "-m", *words, *part]]
+        commands = [["train", "-m", *words, *part]]
         if self.ask:
-            commands.append(["scripts/evaluate.py", "-m", *words, *self.ask.split(), *part])
+            commands.append(["evaluate", "-m", *words, *self.ask.split(), *part])
         return commands
 
     def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
@@ -130,7 +133,7 @@ class Distances:
         return "scripts/distances.py"
 
     def commands(self, scale: str) -> list[list[str]]:
-        return [[self.origin, f"dataset={self.dataset}"]]
+        return [["distances", f"dataset={self.dataset}"]]
 
     def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
         """None where it was not measured.

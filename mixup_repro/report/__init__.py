@@ -5,7 +5,16 @@ Nothing here trains or reads runs, and what is said of an item is in its record 
 says of an entry; `markdown` and `webpage` write it down.
 """
 
-from mixup_repro.report.items import PAPERS, Entry, draw, entries, findings_table, prove, tally
+from mixup_repro.report.items import (
+    PAPERS,
+    Entry,
+    draw,
+    entries,
+    findings_table,
+    prove,
+    setting,
+    tally,
+)
 from mixup_repro.report.markdown import write, write_readme
 from mixup_repro.report.verdicts import Verdict, verdicts
 from mixup_repro.report.webpage import write_webpage
@@ -18,6 +27,7 @@ __all__ = [
     "entries",
     "findings_table",
     "prove",
+    "setting",
     "tally",
     "verdicts",
     "write",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
@@ -87,6 +88,19 @@ def entries(folder: Path) -> list[Entry]:
         if (data := on.source.load(on.name, scale, folder, runs)) is not None
     ]
     return [entry for entry in found if entry.shows_something]
+
+
+def setting(name: str) -> On:
+    """The setting that <paper>/<name> names, as in carratino2020/fig5_digits.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = {f"{paper.name}/{on.name}": on for paper in PAPERS for _, on in paper.settings}
+    if name not in known:
+        near = get_close_matches(name, known, n=3) or sorted(known)
+        raise InputError(f"{name}: no item of the papers; there is {', '.join(near)}")
+    return known[name]
 
 
 def prove(folder: Path) -> None:

@@ -60,8 +60,8 @@ def section(entry: Entry) -> Section:
 
 def typed(on: On, scale: str = "") -> str:
     """What to type for the rows of a setting, at its own scale where none is named."""
-    lines = [f"`python {shlex.join(words)}`" for words in on.source.commands(scale)]
-    return ", then ".join(lines)
+    commands = on.source.commands(scale)
+    return ", then ".join(f"`python scripts/{c}.py {shlex.join(words)}`" for c, *words in commands)
 
 
 def theory(paper: Paper, folder: Path) -> pd.DataFrame:
