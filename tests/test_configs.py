@@ -73,15 +73,16 @@ def test_every_experiment_expands_and_builds_at_every_scale(name, scale):
         assert len({(run_id(run.config), run.seed) for run in runs}) == len(runs) > 0
 
 
-def test_the_grids_train_the_same_runs_as_ever():
-    """All ids at all scales, with how many seeds each has: what a finished run is found by."""
+def test_no_grid_has_lost_a_run():
+    """run_ids.txt: ids of all grids at all scales, each with how many seeds it has."""
     ids: dict[str, set[int]] = {}
     for name, scale in product(EXPERIMENTS, SCALES):
         for config in experiment_jobs(name, scale):
             for run in expand(config):
                 ids.setdefault(run_id(run.config), set()).add(run.seed)
     known = (CHECKOUT / "tests/run_ids.txt").read_text().splitlines()
-    assert [f"{name} {len(seeds)}" for name, seeds in sorted(ids.items())] == known
+    assert len(known) > 300
+    assert set(known) <= {f"{name} {len(seeds)}" for name, seeds in ids.items()}
 
 
 MIXUP_ONLY = "carratino2020/table2_imagenet"  # as the paper's table

@@ -1,4 +1,4 @@
-"""What Figures 2, 3 and 8 share: curves along training, and how closely one follows another."""
+"""What figures share: curves along training, how closely one follows another, titles and notes."""
 
 from __future__ import annotations
 
