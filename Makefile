@@ -21,7 +21,6 @@ help:  ## Show this help
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --no-deps imagecorruptions
 	@touch $@
 
-TRAIN = $(PYTHON) scripts/train.py -m
 ITEMS = chidambaram2022/fig1 chidambaram2022/fig8_x10_2 chidambaram2022/fig8_x10_10 \
 	chidambaram2022/fig3_moons \
 	carratino2020/fig1_ring carratino2020/fig1_arch carratino2020/fig4_digits \
@@ -29,7 +28,7 @@ ITEMS = chidambaram2022/fig1 chidambaram2022/fig8_x10_2 chidambaram2022/fig8_x10
 	carratino2020/fig5_digits carratino2020/fig8_moons carratino2020/fig9_moons
 
 reproduce: .venv/installed  ## Train and draw every item that needs no download (minutes on 2 cores)
-	@code=0; for item in $(ITEMS); do $(TRAIN) experiment=$$item || code=$$?; done; \
+	@code=0; $(PYTHON) scripts/reproduce.py $(ITEMS) || code=$$?; \
 	$(PYTHON) scripts/report.py || code=$$?; exit $$code
 
 # The paper's network is ResNet-34; SCALE=short trains LeNet for 40 epochs, which a CPU can.
@@ -76,11 +75,10 @@ $(TABLE2): .venv/installed
 	$(PYTHON) scripts/report.py || code=$$?; exit $$code
 
 plan: .venv/installed  ## Runs done and missing, hours, disk: make plan ITEM=carratino2020/fig4_digits
-	@for item in $(or $(ITEM),$(ITEMS)); do echo "$$item"; \
-	  $(PYTHON) scripts/plan.py experiment=$$item $(if $(SCALE),scale=$(SCALE)) || exit $$?; done
+	@$(PYTHON) scripts/reproduce.py --plan $(or $(ITEM),$(ITEMS)) $(if $(SCALE),scale=$(SCALE))
 
 watch: .venv/installed  ## The same table, live while they train: make watch ITEM=carratino2020/fig4_digits
-	@$(PYTHON) scripts/plan.py experiment=$(or $(ITEM),$(error ITEM=<paper>/<item> names the experiment)) \
+	@$(PYTHON) scripts/plan.py experiment=$(or $(ITEM),$(error ITEM=<paper>/<grid> names the experiment)) \
 	  $(if $(SCALE),scale=$(SCALE)) --watch 5
 
 figures: .venv/installed  ## Draw every figure and table again from the committed results

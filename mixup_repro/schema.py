@@ -123,8 +123,6 @@ class Config:
     part: Optional[str] = None  # k/n: only the k-th of n parts of the job's runs
     retry: str = "all"  # all: train whatever is missing | failed: only runs that failed before
     scale: Optional[str] = None  # paper | short | smoke; set by experiments
-    paper: Optional[str] = None
-    item: Optional[str] = None
     data_root: str = "data"
     runs_dir: str = "runs"
 

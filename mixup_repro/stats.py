@@ -61,7 +61,7 @@ def paired(a: pd.Series, b: pd.Series) -> pd.Series:
 def agrees(
     values: Sequence[float] | pd.Series,
     reference: float,
-    reference_n: int,
+    reference_n: float,
     rounding: float = 0.0,
     reference_se: float | None = None,
 ) -> bool:
@@ -69,7 +69,8 @@ def agrees(
 
     True where it lies within the 95 % t interval of the difference of two means, widened by half a
     unit of the published number's last digit (`rounding`). The published mean's standard error is
-    `reference_se` (Welch's interval), or where none is printed that of runs with our spread.
+    `reference_se` (Welch's test), or where none is printed that of `reference_n` runs, which may be
+    infinitely many, with our spread.
 
     Raises:
         NoValues: fewer than two values, which have no spread.
@@ -77,12 +78,12 @@ def agrees(
     x = np.asarray(values, dtype=float)
     if len(x) < 2:
         raise NoValues("agreement needs two values at least")
-    own = x.var(ddof=1) / len(x)
+    gap, sd = abs(x.mean() - reference) - rounding, x.std(ddof=1)
+    if gap <= 0:
+        return True
     if reference_se is None:
-        other, freedom = x.var(ddof=1) / reference_n, float(len(x) - 1)
-    else:
-        other = reference_se**2
-        both = own**2 / (len(x) - 1) + other**2 / (reference_n - 1)
-        freedom = (own + other) ** 2 / both if both else math.inf
-    half = stats.t.ppf(0.975, freedom) * math.sqrt(own + other) + rounding
-    return bool(abs(x.mean() - reference) <= half)
+        error = sd * math.sqrt(1 / len(x) + 1 / reference_n)
+        return bool(gap <= stats.t.isf(0.025, len(x) - 1) * error)
+    theirs = (0.0, reference_se * math.sqrt(reference_n), reference_n)
+    p = stats.ttest_ind_from_stats(gap, sd, len(x), *theirs, equal_var=False).pvalue
+    return bool(p >= 0.05)

@@ -12,6 +12,6 @@ settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
-def committed() -> list[report.Item]:
-    """The items of the committed results, read and judged once: it takes seconds."""
-    return report.items(CHECKOUT / "results")
+def committed() -> list[report.Entry]:
+    """The entries of the committed results, read and judged once: it takes seconds."""
+    return report.entries(CHECKOUT / "results")

@@ -66,7 +66,7 @@ def item(name: str, runs: list[dict] | None = None, **parts: list[dict]) -> Item
             frame[column] = value
     if "eval_alpha" not in frame:
         frame["eval_alpha"] = np.nan
-    return ItemData(f"carratino2020/{name}", "short", frame, **frames)
+    return ItemData(name, "short", frame, **frames)
 
 
 def verdicts(module, data: ItemData) -> dict[str, list[str]]:
@@ -281,7 +281,7 @@ def test_figures_5_and_6_judge_rescaling_on_corrupted_pictures():
     none = item("fig5_x", runs)
     assert verdicts(fig5, none) == {"fig5_c": [NOT_RUN]}
     assert verdicts(fig6, none) == {"fig6_severity": [NOT_RUN]}
-    assert list(fig5.table(worse)["prediction"]) == ["Mixup"] * 2 + ["Mixup (rescaled)"] * 2
+    assert list(fig5.ITEM.table(worse)["prediction"]) == ["Mixup"] * 2 + ["Mixup (rescaled)"] * 2
     table = fig6.table(worse)
     assert list(table["severity"]) == [1, 2, 3] * 2
     np.testing.assert_allclose(table["accuracy"], [-0.1, -0.2, -0.3] * 2)
@@ -336,7 +336,7 @@ def test_erm_is_rescaled_at_each_alpha_of_figure_5():
     ]
     runs = [r | {"seed": s, "alpha": a} for a in (0.5, 2.0) for s in SEEDS for r in rows("mixup")]
     data = item("fig5_x", runs, ood=corrupted(lambda level: 0.1, "toy-c") + erm)
-    table = fig5.table(data).set_index("prediction")["accuracy"]
+    table = fig5.ITEM.table(data).set_index("prediction")["accuracy"]
     assert table["ERM"] == pytest.approx(0.7)
     assert list(table["ERM (rescaled)"]) == pytest.approx([0.6, 0.4])
     assert len(fig5.draw(data).axes) == 3

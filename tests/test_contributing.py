@@ -76,13 +76,13 @@ def copy(tmp_path_factory) -> Path:
 
 def test_the_examples_are_all_there():
     tests = [name for name, _ in NEW if name.startswith("tests/")]
-    assert len(tests) == 4  # a data set, an architecture, a method, a figure
-    assert len(NEW) == 11 and len(DIFFS) == 3 and len(COMMANDS) == 2
+    assert len(tests) == 5  # a data set, an architecture, a method, a figure of each paper
+    assert len(NEW) == 13 and len(DIFFS) == 3 and len(COMMANDS) == 2
 
 
 def test_the_examples_pass_their_own_tests_and_the_linter(copy):
     tests = [name for name, _ in NEW if name.startswith("tests/")]
-    assert "4 passed" in call(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    assert "6 passed" in call(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
     changed = [name for name, _ in NEW if name.endswith(".py")]
     changed += [line[6:] for diff in DIFFS for line in diff.splitlines() if line[:4] == "+++ "]
     call(copy, "-m", "ruff", "check", *changed)
@@ -90,13 +90,15 @@ def test_the_examples_pass_their_own_tests_and_the_linter(copy):
 
 
 def test_the_examples_train_and_are_drawn(copy):
-    (train, report) = (words[1:] for words in COMMANDS)
-    call(copy, *train, "hardware.threads=1")
+    (reproduce, report) = (words[1:] for words in COMMANDS)
+    call(copy, *reproduce, "hardware.threads=1")
     out = call(copy, "-c", REPORT, *report)
     assert "confidence_wine (smoke)  confidence_mixup" in out
+    assert "middle_line (smoke)  middle_wrong" in out
     results = copy / "try/results"
-    assert (results / "figures/carratino2020/confidence_wine-smoke.png").stat().st_size > 5000
-    assert "![confidence_wine]" in (results / "REPORT.md").read_text()
+    for name in ("carratino2020/confidence_wine", "chidambaram2022/middle_line"):
+        assert (results / f"figures/{name}-smoke.png").stat().st_size > 5000
+        assert f"![{name.split('/')[1]}]" in (results / "REPORT.md").read_text()
     # The table that the figure shows, from the logits that the runs kept.
     table = pd.read_csv(results / "tables/carratino2020/confidence_wine-smoke.csv")
     for method, ours in zip(("erm", "mixup-a1", "mixup_across-a1"), table["mean confidence"]):

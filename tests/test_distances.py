@@ -19,9 +19,9 @@ from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.papers.chidambaram2022 import distances, table2
 from mixup_repro.papers.chidambaram2022.distances import mixup_distances, nearest
-from mixup_repro.papers.shared import measured_data
 from mixup_repro.paths import CHECKOUT
-from mixup_repro.store.results import merge_measured
+from mixup_repro.store import results
+from mixup_repro.store.results import measured, merge_measured
 
 
 @settings(max_examples=30)
@@ -113,14 +113,13 @@ def test_a_name_that_is_no_name_of_a_file_is_made_one_and_not_read(tmp_path):
     done = script(*words, "--share", "1", "--draws", "1", "--results-dir", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     path = tmp_path / "out" / "distances.csv"
-    (data,) = measured_data(path, "chidambaram2022/table2")
-    assert data.name == "chidambaram2022/table2_a_b"
+    assert set(measured(path)["dataset"]) == {"a_b"}
     path.write_text(path.read_text().replace("a_b", "a/b"))
     with pytest.raises(InputError, match="no data set is named 'a/b' here"):
-        measured_data(path, "chidambaram2022/table2")
+        measured(path)
 
 
-def test_the_report_has_an_item_for_each_data_set(tmp_path):
+def test_table_2_is_drawn_for_each_of_its_data_sets_that_was_measured(tmp_path):
     rows = [
         {"dataset": "mnist", "alpha": 1024, "share": 0.2, "draw": k, "part": part}
         | {"minimum": 11.4 + 0.1 * k, "average": 19.7, "wall_s": 1.0, "device": "cpu"}
@@ -128,12 +127,15 @@ def test_the_report_has_an_item_for_each_data_set(tmp_path):
         for part in ("train", "test")
     ]
     merge_measured(tmp_path / "distances.csv", pd.DataFrame(rows))
-    (data,) = measured_data(tmp_path / "distances.csv", "chidambaram2022/table2")
-    item = report.Item(data.name, report.module_of(data.name), data)
-    assert item.module is table2 and data.seeds() == 4
+    drawn = {on.name: on for on in table2.ITEM.on}
+    none, on = results.load(tmp_path), drawn["table2_mnist"]
+    data = on.source.load(on.name, "paper", tmp_path, none)
+    assert data.seeds() == 4
+    assert drawn["table2_cifar10"].source.load("table2_cifar10", "paper", tmp_path, none) is None
+    assert on.source.load(on.name, "short", tmp_path, none) is None
+    item = report.Entry(report.PAPERS[1], table2.ITEM, on, data)
     verdicts = {c.id: [f.verdict for f in found] for c, found in item.findings}
     assert verdicts["table2_small"] == ["supported", "supported"]
     assert verdicts["table2"][0] == "agrees" and verdicts["table2"][1] == "differs"
-    assert item.module.table(data)["minimum"].iloc[0] == pytest.approx(11.55)
-    assert len(item.module.draw(data).axes) == 2
-    assert measured_data(tmp_path / "none.csv", "x") == []
+    assert item.table["minimum"].iloc[0] == pytest.approx(11.55)
+    assert len(item.draw().axes) == 2

@@ -270,7 +270,7 @@ def test_imported_runs_have_a_table_and_a_section_of_their_own(imported, tmp_pat
     fake_records(tmp_path / "runs", rescaling_helps_by_alpha)
     folder = tmp_path / "results"
     results.collect(tmp_path / "runs", folder)
-    found = report.items(folder)
+    found = report.entries(folder)
     report.write(found, folder)
     assert "nobody here trained" not in (folder / "REPORT.md").read_text()
 

@@ -13,7 +13,6 @@ import pytest
 from mixup_repro import jobs, report
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
-from mixup_repro.papers import shared
 from mixup_repro.papers.carratino2020 import fig4
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.store import results
@@ -64,10 +63,8 @@ def rescaling_helps_by_alpha(run, eval_alpha):
 def item(tmp_path):
     fake_records(tmp_path / "runs", rescaling_helps_by_alpha)
     results.collect(tmp_path / "runs", tmp_path / "results")
-    frame = results.load(tmp_path / "results")
-    name = "carratino2020/fig4_digits"
-    data = shared.item_data(tmp_path / "results", frame, name, "smoke")
-    return report.Item(name, fig4, data)
+    (entry,) = report.entries(tmp_path / "results")
+    return entry
 
 
 def test_the_gain_of_rescaling_is_paired_by_seed(item):
@@ -128,9 +125,7 @@ def test_collecting_again_replaces_and_never_drops(tmp_path):
 def test_runs_csv_has_the_columns_that_readers_rely_on(tmp_path):
     fake_records(tmp_path / "runs", rescaling_helps_by_alpha)
     results.collect(tmp_path / "runs", tmp_path)
-    names = (
-        "run_id paper item dataset data architecture method alpha seed scale evaluation eval_alpha "
-    )
+    names = "run_id dataset data architecture method alpha seed scale evaluation eval_alpha "
     names += "accuracy cross_entropy ece brier n_test epochs wall_s commit"
     assert set(names.split()) <= set(pd.read_csv(tmp_path / "runs.csv").columns)
 
@@ -138,9 +133,9 @@ def test_runs_csv_has_the_columns_that_readers_rely_on(tmp_path):
 def test_no_figure_mixes_scales(tmp_path):
     fake_records(tmp_path / "runs", rescaling_helps_by_alpha)
     results.collect(tmp_path / "runs", tmp_path / "results")
-    frame = results.load(tmp_path / "results")
-    name = "carratino2020/fig4_digits"
-    assert shared.item_data(tmp_path / "results", frame, name, "short") is None
+    runs = results.load(tmp_path / "results")
+    source = report.setting("carratino2020/fig4_digits").source
+    assert source.load("fig4_digits", "short", tmp_path / "results", runs) is None
 
 
 def test_an_item_is_drawn_when_all_that_it_compares_has_finished(tmp_path):
@@ -149,7 +144,7 @@ def test_an_item_is_drawn_when_all_that_it_compares_has_finished(tmp_path):
     for folder in (tmp_path / "runs").glob("*-mixup-*"):
         shutil.rmtree(folder)
     results.collect(tmp_path / "runs", tmp_path / "results")
-    assert report.items(tmp_path / "results") == []
+    assert report.entries(tmp_path / "results") == []
     shutil.copy(CHECKOUT / "results/theorems.csv", tmp_path / "results")
     report.write([], tmp_path / "results")
     text = (tmp_path / "results" / "REPORT.md").read_text()
@@ -158,7 +153,7 @@ def test_an_item_is_drawn_when_all_that_it_compares_has_finished(tmp_path):
 
 def test_a_report_without_runs_says_what_to_type(tmp_path):
     with pytest.raises(InputError, match="make reproduce"):
-        report.items(tmp_path)
+        report.entries(tmp_path)
 
 
 def test_the_committed_report_is_what_the_committed_runs_give(committed, tmp_path):
@@ -186,10 +181,10 @@ def test_committed_items_draw_the_papers_panels_and_curves_end_at_the_final_erro
         "chidambaram2022": {"fig3": 14, "fig8": 2, "fig12": 14, "table2": 2},
     }
     for item in committed:
-        figure = item.module.draw(item.data)
-        figure_name = item.experiment.split("_")[0]
-        by_alpha = item.paper == "chidambaram2022" and figure_name == "fig2"
-        expected = len(item.data.alphas()) if by_alpha else panels[item.paper].get(figure_name, 3)
+        figure = item.draw()
+        paper, figure_name = item.paper.name, item.name.split("_")[0]
+        by_alpha = paper == "chidambaram2022" and figure_name == "fig2"
+        expected = len(item.data.alphas()) if by_alpha else panels[paper].get(figure_name, 3)
         assert len(figure.axes) == expected
         if not item.data.runs["dataset"].iloc[0].startswith("x_"):
             continue
@@ -199,22 +194,6 @@ def test_committed_items_draw_the_papers_panels_and_curves_end_at_the_final_erro
             for name, method, own in (("Mixup", "mixup", alpha), ("ERM", "erm", None)):
                 final = 100 * (1 - item.data.metric("accuracy", method, own)).mean()
                 assert lines[name][-1] == pytest.approx(final)
-
-
-def test_every_experiment_has_a_module_that_says_what_the_paper_reports():
-    for name in jobs.experiments():
-        module = report.module_of(name)
-        assert module.TITLE and module.PAPER and isinstance(module.CLAIMS, list)
-
-
-def test_every_stand_in_for_the_papers_network_or_data_says_so():
-    stands_for = {"lenet": "LeNet", "resnet20": "ResNet-20", "resnet18w16": "width 16"}
-    stands_for |= {"digits": "digits"}
-    found = [name for name in jobs.experiments() if name.split("_")[-1] in stands_for]
-    assert len(found) > 15
-    for name in found:
-        differs = report.module_of(name).DIFFERS[name.split("/")[1]]
-        assert stands_for[name.split("_")[-1]] in differs, name
 
 
 @pytest.mark.slow

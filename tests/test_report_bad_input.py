@@ -11,12 +11,17 @@ from test_report import fake_records, rescaling_helps_by_alpha
 
 from mixup_repro import report
 from mixup_repro.errors import InputError
-from mixup_repro.papers import shared
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.store import results
 from mixup_repro.store.rows import COLUMNS
 
-NAME = "carratino2020/fig4_digits"
+SETTINGS = {"fig4_digits": "carratino2020", "table2_mnist": "chidambaram2022"}
+
+
+def loaded(name: str, folder, scale: str = "smoke"):
+    """What a setting is drawn from."""
+    source = report.setting(f"{SETTINGS[name]}/{name}").source
+    return source.load(name, scale, folder, results.load(folder))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +96,18 @@ def test_an_item_of_mixed_scales_is_refused(folder):
     says = script(folder)
     assert "runs.csv: " in says and "is marked scale paper" in says and "at scale smoke" in says
     with pytest.raises(InputError, match="is marked scale paper"):
-        shared.item_data(folder, results.load(folder), NAME, "smoke")
+        loaded("fig4_digits", folder)
+
+
+def test_columns_that_runs_csv_had_once_are_read_over_and_not_kept(folder, good):
+    path = folder / "runs.csv"
+    now = path.read_text()
+    lines = now.splitlines()
+    old = [f"paper,item,{lines[0]}", *(f"carratino2020,fig9,{line}" for line in lines[1:])]
+    path.write_text("\n".join(old) + "\n")
+    assert list(results.load(folder).columns) == COLUMNS
+    results.collect(good.parent / "runs", folder)
+    assert path.read_text() == now
 
 
 @pytest.mark.parametrize("part", ["curves", "bins"])
@@ -99,7 +115,7 @@ def test_a_malformed_file_of_a_run_is_refused(part, folder):
     path = sorted((folder / part).glob("*.csv"))[0]
     edit(path, 2, lambda row: row + ",3")
     with pytest.raises(InputError, match=rf"{part}/{path.name}, line 2: "):
-        shared.item_data(folder, results.load(folder), NAME, "smoke")
+        loaded("fig4_digits", folder)
 
 
 def test_malformed_theorems_are_refused(folder):
@@ -112,7 +128,7 @@ def test_malformed_distances_are_refused(folder):
     shutil.copy(CHECKOUT / "results/distances.csv", folder)
     edit(folder / "distances.csv", 4, lambda row: row.split(",", 1)[1])
     with pytest.raises(InputError, match=r"distances.csv, line 4: 9 fields"):
-        shared.measured_data(folder / "distances.csv", "chidambaram2022/table2")
+        loaded("table2_mnist", folder, "paper")
 
 
 def test_collecting_does_not_write_over_a_malformed_table(folder, good):

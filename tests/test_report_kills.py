@@ -19,14 +19,12 @@ from test_report import fake_records, rescaling_helps_by_alpha
 
 from mixup_repro import report
 from mixup_repro.errors import InputError
-from mixup_repro.papers import shared
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.report.markdown import BEGIN, END
 from mixup_repro.store import results
 from mixup_repro.store.files import locked
 
 MOMENTS = 12
-ITEM = "carratino2020/fig4_digits"
 
 
 def other_accuracy(run, eval_alpha) -> float:
@@ -45,7 +43,7 @@ def make(base: Path) -> None:
     folder = base / "results"
     with locked(folder):
         results.collect(base / "runs", folder)
-        found = report.items(folder)
+        found = report.entries(folder)
         report.draw(found, folder)
         report.write(found, folder)
         report.write_webpage(found, folder)
@@ -207,7 +205,7 @@ def test_runs_of_an_item_on_other_data_than_the_rest_are_refused(merged, tmp_pat
     path.write_text("".join(changed))
     says = r"-erm-\w+/seed0 was trained on data 0123abcd of digits, \S+-mixup-a8-\w+/seed0 on fedc"
     with pytest.raises(InputError, match=says):
-        shared.item_data(base / "results", results.load(base / "results"), ITEM, "smoke")
+        report.entries(base / "results")
     # One seed of a run: before anything is written.
     one = [
         s.replace("0123abcd", "fedcba98") if "-erm-" in s and ",3,smoke" in s else s for s in lines

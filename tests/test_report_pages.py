@@ -11,9 +11,7 @@ from mixup_repro import report
 from mixup_repro.errors import InputError
 from mixup_repro.papers.claims import NOT_RUN
 from mixup_repro.paths import CHECKOUT
-from mixup_repro.report.items import PAPERS
 from mixup_repro.report.markdown import readme_table
-from mixup_repro.report.verdicts import modules
 from mixup_repro.store import results
 
 FIG4 = "carratino2020", "fig4_acc"
@@ -30,7 +28,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(folder):
-    found = report.items(folder)
+    found = report.entries(folder)
     report.draw(found, folder)
     return found
 
@@ -38,9 +36,9 @@ def found(folder):
 def test_every_claim_has_a_verdict_run_or_not(found, folder):
     every = report.verdicts(found, folder)
     ids = {(v.paper, v.claim) for v in every}
-    for paper, package in PAPERS.items():
-        assert {(paper, t.id) for t in package.theorems.THEOREMS} <= ids
-        assert {(paper, c.id) for m in modules(paper) for c in m.CLAIMS} <= ids
+    for paper in report.PAPERS:
+        assert {(paper.name, t.id) for t in paper.theorems} <= ids
+        assert {(paper.name, c.id) for item in paper.items for c in item.claims} <= ids
     assert ("carratino2020", "table1") in ids  # no module tests it yet
     run = [v for v in every if v.outcome != NOT_RUN]
     assert {v.items for v in run} == {("fig4_digits",)} and {v.scale for v in run} == {"smoke"}
@@ -97,8 +95,9 @@ def test_the_committed_readme_is_what_the_committed_runs_give(committed, tmp_pat
 def test_the_readmes_table_is_compact_and_leaves_no_claim_out(found, folder):
     every = report.verdicts(found, folder)
     table = readme_table(every)
-    for paper in PAPERS:
-        assert {v.claim for v in every if v.paper == paper} <= set(re.findall(r"`(\w+)`", table))
+    told = set(re.findall(r"`(\w+)`", table))
+    for paper in report.PAPERS:
+        assert {v.claim for v in every if v.paper == paper.name} <= told
     assert "**supported**: fig4_digits (smoke, n = 4)" in table
     assert table.count("**not run**") == 2 + 1  # a row a paper, and the summary counts them
 

@@ -84,6 +84,40 @@ def test_agreement_with_a_printed_standard_error_is_welchs_test(values, referenc
         assert agrees(values, reference, n, reference_se=error) == (p > 0.05)
 
 
+def by_hand(values, reference, reference_n, rounding, error) -> float:
+    """How far inside the interval of the difference the reference lies, by Welch's formulas."""
+    x = np.asarray(values)
+    own = x.var(ddof=1) / len(x)
+    if error is None:
+        other, freedom = x.var(ddof=1) / reference_n, len(x) - 1
+    else:
+        other = error**2
+        freedom = (own + other) ** 2 / (own**2 / (len(x) - 1) + other**2 / (reference_n - 1))
+    half = scipy_stats.t.ppf(0.975, freedom) * math.sqrt(own + other) + rounding
+    return half - abs(x.mean() - reference)
+
+
+@given(
+    VALUES,
+    st.floats(-100, 100),
+    st.sampled_from([1, 5, 10, math.inf]),
+    st.sampled_from([0.0, 0.05]),
+    st.none() | st.floats(1e-3, 50),
+)
+def test_agreement_is_what_the_formulas_give(values, reference, n, rounding, error):
+    n = 10 if error is not None else n  # whose standard error is printed had two runs at least
+    inside = by_hand(values, reference, n, rounding, error)
+    if abs(inside) > 1e-6 * (1 + abs(reference)):
+        assert agrees(values, reference, n, rounding, error) == (inside > 0)
+
+
+@pytest.mark.parametrize("error", [None, 0.0])
+def test_runs_without_spread_agree_with_their_own_mean_alone(error):
+    assert agrees([0.5] * 3, 0.5, 10, 0.0, error)
+    assert agrees([0.5] * 3, 0.504, 10, 0.005, error)
+    assert not agrees([0.5] * 3, 0.51, 10, 0.005, error)
+
+
 def test_rounding_of_the_published_number_is_allowed_for():
     ours = [100 / 3] * 10
     assert number("", ours, 33.33, 10, digits=2).verdict == AGREES

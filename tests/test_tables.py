@@ -15,7 +15,7 @@ from mixup_repro.store.rows import COLUMNS, KEY
 from mixup_repro.store.tables import as_text, read_table, typed, write_table
 
 ROW = {
-    **{"run_id": "digits-mlp-mixup-a1-0fd53858", "paper": "carratino2020", "item": "fig4_digits"},
+    **{"run_id": "digits-mlp-mixup-a1-0fd53858"},
     **{"dataset": "digits", "data": "0123abcd", "architecture": "mlp", "method": "mixup"},
     **{"alpha": 1.0, "seed": 0, "scale": "short", "evaluation": "plain", "eval_alpha": None},
     **{"accuracy": 0.972, "cross_entropy": 0.12, "ece": 0.08, "brier": 0.04, "temperature": None},
@@ -124,7 +124,7 @@ VALUES = [
     *[("n_test", "0"), ("epochs", "0"), ("temperature", "0"), ("temperature", "-1")],
     *[("alpha", "0"), ("eval_alpha", "-8"), ("wall_s", "-1"), ("wall_s", "")],
     *[("run_id", ""), ("evaluation", ""), ("data", "1.23E+45"), ("data", "1234567")],
-    *[("dataset", "=1+cmd()"), ("commit", "+1"), ("device", "-x"), ("item", "@sum")],
+    *[("dataset", "=1+cmd()"), ("commit", "+1"), ("device", "-x"), ("architecture", "@sum")],
 ]
 
 

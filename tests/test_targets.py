@@ -120,12 +120,12 @@ def test_every_row_of_table_2_is_one_target(checkout, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
 
     frame = results.load(checkout / "results")
-    frame = frame[frame["item"] == "table2_imagenet"]
+    frame = frame[frame["alpha"] == 0.5]
     (run_id,) = set(frame["run_id"])
     ood = pd.read_csv(checkout / "results" / "ood" / f"{run_id}.csv").assign(alpha=0.5)
     assert set(ood["benchmark"]) == set(folders)
     parts = {kind: pd.DataFrame() for kind in results.PARTS} | {"ood": ood}
-    data = shared.ItemData("carratino2020/table2_imagenet", "smoke", frame, **parts)
+    data = shared.ItemData("table2_imagenet", "smoke", frame, **parts)
     table = table2.table(data).set_index(["set", "alpha"])
     for name in set(table2.METRICS) - set(table2.CORRUPTED):  # mCE needs all of the 75 sets
         assert (table.loc[(name, 0.5), "n"] == 1).all() and table.loc[

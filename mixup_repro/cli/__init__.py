@@ -19,7 +19,7 @@ from pathlib import Path
 import mixup_repro
 from mixup_repro.cli.errors import one_line
 
-COMMANDS = ("train", "evaluate", "plan", "clean", "report", "distances", "import-weights")
+COMMANDS = tuple("reproduce train evaluate plan clean report distances import-weights".split())
 
 
 def main() -> int:

@@ -49,7 +49,7 @@ def make(folder: Path, runs_dir: Path | None) -> None:
     if runs_dir is not None:
         count = results.collect(runs_dir, folder)
         print(f"{count} finished runs in {runs_dir.name}/ merged into the results")
-    found = report.items(folder)
+    found = report.entries(folder)
     if runs_dir is not None:
         report.prove(folder)
     report.draw(found, folder)

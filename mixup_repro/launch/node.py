@@ -37,6 +37,14 @@ Queued = tuple[Config, list[str]]  # a job, and the overrides that it is
 DOOR = [sys.executable, "-P", "-m", "mixup_repro.cli"]
 
 
+def here() -> dict[str, str]:
+    """What the environment of such a process needs, to run the code that runs here."""
+    if INSTALLED:
+        return {}
+    paths = [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
 @dataclass(frozen=True)
 class Part:
     """What one process does."""
@@ -140,13 +148,10 @@ class Node:
         part = self.waiting.pop(0)
         words = [*part.words, "hardware.slots=null", f"hardware.threads={slot.threads}"]
         inherited = {k: v for k, v in os.environ.items() if k != "SLURM_JOB_ID"}  # we alone requeue
-        if not INSTALLED:  # it is to run the code that runs here
-            there = os.environ.get("PYTHONPATH")
-            inherited["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE.parent), there]))
         output = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the process has ended)
         process = subprocess.Popen(
             [*DOOR, *self.command, *words],
-            env=inherited | slot.environment,
+            env=inherited | here() | slot.environment,
             pass_fds=[descriptor],
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import pandas as pd
 
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import Interval, NoValues, agrees, interval
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
 AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
+Values: TypeAlias = "Sequence[float] | pd.Series"
 
 
 @dataclass(frozen=True)
@@ -27,19 +31,24 @@ class Finding:
 class Claim:
     """`id` as in the registry; `where` in the paper; `sentence` in our words.
 
-    `items`: the experiments it is tested on; empty for every experiment of its module.
+    test: gives the findings, part by part; where one function tests several claims, `partial`
+    says which. on: the settings it is tested on, by name; none for all of its item.
     """
 
     id: str
     where: str
     sentence: str
-    test: Callable[[ItemData], list[Finding]]
-    items: tuple[str, ...] = ()
+    test: Callable[[ItemData], Iterable[Finding]]
+    on: tuple[str, ...] = ()
+
+    def concerns(self, name: str) -> bool:
+        """Whether the claim is tested on this setting of its item."""
+        return not self.on or name in self.on
 
     def findings(self, data: ItemData) -> list[Finding]:
         """What the runs say; `not run` where the runs it needs are missing."""
         try:
-            return self.test(data)
+            return list(self.test(data))
         except NoValues:
             return [Finding("", None, "", NOT_RUN)]
 
@@ -71,7 +80,7 @@ class Theorem:
     check: Callable[[], list[Check]]
 
 
-def signed(part: str, values: Sequence[float], sign: int, headline: bool = True) -> Finding:
+def signed(part: str, values: Values, sign: int, headline: bool = True) -> Finding:
     """The paper says that the mean of `values` is positive (sign 1) or negative (sign -1).
 
     Supported where the 95 % interval excludes zero in the paper's direction, contradicted where it
@@ -80,16 +89,31 @@ def signed(part: str, values: Sequence[float], sign: int, headline: bool = True)
     effect = interval(values)
     low, high = sorted((sign * effect.low, sign * effect.high))
     verdict = SUPPORTED if low > 0 else CONTRADICTED if high < 0 else INCONCLUSIVE
-    return Finding(part, effect, "> 0" if sign > 0 else "< 0", verdict, headline)
+    return Finding(part, effect, said(sign), verdict, headline)
 
 
-def changes(part: str, values: Sequence[float]) -> Finding:
+def said(sign: int) -> str:
+    """What the paper says of an effect, as a table has it."""
+    return "> 0" if sign > 0 else "< 0"
+
+
+def over_alphas(about: str, table: pd.DataFrame, sign: int, detail: str = "") -> Iterator[Finding]:
+    """`signed` for the mean over alphas (columns; seeds are rows), then as detail for each.
+
+    about: starts the name of every part; detail: that of an alpha's, where it is another.
+    """
+    yield signed(f"{about}mean over alphas", table.mean(axis=1), sign)
+    for alpha in table:
+        yield signed(f"{detail or about}alpha = {alpha:g}", table[alpha], sign, headline=False)
+
+
+def changes(part: str, values: Values) -> Finding:
     """A difference that no paper speaks of: `differs` where its interval excludes zero."""
     effect = interval(values)
     return Finding(part, effect, "", DIFFERS if effect.low > 0 or effect.high < 0 else AGREES)
 
 
-def zero(part: str, values: Sequence[float]) -> Finding:
+def zero(part: str, values: Values) -> Finding:
     """The paper says that every one of `values` (errors, none negative) is zero."""
     effect = interval(values)
     verdict = CONTRADICTED if effect.low > 0 else INCONCLUSIVE
@@ -98,9 +122,9 @@ def zero(part: str, values: Sequence[float]) -> Finding:
 
 def number(
     part: str,
-    values: Sequence[float],
+    values: Values,
     reference: float,
-    reference_n: int,
+    reference_n: float,
     digits: int,
     reference_se: float | None = None,
 ) -> Finding:

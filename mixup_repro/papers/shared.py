@@ -1,27 +1,30 @@
-"""What a figure is drawn from: the rows of its runs."""
+"""What a figure is drawn from, one way to select its rows, and one to summarise them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from mixup_repro.errors import InputError
-from mixup_repro.jobs import compose, expand
-from mixup_repro.stats import NoValues
-from mixup_repro.store.identity import run_id
-from mixup_repro.store.results import check_one_data, measured
-from mixup_repro.store.rows import PARTS
-from mixup_repro.store.tables import read_table
+from mixup_repro.stats import NoValues, interval
+
+Cells = dict[str, Any]
+# A row of a table: the cells that name it, and for each column a function that gives its values.
+Row = tuple[Cells, Mapping[str, Callable[[], pd.Series]]]
 
 
 @dataclass(frozen=True)
 class ItemData:
-    """What a paper item is drawn from: its runs at one scale, with what belongs to them."""
+    """What an item of a paper is drawn from: its runs at one scale, with what belongs to them.
 
-    name: str  # <paper>/<item>
+    name: as its record has it, such as fig4_digits. Each frame is a table of the results
+    (store.results), its rows those of the item's runs, with their method and alpha.
+    """
+
+    name: str
     scale: str
     runs: pd.DataFrame
     curves: pd.DataFrame
@@ -42,35 +45,38 @@ class ItemData:
         """A metric by seed, for runs of a method (and alpha), plain or rescaled at eval_alpha.
 
         evaluation: another one than these two.
+
+        Raises:
+            NoValues: there are no such rows.
         """
-        evaluation = evaluation or ("plain" if eval_alpha is None else "rescaled")
-        chosen = self.runs[
-            (self.runs["method"] == method) & (self.runs["evaluation"] == evaluation)
-        ]
-        for column, value in (("alpha", alpha), ("eval_alpha", eval_alpha)):
-            missing = chosen[column].isna()
-            chosen = chosen[missing if value is None else chosen[column] == value]
-        return chosen.set_index("seed")[metric].sort_index()
+        asked = predicted(eval_alpha) | ({"evaluation": evaluation} if evaluation else {})
+        return by_seed(select(self.runs, method=method, alpha=alpha, **asked), metric)
 
     def alphas(self) -> list[float]:
         """The alphas of the item's mixing runs, in order."""
         return sorted(self.runs["alpha"].dropna().unique())
 
-    def decision_map(self, method: str, alpha: float | None = None) -> pd.DataFrame:
-        """Probability of class 1 on the grid: grid points by seeds.
+    def methods(self) -> list[tuple[str, float | None]]:
+        """(method, alpha) of the item's runs, in the order of the results."""
+        pairs = self.runs[["method", "alpha"]].drop_duplicates().itertuples(index=False)
+        return [(method, None if np.isnan(alpha) else alpha) for method, alpha in pairs]
+
+    def decision_map(self, **values: Any) -> pd.DataFrame:
+        """Probability of class 1 on the grid, of the runs with these values: points by seeds.
 
         Raises:
             NoValues: there are no such runs.
         """
-        rows = self.maps[self.maps["method"] == method]
-        rows = rows if alpha is None else rows[rows["alpha"] == alpha]
-        if rows.empty:
-            raise NoValues(f"no decision maps of {method}")
+        rows = select(self.maps, **values)
         return rows.set_index("seed").loc[:, "g0":].T.reset_index(drop=True)
 
     def mean_confidence(self, method: str) -> pd.Series:
-        """Mean confidence of the plain prediction by seed."""
-        rows = self.bins[(self.bins["method"] == method) & (self.bins["evaluation"] == "plain")]
+        """Mean confidence of the plain prediction by seed.
+
+        Raises:
+            NoValues: there are no such runs.
+        """
+        rows = select(self.bins, method=method, evaluation="plain")
         total = rows.groupby("seed")[["confidence", "count"]].sum()
         return total["confidence"] / total["count"]
 
@@ -79,60 +85,58 @@ class ItemData:
         return int(self.runs.groupby("run_id")["seed"].nunique().min())
 
 
-@cache
-def run_ids(name: str, scale: str, known: frozenset[str]) -> list[str] | None:
-    """The ids of the runs that an experiment consists of at a scale; None if one is not `known`."""
-    ids: set[str] = set()
-    for job in compose([f"experiment={name}", f"scale={scale}"]):
-        ids |= {run_id(run.config) for run in expand(job)}
-        if not ids <= known:  # then the jobs after it need not be composed
-            return None
-    return sorted(ids)
+def select(rows: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """The rows whose columns have these values; None means that a column is empty.
 
-
-def item_data(results: Path, frame: pd.DataFrame, name: str, scale: str) -> ItemData | None:
-    """What an experiment is drawn from, found by id; None where one of its ids has no runs yet.
+    ERM has no alpha, a plain prediction no eval_alpha. A column that is not named may hold
+    anything.
 
     Raises:
-        InputError: its rows are marked with another scale, or were trained on different data of
-            one name; or a file of its runs is malformed.
+        NoValues: there are none.
     """
-    ids = run_ids(name, scale, frozenset(frame["run_id"]))
-    if ids is None:
-        return None
-    runs = frame[frame["run_id"].isin(ids)]
-    # An id holds its scale, so only an edited file can do this.
-    other = runs[runs["scale"] != scale]
-    if len(other):
-        raise InputError(
-            f"{results / 'runs.csv'}: {other['run_id'].iloc[0]} is marked scale "
-            f"{other['scale'].iloc[0]}, where {name} at scale {scale} has runs of that scale only"
-        )
-    check_one_data(results / "runs.csv", runs, "dataset")
-    about = runs.drop_duplicates("run_id").set_index("run_id")[["method", "alpha"]]
-    parts = {kind: _read(results / kind, key, ids, about) for kind, (_, key) in PARTS.items()}
-    return ItemData(name, scale, runs, **parts)
+    keep = np.ones(len(rows), dtype=bool)
+    for column, value in values.items():
+        keep &= (rows[column].isna() if value is None else rows[column] == value).to_numpy(bool)
+    if not keep.any():
+        raise NoValues("no rows with " + ", ".join(f"{k} = {v}" for k, v in values.items()))
+    return rows[keep]
 
 
-def _read(folder: Path, key: list[str], ids: list[str], about: pd.DataFrame) -> pd.DataFrame:
-    """The files of these runs as one frame, with columns that say which run a row is of."""
-    parts = []
-    for i in ids:
-        if (folder / f"{i}.csv").exists():
-            own = ["seed", *key]
-            table = read_table(folder / f"{i}.csv", own, own)
-            which = pd.DataFrame([{"run_id": i} | about.loc[i].to_dict()] * len(table))
-            parts.append(pd.concat([which, table], axis=1))
-    if not parts:
-        return pd.DataFrame(columns=["run_id", "method", "alpha", "seed", *key])
-    # As read, a map's 10,000 columns are 10,000 arrays; a copy holds columns of a type in one.
-    return pd.concat(parts, ignore_index=True).copy()
+def predicted(eval_alpha: float | None) -> dict[str, Any]:
+    """What `select` needs for a prediction: rescaled at eval_alpha, or plain."""
+    evaluation = "plain" if eval_alpha is None else "rescaled"
+    return {"evaluation": evaluation, "eval_alpha": eval_alpha}
 
 
-def measured_data(path: Path, item: str) -> list[ItemData]:
-    """One item for each data set in a table of measurements, a draw being its seed."""
-    parts = {kind: pd.DataFrame(columns=["method", "seed", *PARTS[kind][1]]) for kind in PARTS}
-    return [
-        ItemData(f"{item}_{label}", "paper", rows.assign(run_id=label, seed=rows["draw"]), **parts)
-        for label, rows in measured(path).groupby("dataset")
-    ]
+def by_seed(rows: pd.DataFrame, column: str) -> pd.Series:
+    """A column of rows that are one a seed."""
+    return rows.set_index("seed")[column].sort_index()
+
+
+def by_epoch(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A column of rows that are one a seed and epoch: epochs by seeds.
+
+    Raises:
+        NoValues: the runs were not measured so along training.
+    """
+    if column not in rows:
+        raise NoValues(f"no {column} along training")
+    return rows.pivot(index="epoch", columns="seed", values=column)
+
+
+def summarise(rows: Iterable[Row]) -> pd.DataFrame:
+    """A table: for each row what names it, then n, mean and half-width of each of its columns.
+
+    A column without values is left empty, and a row without any is left out.
+    """
+    out = []
+    for head, columns in rows:
+        cells: Cells = {}
+        for name, values in columns.items():
+            try:
+                cells |= interval(values()).cells(name)
+            except NoValues:
+                continue
+        if cells:
+            out.append(head | cells)
+    return pd.DataFrame(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import matplotlib
 import numpy as np
@@ -15,15 +15,16 @@ from matplotlib.figure import Figure
 
 from mixup_repro.methods import registry
 from mixup_repro.networks import NETWORKS
+from mixup_repro.stats import Interval
 from mixup_repro.store.files import replacing
 
-Values = Sequence[float] | pd.Index
+Values: TypeAlias = "Sequence[float] | pd.Index"
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE, "grey": GREY}
 
 
-def _look(colour: str, line: str, marker: str) -> dict[str, str]:
+def _look(colour: str, line: str, marker: str) -> dict[str, Any]:
     return {"color": COLOURS[colour], "linestyle": line, "marker": marker}
 
 
@@ -32,7 +33,7 @@ SERIES = {method.title: _look(*method.look) for method in registry.METHODS.value
     "Mixup (rescaled)": _look("orange", "-", "D"),
 }
 METHODS = {name: method.title for name, method in registry.METHODS.items()}
-RC = {
+RC: dict[Any, object] = {
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -55,21 +56,21 @@ def network(name: str) -> str:
     return NETWORKS[name].title if name in NETWORKS else TIMM.get(name, name)
 
 
-def panels(n: int, **kwargs: Any) -> tuple[Figure, list]:
+def panels(n: int, **kwargs: Any) -> tuple[Figure, list[Axes]]:
     """A row of n panels, without pyplot: nothing global is left behind but the style."""
     matplotlib.rcParams.update(RC)
     figure = Figure(figsize=(n * PANEL[0], PANEL[1] + 0.55))
     return figure, list(figure.subplots(1, n, squeeze=False, **kwargs)[0])
 
 
-def grid_of_panels(rows: int, columns: int) -> tuple[Figure, list[list]]:
+def grid_of_panels(rows: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
     """Small square panels with shared axes, row by row."""
     matplotlib.rcParams.update(RC)
     figure = Figure(figsize=(1.75 * columns, 2.3 * rows + 0.8))
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).tolist()
 
 
-def shade(k: int, n: int) -> tuple:
+def shade(k: int, n: int) -> tuple[float, ...]:
     """The k-th of n colours from light to dark, which grey keeps in order."""
     return matplotlib.colormaps["cividis_r"](0.15 + 0.85 * k / max(1, n - 1))
 
@@ -84,6 +85,12 @@ def band(axis: Axes, x: Values, mean: Values, low: Values, high: Values, name: s
     look = SERIES[name] | {"marker": ""}
     axis.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)
     axis.plot(x, mean, label=name, **look)
+
+
+def points(axis: Axes, x: Values, at: Sequence[Interval], label: str, **look: Any) -> None:
+    """Means with their intervals, joined by a line where the look has one."""
+    mean, half = [i.mean for i in at], [i.half for i in at]
+    axis.errorbar(x, mean, half, label=label, capsize=2, **look)
 
 
 LINE = 0.2065  # inches of a line of the legend or the note
@@ -114,7 +121,10 @@ def save(figure: Figure, stem: Path) -> None:
     """Write <stem>.png and <stem>.pdf, undated: the same data gives the same bytes."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     undated = {"CreationDate": None, "Creator": None, "Producer": None}
-    formats = {"png": {"dpi": 200, "metadata": {"Software": None}}, "pdf": {"metadata": undated}}
+    formats: dict[str, dict[str, Any]] = {
+        "png": {"dpi": 200, "metadata": {"Software": None}},
+        "pdf": {"metadata": undated},
+    }
     for kind, how in formats.items():
         with replacing(stem.with_name(f"{stem.name}.{kind}"), "wb") as file:
             figure.savefig(file, format=kind, **how)

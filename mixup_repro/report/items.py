@@ -1,74 +1,66 @@
-"""What there is to report: experiments with finished runs, their findings, figures and tables."""
+"""What there is to report: items with finished runs, their findings, figures and tables."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from mixup_repro import jobs
 from mixup_repro.errors import InputError
-from mixup_repro.papers import carratino2020, chidambaram2022, shared, style
+from mixup_repro.papers import style
+from mixup_repro.papers.carratino2020.paper import PAPER as CARRATINO
+from mixup_repro.papers.chidambaram2022.paper import PAPER as CHIDAMBARAM
 from mixup_repro.papers.claims import NOT_RUN, Claim, Finding
+from mixup_repro.papers.items import Item, On, Paper
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues
 from mixup_repro.store import results
 from mixup_repro.store.tables import read_table, write_table
 
-PAPERS = {"carratino2020": carratino2020, "chidambaram2022": chidambaram2022}
-TITLES = {
-    "carratino2020": "Carratino et al., On Mixup Regularization",
-    "chidambaram2022": "Chidambaram et al., Towards Understanding the Data Dependency of "
-    "Mixup-style Training",
-}
-# Items that are measured, not trained: no experiment file, but a table of their own.
-MEASURED = "chidambaram2022/table2"
+PAPERS = (CARRATINO, CHIDAMBARAM)
 THEOREM_COLUMNS = ["paper", "claim", "where", "says", "tested", "n", "worst error", "allowed"]
 THEOREM_COLUMNS += ["verdict"]
 THEOREM_KEY = ["paper", "claim", "tested"]
 
 
 @dataclass(frozen=True)
-class Item:
-    """One experiment at one scale, with the module that draws it."""
+class Entry:
+    """An item of a paper on one of its settings at one scale, with the rows it is drawn from."""
 
-    name: str  # <paper>/<experiment>
-    module: ModuleType
-    data: shared.ItemData
-
-    @property
-    def paper(self) -> str:
-        return self.name.split("/")[0]
+    paper: Paper
+    item: Item
+    on: On
+    data: ItemData
 
     @property
-    def experiment(self) -> str:
-        return self.name.split("/")[1]
+    def name(self) -> str:
+        return self.on.name
 
     @property
     def stem(self) -> str:
-        return f"{self.name}-{self.data.scale}"
-
-    @property
-    def command(self) -> str:
-        """What to type to train (or measure) the item."""
-        return command(self.name, self.data.scale)
+        """Of the files of its figure and table, below results/figures and results/tables."""
+        return f"{self.paper.name}/{self.name}-{self.data.scale}"
 
     @cached_property
     def findings(self) -> list[tuple[Claim, list[Finding]]]:
-        claims = [c for c in self.module.CLAIMS if concerns(c, self.experiment)]
+        claims = [claim for claim in self.item.claims if claim.concerns(self.name)]
         return [(claim, claim.findings(self.data)) for claim in claims]
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The module's table; empty where the item's runs lack the evaluation it is about."""
+        """The item's table; empty where the runs lack the evaluation it is about."""
         try:
-            return self.module.table(self.data)
+            return self.item.table(self.data)
         except NoValues:
             return pd.DataFrame()
+
+    def draw(self) -> Figure:
+        return self.item.draw(self.data)
 
     @property
     def shows_something(self) -> bool:
@@ -77,52 +69,45 @@ class Item:
         return not self.table.empty and kinds != {NOT_RUN}
 
 
-def concerns(claim: Claim, experiment: str) -> bool:
-    """Whether a claim of the experiment's module is tested on the experiment."""
-    return not claim.items or experiment in claim.items
-
-
-def command(name: str, scale: str = "") -> str:
-    """What to type to train an experiment, or to measure the item that has none."""
-    if name.startswith(MEASURED):
-        return "python scripts/distances.py dataset=mnist"
-    words = f"python scripts/train.py -m experiment={name}"
-    return f"{words} scale={scale}" if scale else words
-
-
-def module_of(name: str) -> ModuleType:
-    """The module of an experiment: fig4_digits and fig4_cifar10 are both drawn by fig4."""
-    paper, experiment = name.split("/")
-    return import_module(f"mixup_repro.papers.{paper}.{experiment.split('_')[0]}")
-
-
-def items(folder: Path) -> list[Item]:
-    """Every experiment at each scale at which all that it compares has finished runs.
+def entries(folder: Path) -> list[Entry]:
+    """Every item on each setting, at each scale at which all that it compares is there.
 
     Runs that were not evaluated as an item needs (on corrupted test sets, say) do not make it.
 
     Raises:
         InputError: there are no finished runs at all, or a file of `folder` is malformed.
     """
-    frame = results.load(folder)
-    if frame.empty:
+    runs = results.load(folder)
+    if runs.empty:
         raise InputError(f"{folder}: no finished runs yet; type make reproduce")
-    scales = [scale for scale in SCALES if (frame["scale"] == scale).any()]
-    there = [
-        shared.item_data(folder, frame, name, scale)
-        for name in jobs.experiments()
-        for scale in scales
+    found = [
+        Entry(paper, item, on, data)
+        for paper in PAPERS
+        for item, on in paper.settings
+        for scale in SCALES
+        if (data := on.source.load(on.name, scale, folder, runs)) is not None
     ]
-    there += shared.measured_data(folder / "distances.csv", MEASURED)
-    found = [Item(data.name, module_of(data.name), data) for data in there if data is not None]
-    return [item for item in found if item.shows_something]
+    return [entry for entry in found if entry.shows_something]
+
+
+def setting(name: str) -> On:
+    """The setting that <paper>/<name> names, as in carratino2020/fig5_digits.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = {f"{paper.name}/{on.name}": on for paper in PAPERS for _, on in paper.settings}
+    if name not in known:
+        near = get_close_matches(name, known, n=3) or sorted(known)
+        raise InputError(f"{name}: no item of the papers; there is {', '.join(near)}")
+    return known[name]
 
 
 def prove(folder: Path) -> None:
     """Check every theorem, write <folder>/theorems.csv, and draw the theory's pictures."""
     rows = [
         {
-            "paper": paper,
+            "paper": paper.name,
             "claim": theorem.id,
             "where": theorem.where,
             "says": theorem.sentence,
@@ -132,15 +117,15 @@ def prove(folder: Path) -> None:
             "allowed": check.allowed,
             "verdict": check.verdict,
         }
-        for paper, module in PAPERS.items()
-        for theorem in module.theorems.THEOREMS
+        for paper in PAPERS
+        for theorem in paper.theorems
         for check in theorem.check()
     ]
     frame = pd.DataFrame(rows, columns=THEOREM_COLUMNS)
     write_table(folder / "theorems.csv", frame, numbers=None)
-    for paper, module in PAPERS.items():
-        for name, (picture, _) in module.lecture.PICTURES.items():
-            style.save(picture(), folder / "figures" / paper / f"theory_{name}")
+    for paper in PAPERS:
+        for name, (picture, _) in paper.pictures.items():
+            style.save(picture(), folder / "figures" / paper.name / f"theory_{name}")
 
 
 def proven(folder: Path) -> pd.DataFrame:
@@ -155,15 +140,15 @@ def proven(folder: Path) -> pd.DataFrame:
     return read_table(path, THEOREM_COLUMNS, THEOREM_KEY)
 
 
-def draw(found: list[Item], folder: Path) -> None:
-    """Write each item's figure and table below `folder`."""
-    for item in found:
-        style.save(item.module.draw(item.data), folder / "figures" / item.stem)
-        write_table(folder / "tables" / f"{item.stem}.csv", item.table, "%.6g")
+def draw(found: list[Entry], folder: Path) -> None:
+    """Write each figure and table below `folder`."""
+    for entry in found:
+        style.save(entry.draw(), folder / "figures" / entry.stem)
+        write_table(folder / "tables" / f"{entry.stem}.csv", entry.table, "%.6g")
 
 
-def findings_table(item: Item) -> pd.DataFrame:
-    """Every tested part of an item's claims: the paper's side, ours, n and verdict."""
+def findings_table(entry: Entry) -> pd.DataFrame:
+    """Every tested part of an entry's claims: the paper's side, ours, n and verdict."""
     return pd.DataFrame(
         [
             {
@@ -174,7 +159,7 @@ def findings_table(item: Item) -> pd.DataFrame:
                 "n": f.effect.n if f.effect else "",
                 "verdict": f.verdict,
             }
-            for claim, findings in item.findings
+            for claim, findings in entry.findings
             for f in findings
         ]
     )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mixup_repro.errors import InputError
 from mixup_repro.papers.claims import NOT_RUN, SUPPORTED
-from mixup_repro.report.items import TITLES, Item
+from mixup_repro.report.items import PAPERS, Entry
 from mixup_repro.report.sections import (
     ABOUT,
     ABOUT_IMPORTED,
@@ -26,7 +26,7 @@ from mixup_repro.store.files import remove_leftovers, replacing
 BEGIN, END = "<!-- verdicts -->", "<!-- /verdicts -->"
 
 
-def write(found: list[Item], folder: Path) -> None:
+def write(found: list[Entry], folder: Path) -> None:
     """Write <folder>/REPORT.md: the verdicts first, then each item.
 
     Raises:
@@ -41,18 +41,18 @@ def write(found: list[Item], folder: Path) -> None:
         "## Verdicts\n",
         f"{summary(every)}\n",
     ]
-    for paper, title in TITLES.items():
-        rows = [row(v) for v in every if v.paper == paper]
-        parts += [f"### {title}\n", markdown(pd.DataFrame(rows)), ""]
-    for paper, title in TITLES.items():
-        parts += [f"## {title}\n", "### Theorems\n"]
+    for paper in PAPERS:
+        rows = [row(v) for v in every if v.paper == paper.name]
+        parts += [f"### {paper.title}\n", markdown(pd.DataFrame(rows)), ""]
+    for paper in PAPERS:
+        parts += [f"## {paper.title}\n", "### Theorems\n"]
         parts += [markdown(theory(paper, folder)) or "Not checked here: `make report`.", ""]
         for name, figure, caption in pictures(paper):
             parts += [f"![{name}](figures/{figure})\n", f"{caption}\n"]
-        parts += [_section(item.experiment, section(item)) for item in found if item.paper == paper]
+        parts += [_section(entry.name, section(entry)) for entry in found if entry.paper is paper]
         if absent := missing(paper, found):
             parts.append("### Not run here, or not all of it\n")
-            parts += [f"- `{name}`: `{command}`" for name, command in absent]
+            parts += [f"- `{name}`: {commands}" for name, commands in absent]
             parts.append("")
     if not (table := imported(folder)).empty:
         parts += [f"## {IMPORTED}\n", f"{ABOUT_IMPORTED}\n", markdown(table)]
@@ -60,7 +60,7 @@ def write(found: list[Item], folder: Path) -> None:
         file.write("\n".join(parts).rstrip() + "\n")
 
 
-def write_readme(found: list[Item], folder: Path, readme: Path) -> None:
+def write_readme(found: list[Entry], folder: Path, readme: Path) -> None:
     """Replace what stands between the two comments in the README by the table of verdicts.
 
     For who holds the lock on the results: it is theirs too.
@@ -85,12 +85,12 @@ def readme_table(every: list[Verdict]) -> str:
     experiments were not run is said in REPORT.md only.
     """
     parts = [f"{summary(every)}\n"]
-    for paper, title in TITLES.items():
+    for paper in PAPERS:
         by_claim: dict[str, list[Verdict]] = {}
         for v in every:
-            if v.paper == paper:
+            if v.paper == paper.name:
                 by_claim.setdefault(v.claim, []).append(v)
-        rows = {}  # sentence and verdict: claims
+        rows: dict[tuple[str, str], list[str]] = {}  # sentence and verdict: claims
         for claim, own in by_claim.items():
             run = [v for v in own if v.outcome != NOT_RUN]
             says = own[0].says
@@ -100,7 +100,7 @@ def readme_table(every: list[Verdict]) -> str:
                 says = "Theorems, checked by numbers in float64."
             rows.setdefault((says, _by_words(run or own)), []).append(f"`{claim}`")
         frame = [(", ".join(claims), *told) for told, claims in rows.items()]
-        parts += [markdown(pd.DataFrame(frame, columns=["claim", title, "verdict"])), ""]
+        parts += [markdown(pd.DataFrame(frame, columns=["claim", paper.title, "verdict"])), ""]
     return "\n".join(parts).rstrip()
 
 

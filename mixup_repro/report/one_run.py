@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mixup_repro.data import Dataset
 from mixup_repro.evaluation.metrics import BINS
@@ -23,12 +26,12 @@ ACCURACIES = {
 }
 
 
-def title(record: dict) -> str:
+def title(record: dict[str, Any]) -> str:
     """The run's id and seed."""
     return f"{record['run_id']}, seed {record['seed']}"
 
 
-def curves(record: dict) -> Figure:
+def curves(record: dict[str, Any]) -> Figure:
     """Losses and accuracies against epochs: of mixed examples in training, and of clean ones.
 
     Those of the clean training set are there where the recipe had `evaluate_train`.
@@ -47,7 +50,7 @@ def curves(record: dict) -> Figure:
     return style.finish(figure, title(record), note)
 
 
-def reliability(record: dict) -> Figure:
+def reliability(record: dict[str, Any]) -> Figure:
     """Accuracy against confidence in each bin: plain, and rescaled at the run's own alpha."""
     own = record["config"]["method"]["alpha"]
     shown = [
@@ -95,7 +98,7 @@ def prediction(network: Replicas, dataset: Dataset, example: int, alpha: float) 
     for side, (name, (at, colour)) in zip((-0.2, 0.2), looks.items()):
         p = predict(network, dataset, pixels[None], at)[0, 0].softmax(-1).cpu().numpy()
         axis.bar(np.arange(len(p)) + side, 100 * p, 0.4, color=colour, label=name)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("Class")
     axis.set_ylabel("Probability (%)")
     return style.finish(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from mixup_repro import jobs
 from mixup_repro.papers import style
-from mixup_repro.report.items import MEASURED, PAPERS, Item, command, findings_table, proven
+from mixup_repro.papers.items import On, Paper
+from mixup_repro.report.items import Entry, findings_table, proven
 from mixup_repro.store import results
 
 ABOUT = """A claim is *supported* where the 95 % interval of its effect excludes zero in the paper's
@@ -20,36 +21,6 @@ none is corrected for the number of claims. Scale `paper` is the paper's own set
 its design and cuts data, network, epochs or seeds, as each item says. Theorems are checked by
 numbers in float64: scale `exact`, n the number of cases, supported where the worst error is what
 rounding explains. *Not run* names the experiments that a claim can be tested on and was not."""
-
-# What the authors' code does otherwise, by the stem of an item; Carratino et al. published that of
-# ImageNet only (their footnote 1).
-LINE = (
-    "one Adam optimiser for its ten runs, as said; all other settings here are the code's (one "
-    "lambda a batch, partners from the whole data set)."
-)
-MOONS = (
-    "gradients and epochs, as said; all other settings here are the code's, and so is the way to "
-    "draw the moons."
-)
-AUTHORS_CODE = {
-    "carratino2020": {
-        "imagenet_published": "initialises the last BatchNorm of a block with ones, here zeros.",
-        "imagenet": "warms up for 11 epochs, decays weights by 2e-4 and BatchNorm's not at all, "
-        "keeps pixels in [0, 1], resizes bicubically, pairs by reversal, takes lambda at least "
-        "1/2: see `fig4_imagenet_published`.",
-        "": "none is published for this item.",
-    },
-    "chidambaram2022": {
-        "fig1_": LINE,
-        "fig8_": LINE,
-        "fig2_": "trains ERM again beside each alpha; all other settings of `fig2_mnist`, "
-        "`fig2_cifar10` and `fig2_cifar100` are the code's (one lambda a batch, partners from the "
-        "whole data set).",
-        "fig3_": MOONS,
-        "fig12_": MOONS,
-        "table2_": "draws once; share of the data, normalisation and partners here are the code's.",
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -62,47 +33,47 @@ class Section:
     tables: list[pd.DataFrame]
 
 
-def section(item: Item) -> Section:
-    """The paper's side, what differs, the command, the cost; findings and the item's table."""
-    data, module = item.data, item.module
+def section(entry: Entry) -> Section:
+    """The paper's side, what differs, the commands, the cost; findings and the item's table."""
+    data, on = entry.data, entry.on
     about = data.runs.drop_duplicates([*{"run_id", "seed", "share"} & set(data.runs)])
     machine = ", ".join(sorted(about["device"].unique()))
     cost = f"{len(about)} runs, {about['wall_s'].sum() / 60:.1f} minutes on {machine}."
     low = about[about["precision"] == "bfloat16"] if "precision" in about else ()
     if len(low):
         cost += f" {len(low)} of them were trained in bfloat16; all were evaluated in float32."
-    differs = module.DIFFERS.get(item.experiment, "")
+    differs = on.differs
     if data.scale != "paper":
-        cuts = f"what scale `{data.scale}` cuts is in `configs/experiment/{item.name}.yaml`."
+        cuts = f"what scale `{data.scale}` cuts is in `{on.source.origin}`."
         differs = f"{differs} {cuts[0].upper() + cuts[1:]}" if differs else cuts
     facts = [
-        ("The paper", module.PAPER),
+        ("The paper", entry.item.paper),
         ("What differs from it here", differs or "nothing that we know of."),
-        ("The authors' code", authors_code(item.name)),
-        ("Command", f"`{item.command}`"),
+        ("The authors' code", on.code),
+        ("Command", typed(on, data.scale)),
         ("Cost", cost),
     ]
-    title = f"{module.TITLE} (`{item.experiment}`, scale {data.scale})"
-    tables = [table for table in (findings_table(item), item.table) if not table.empty]
-    return Section(title, f"{item.stem}.png", facts, tables)
+    title = f"{entry.item.title} (`{entry.name}`, scale {data.scale})"
+    tables = [table for table in (findings_table(entry), entry.table) if not table.empty]
+    return Section(title, f"{entry.stem}.png", facts, tables)
 
 
-def authors_code(name: str) -> str:
-    """What is known of the authors' code for an item."""
-    paper, experiment = name.split("/")
-    return next(text for part, text in AUTHORS_CODE[paper].items() if part in f"{experiment}_")
+def typed(on: On, scale: str = "") -> str:
+    """What to type for the rows of a setting, at its own scale where none is named."""
+    commands = on.source.commands(scale)
+    return ", then ".join(f"`python scripts/{c}.py {shlex.join(words)}`" for c, *words in commands)
 
 
-def theory(paper: str, folder: Path) -> pd.DataFrame:
+def theory(paper: Paper, folder: Path) -> pd.DataFrame:
     """Every part of a paper's theorems: cases, worst error, verdict."""
     frame = proven(folder)
-    return frame[frame["paper"] == paper].drop(columns=["paper", "says"])
+    return frame[frame["paper"] == paper.name].drop(columns=["paper", "says"])
 
 
-def pictures(paper: str) -> list[tuple[str, str, str]]:
+def pictures(paper: Paper) -> list[tuple[str, str, str]]:
     """Name, figure and caption of each picture of a paper's theory."""
-    shown = PAPERS[paper].lecture.PICTURES
-    return [(k, f"{paper}/theory_{k}.png", caption) for k, (_, caption) in shown.items()]
+    shown = paper.pictures.items()
+    return [(name, f"{paper.name}/theory_{name}.png", caption) for name, (_, caption) in shown]
 
 
 IMPORTED = "Networks that nobody here trained"
@@ -141,14 +112,8 @@ def imported(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def missing(paper: str, found: list[Item]) -> list[tuple[str, str]]:
-    """Experiments that have no item, each with the command that runs it."""
-    names = [name for name in jobs.experiments() if name.startswith(paper)]
-    if MEASURED.startswith(paper):
-        names.append(MEASURED)
-    there = [item.name for item in found]
-    return [
-        (name, command(name))
-        for name in names
-        if name not in there and not (name == MEASURED and any(n.startswith(name) for n in there))
-    ]
+def missing(paper: Paper, found: list[Entry]) -> list[tuple[str, str]]:
+    """Settings that have no entry, each with the commands that make its rows."""
+    there = [entry.on for entry in found]
+    absent = [on for _, on in paper.settings if on not in there]
+    return [(f"{paper.name}/{on.name}", typed(on)) for on in absent]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from mixup_repro.report.items import TITLES, Item
+from mixup_repro.report.items import PAPERS, Entry
 from mixup_repro.report.markdown import cell, row, summary
 from mixup_repro.report.sections import (
     ABOUT,
@@ -33,7 +33,7 @@ INLINE = {r"`([^`]+)`": "code", r"\*\*([^*]+)\*\*": "b", r"\*(\w[^*]*\w)\*": "em
 TEMPLATE = Path(__file__).with_name("template.html")
 
 
-def write_webpage(found: list[Item], folder: Path) -> None:
+def write_webpage(found: list[Entry], folder: Path) -> None:
     """Write <folder>/report.html from the same results as REPORT.md, and the figures drawn there.
 
     A figure that is not there is left out.
@@ -42,18 +42,16 @@ def write_webpage(found: list[Item], folder: Path) -> None:
         InputError: theorems.csv is malformed.
     """
     every = verdicts(found, folder)
-    anchors = {(item.paper, item.experiment, item.data.scale): item.stem for item in found}
+    anchors = {(e.paper.name, e.name, e.data.scale): e.stem for e in found}
     body = []
-    for paper, title in TITLES.items():
-        body += [f"<h2>{escape(title)}</h2>", "<h3>Theorems</h3>"]
+    for paper in PAPERS:
+        body += [f"<h2>{escape(paper.title)}</h2>", "<h3>Theorems</h3>"]
         body.append(_table(theory(paper, folder)) or "<p>Not checked here.</p>")
         shown = [_figure(folder, figure, caption) for _, figure, caption in pictures(paper)]
         body.append(f'<div class="pictures">{"".join(shown)}</div>')
-        body += [
-            _section(item.stem, section(item), folder) for item in found if item.paper == paper
-        ]
+        body += [_section(e.stem, section(e), folder) for e in found if e.paper is paper]
         if absent := missing(paper, found):
-            listed = "".join(f"<li><code>{escape(words)}</code></li>" for _, words in absent)
+            listed = "".join(f"<li>{_rich(commands)}</li>" for _, commands in absent)
             body.append(f"<h3>Not run here, or not all of it</h3><ul>{listed}</ul>")
     if not (table := imported(folder)).empty:
         body += [f"<h2>{IMPORTED}</h2>", f"<p>{_rich(ABOUT_IMPORTED)}</p>"]
@@ -62,7 +60,7 @@ def write_webpage(found: list[Item], folder: Path) -> None:
     scales = [s for s in ("exact", *SCALES) if s in {v.scale for v in every}]
     parts = {
         "about": f"<p>{_rich(ABOUT)}</p><p>{_rich(summary(every))}</p>",
-        "papers": "".join(_option(paper, title) for paper, title in TITLES.items()),
+        "papers": "".join(_option(paper.name, paper.title) for paper in PAPERS),
         "kinds": "".join(_option(kind, kind) for kind in kinds),
         "scales": "".join(_option(scale, scale) for scale in scales),
         "rows": "\n".join(_row(v, anchors) for v in every),
@@ -76,7 +74,8 @@ def write_webpage(found: list[Item], folder: Path) -> None:
 
 
 def _row(verdict: Verdict, anchors: dict[tuple[str, str, str], str]) -> str:
-    cells = {"paper": TITLES[verdict.paper].split()[0]} | row(verdict)
+    (title,) = (paper.title for paper in PAPERS if paper.name == verdict.paper)
+    cells = {"paper": title.split()[0]} | row(verdict)
     names = []
     for name in verdict.items:
         stem = anchors.get((verdict.paper, name, verdict.scale))

@@ -33,7 +33,7 @@ from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.store.files import copy_whole
 from mixup_repro.store.identity import safe_label
 from mixup_repro.store.records import finished_records
-from mixup_repro.store.rows import COLUMNS, IMPORTED, IMPORTED_KEY, KEY, PARTS, rows
+from mixup_repro.store.rows import COLUMNS, GONE, IMPORTED, IMPORTED_KEY, KEY, PARTS, rows
 from mixup_repro.store.tables import as_text, read_table, typed, write_table
 
 WEIGHTS_BYTES = 1_500_000  # of a file of weights that is kept: a ResNet-20 has 1.1 MB
@@ -101,7 +101,7 @@ def _merged(path: Path, new: pd.DataFrame, key: list[str], of: list[str]) -> pd.
     """A table with new rows in it, which replace those of their key; of: what each comes from."""
     new = typed(as_text(new), key, str(path), [f"row of {name} to be merged" for name in of])
     if path.exists():
-        old = read_table(path, key, key)
+        old = read_table(path, key, key).drop(columns=GONE, errors="ignore")
         if key == KEY:
             _check_same_data(path, old, new)
         new = pd.concat([old, new]) if len(new) else old
@@ -142,7 +142,9 @@ def load(results: Path) -> pd.DataFrame:
         InputError: a line of it is malformed.
     """
     path = results / "runs.csv"
-    return read_table(path, COLUMNS, KEY) if path.exists() else pd.DataFrame(columns=COLUMNS)
+    if not path.exists():
+        return pd.DataFrame(columns=COLUMNS)
+    return read_table(path, COLUMNS, KEY).drop(columns=GONE, errors="ignore")
 
 
 def imported(results: Path) -> pd.DataFrame:

@@ -8,9 +8,11 @@ from mixup_repro.store.identity import safe_label
 
 # data: the start of the fingerprint of the data's content.
 COLUMNS = (
-    "run_id paper item dataset data architecture method alpha seed scale evaluation eval_alpha "
+    "run_id dataset data architecture method alpha seed scale evaluation eval_alpha "
     "accuracy cross_entropy ece brier temperature n_test epochs wall_s commit precision device"
 ).split()
+# Columns that runs.csv had once, of who trained a run first; they are read over and not kept.
+GONE = ["paper", "item"]
 FINGERPRINT = 8  # hex digits of the fingerprint of a run's data that its rows show
 KEY = ["run_id", "seed", "evaluation", "eval_alpha"]
 IMPORTED = (
@@ -82,7 +84,7 @@ def rows(record: dict[str, Any]) -> list[dict[str, Any]]:
         "alpha": config["method"]["alpha"],
         "epochs": config["recipe"]["epochs"],
     }
-    fixed |= {k: config[k] for k in ("paper", "item", "scale")}
+    fixed["scale"] = config["scale"]
     fixed |= {k: record[k] for k in ("run_id", "seed", "wall_s", "commit", "device")}
     if "imported" in record:
         fixed |= record["imported"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,37 +13,34 @@ from matplotlib.figure import Figure
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.carratino2020.fig4 import METRICS
-from mixup_repro.papers.carratino2020.fig5 import SETTINGS, benchmark, sets
-from mixup_repro.papers.claims import Claim
-from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.carratino2020.fig5 import benchmark, sets, settings
+from mixup_repro.papers.items import Item
+from mixup_repro.papers.shared import ItemData, summarise
 from mixup_repro.shifts.corruptions import CORRUPTIONS
-from mixup_repro.stats import interval, paired
-
-TITLE = "Rescaled prediction, corruption by corruption"
-PAPER = "shows means over corruptions only (Figures 5 and 6)."
-DIFFERS = {f"corruptions_{name}": text for name, text in SETTINGS.items()}
-CLAIMS: list[Claim] = []  # the paper says nothing of single corruptions
+from mixup_repro.stats import Interval, NoValues, interval, paired
 
 
 def change(data: ItemData, metric: str) -> pd.DataFrame:
     """Rescaled minus plain, mean over alphas: seeds (rows) by (severity, corruption)."""
     by_alpha = [
-        paired(*(sets(data, metric, "mixup", alpha, rescaled) for rescaled in (True, False)))
+        paired(*(sets(data, metric, name, alpha) for name in ("Mixup (rescaled)", "Mixup")))
         for alpha in data.alphas()
     ]
+    if not by_alpha:
+        raise NoValues("no runs of Mixup")
     return sum(by_alpha[1:], by_alpha[0]).dropna() / len(by_alpha)
 
 
 def table(data: ItemData) -> pd.DataFrame:
     """Rescaled minus plain for each corruption, mean over severities and alphas."""
     changes = {m: change(data, m).T.groupby(level="corruption").mean().T for m in METRICS}
-    out = []
-    for corruption in _order(changes["accuracy"].columns):
-        cells: dict = {"corruption": corruption}
-        for metric, values in changes.items():
-            cells |= interval(values[corruption]).cells(metric)
-        out.append(cells)
-    return pd.DataFrame(out)
+    return summarise(
+        (
+            {"corruption": corruption},
+            {metric: partial(values.get, corruption) for metric, values in changes.items()},
+        )
+        for corruption in _order(changes["accuracy"].columns)
+    )
 
 
 def draw(data: ItemData) -> Figure:
@@ -62,7 +62,13 @@ def draw(data: ItemData) -> Figure:
     return style.finish(figure, about, f"{note}\n{over}")
 
 
-def _map(axis: Axes, cells: dict, names: list[str], better: int, digits: int) -> None:
+def _map(
+    axis: Axes,
+    cells: dict[tuple[int, str], Interval],
+    names: list[str],
+    better: int,
+    digits: int,
+) -> None:
     severities = sorted({severity for severity, _ in cells})
     mean = np.array([[cells[s, name].mean for s in severities] for name in names])
     limit = np.abs(mean).max() or 1.0
@@ -87,6 +93,16 @@ def _map(axis: Axes, cells: dict, names: list[str], better: int, digits: int) ->
     axis.grid(False)
 
 
-def _order(names) -> list[str]:
+def _order(names: Iterable[str]) -> list[str]:
     """In the benchmark's order: noise, blur, weather, digital."""
     return [name for name in CORRUPTIONS if name in set(names)]
+
+
+ITEM = Item(
+    title="Rescaled prediction, corruption by corruption",
+    paper="shows means over corruptions only (Figures 5 and 6).",
+    on=settings("corruptions"),
+    claims=(),  # the paper says nothing of single corruptions
+    draw=draw,
+    table=table,
+)

@@ -1,14 +1,19 @@
-"""What Figures 2, 3 and 8 share: curves along training, and how closely one follows another."""
+"""What figures share: curves along training, how closely one follows another, titles and notes."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
 
 from mixup_repro.papers import style
 from mixup_repro.papers.claims import Finding, signed
-from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.shared import ItemData, by_epoch, select, summarise
 from mixup_repro.stats import NoValues, interval
+
+NO_CODE = "none is published for this item."  # they published that of ImageNet (footnote 1)
 
 
 def curve(rows: pd.DataFrame, method: str, column: str) -> pd.DataFrame:
@@ -17,30 +22,28 @@ def curve(rows: pd.DataFrame, method: str, column: str) -> pd.DataFrame:
     Raises:
         NoValues: there is none.
     """
-    chosen = rows[rows["method"] == method]
-    if chosen.empty or column not in rows:
-        raise NoValues(f"no {column} of {method}")
-    return chosen.pivot(index="epoch", columns="seed", values=column)
+    return by_epoch(select(rows, method=method), column)
 
 
-def follows(data: ItemData, columns: dict[str, str]) -> list[Finding]:
+def last(rows: pd.DataFrame, method: str, column: str) -> pd.Series:
+    """The value of `curve` after the last epoch, by seed."""
+    return curve(rows, method, column).iloc[-1].dropna()
+
+
+def follows(data: ItemData, columns: Mapping[str, str]) -> Iterator[Finding]:
     """Approximate Mixup's curves lie closer to Mixup's than ERM's do.
 
     For each column (and its name) the distance is |a - b|, averaged over epochs, by seed. The
     ratio of the two distances is detail.
     """
-    findings = []
     for column, name in columns.items():
         mixup, approximate, erm = (
             curve(data.curves, m, column) for m in ("mixup", "approx_mixup", "erm")
         )
         near, far = ((other - mixup).abs().mean() for other in (approximate, erm))
-        findings.append(signed(f"{name}: distance to Mixup, less ERM's", (near - far).dropna(), -1))
+        yield signed(f"{name}: distance to Mixup, less ERM's", (near - far).dropna(), -1)
         ratio = near.mean() / far.mean()
-        findings.append(
-            Finding(f"{name}: {ratio:.0%} of ERM's distance", interval(near), "", "", False)
-        )
-    return findings
+        yield Finding(f"{name}: {ratio:.0%} of ERM's distance", interval(near), "", "", False)
 
 
 def panel(
@@ -57,20 +60,17 @@ def panel(
     axis.set_xlabel("Epoch")
 
 
-def last(data: ItemData, columns: dict[str, str], methods: tuple[str, ...]) -> pd.DataFrame:
-    """Mean and half-width of the interval of each column after the last epoch."""
-    out = []
-    for method in methods:
-        cells: dict = {"method": style.METHODS[method]}
-        for column, name in columns.items():
-            try:
-                last_values = curve(data.curves, method, column).iloc[-1].dropna()
-                cells |= interval(last_values).cells(name)
-            except NoValues:
-                continue
-        if len(cells) > 1:
-            out.append(cells)
-    return pd.DataFrame(out)
+def last_values(
+    rows: pd.DataFrame, columns: Mapping[str, str], methods: Sequence[str]
+) -> pd.DataFrame:
+    """A table of methods: each column (and its name) after the last epoch."""
+    return summarise(
+        (
+            {"method": style.METHODS[method]},
+            {name: partial(last, rows, method, column) for column, name in columns.items()},
+        )
+        for method in methods
+    )
 
 
 def subtitle(data: ItemData) -> str:

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim
+from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.sources import Runs
 
-TITLE = "Figure 2: Mixup and approximate Mixup along training"
-PAPER = (
-    "LeNet, CIFAR-10, 200 epochs, 10 repetitions: training by the approximate risk (12) without R2 "
-    "mimics training by Mixup, in training loss, test loss and test accuracy."
-)
-DIFFERS = {"fig2_cifar10": "ERM is added as a yardstick."}
 COLUMNS = {
     "mixed_loss": "training loss",
     "test_cross_entropy": "test cross-entropy",
     "test_accuracy": "test accuracy",
 }
-
-
-def _claim(name: str, column: str) -> Claim:
-    sentence = f"Approximate Mixup follows Mixup in {COLUMNS[column]}, closer than ERM does."
-    columns = {column: COLUMNS[column]}
-    return Claim(name, "Fig. 2", sentence, lambda data: curves.follows(data, columns))
-
-
-CLAIMS = [
-    _claim("fig2_train", "mixed_loss"),
-    _claim("fig2_test", "test_cross_entropy"),
-    _claim("fig2_acc", "test_accuracy"),
-]
+IDS = {"mixed_loss": "fig2_train", "test_cross_entropy": "fig2_test", "test_accuracy": "fig2_acc"}
+CLAIMS = tuple(
+    Claim(
+        IDS[column],
+        "Fig. 2",
+        f"Approximate Mixup follows Mixup in {name}, closer than ERM does.",
+        partial(curves.follows, columns={column: name}),
+    )
+    for column, name in COLUMNS.items()
+)
 
 
 def table(data: ItemData) -> pd.DataFrame:
     """The three curves' last values."""
-    return curves.last(data, COLUMNS, ("erm", "mixup", "approx_mixup"))
+    return curves.last_values(data.curves, COLUMNS, ("erm", "mixup", "approx_mixup"))
 
 
 def draw(data: ItemData) -> Figure:
@@ -54,3 +49,23 @@ def draw(data: ItemData) -> Figure:
     axes[2].set_ylabel("Test accuracy (%)")
     title = f"{curves.subtitle(data)}: Mixup and its approximation"
     return style.finish(figure, title, curves.note(data))
+
+
+ITEM = Item(
+    title="Figure 2: Mixup and approximate Mixup along training",
+    paper=(
+        "LeNet, CIFAR-10, 200 epochs, 10 repetitions: training by the approximate risk (12) "
+        "without R2 mimics training by Mixup, in training loss, test loss and test accuracy."
+    ),
+    on=(
+        On(
+            "fig2_cifar10",
+            Runs("carratino2020/fig2_cifar10"),
+            differs="ERM is added as a yardstick.",
+            code=curves.NO_CODE,
+        ),
+    ),
+    claims=CLAIMS,
+    draw=draw,
+    table=table,
+)

@@ -2,96 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, signed
+from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData
-from mixup_repro.stats import interval
+from mixup_repro.papers.sources import Runs
 
-TITLE = "Figure 3: regularisation terms, and loss on modified data"
-PAPER = (
-    "LeNet, CIFAR-10: networks trained with Mixup have the smallest regularisation terms of (12), "
-    "and not the smallest loss on modified data (20), beside ERM and ERM on modified data."
-)
-SUBSET = (
-    "the terms are exact for a fixed thousand of training pictures, without augmentation, R1 + R3 "
-    "(R2 is left out as in Figure 2, R4 is zero)"
-)
-DIFFERS = {"fig3_cifar10": f"{SUBSET}."}
 METHODS = ("mixup", "erm", "erm_modified")
 OTHERS = {"erm": "ERM", "erm_modified": "ERM on modified data"}
+LABELS = {
+    "regularisation": r"Regularisation $R_1 + R_3$ (nats)",
+    "modified_loss": "Loss on modified data (nats)",
+}
 
 
-def _difference(data: ItemData, column: str, other: str) -> pd.DataFrame:
+def difference(data: ItemData, column: str, other: str) -> pd.DataFrame:
     """Mixup's value minus the other's: epochs by seeds."""
     return curves.curve(data.terms, "mixup", column) - curves.curve(data.terms, other, column)
 
 
-def _smallest_regularisation(data: ItemData) -> list[Finding]:
-    findings = []
+def smallest_regularisation(data: ItemData) -> Iterator[Finding]:
+    """Mixup's regularisation terms are below each other method's."""
     for other, name in OTHERS.items():
-        difference = _difference(data, "regularisation", other)
-        findings += [
-            signed(f"R1 + R3 at the end, Mixup - {name}", difference.iloc[-1], -1),
-            signed(f"mean along training, Mixup - {name}", difference.mean(), -1, False),
-        ]
-    return findings
+        less = difference(data, "regularisation", other)
+        yield signed(f"R1 + R3 at the end, Mixup - {name}", less.iloc[-1], -1)
+        yield signed(f"mean along training, Mixup - {name}", less.mean(), -1, headline=False)
 
 
-def _not_smallest_loss(data: ItemData) -> list[Finding]:
-    return [
-        signed(
-            f"modified-data loss at the end, Mixup - {name}",
-            _difference(data, "modified_loss", other).iloc[-1],
-            1,
-            headline=other == "erm_modified",  # one smaller than Mixup's is enough
-        )
-        for other, name in OTHERS.items()
-    ]
+def not_smallest_loss(data: ItemData) -> Iterator[Finding]:
+    """Mixup's loss on modified data is above the other's; one smaller than Mixup's is enough."""
+    for other, name in OTHERS.items():
+        less = difference(data, "modified_loss", other).iloc[-1]
+        part = f"modified-data loss at the end, Mixup - {name}"
+        yield signed(part, less, 1, headline=other == "erm_modified")
 
 
-CLAIMS = [
+CLAIMS = (
     Claim(
         "fig3_reg",
         "Fig. 3, left",
         "Mixup-trained networks have the smallest regularisation terms.",
-        _smallest_regularisation,
+        smallest_regularisation,
     ),
     Claim(
         "fig3_loss",
         "Fig. 3, right",
         "Mixup does not have the smallest loss on modified data.",
-        _not_smallest_loss,
+        not_smallest_loss,
     ),
-]
+)
 
 
 def table(data: ItemData) -> pd.DataFrame:
     """Both terms after the last epoch."""
-    out = []
-    for method in METHODS:
-        rows = data.terms[data.terms["method"] == method]
-        if len(rows):
-            cells: dict = {"method": style.METHODS[method]}
-            for column in ("regularisation", "modified_loss"):
-                cells |= interval(curves.curve(rows, method, column).iloc[-1]).cells(column)
-            out.append(cells)
-    return pd.DataFrame(out)
+    return curves.last_values(data.terms, {column: column for column in LABELS}, METHODS)
 
 
 def draw(data: ItemData) -> Figure:
     """Regularisation terms and modified-data loss against epochs."""
     figure, axes = style.panels(2)
-    labels = {
-        "regularisation": r"Regularisation $R_1 + R_3$ (nats)",
-        "modified_loss": "Loss on modified data (nats)",
-    }
-    for axis, (column, label) in zip(axes, labels.items()):
+    for axis, (column, label) in zip(axes, LABELS.items()):
         for method in METHODS:
             curves.panel(axis, data.terms, method, column, style.METHODS[method])
         axis.set_ylabel(label)
     title = f"{curves.subtitle(data)}: the approximate Mixup risk's parts"
     return style.finish(figure, title, curves.note(data))
+
+
+ITEM = Item(
+    title="Figure 3: regularisation terms, and loss on modified data",
+    paper=(
+        "LeNet, CIFAR-10: networks trained with Mixup have the smallest regularisation terms of "
+        "(12), and not the smallest loss on modified data (20), beside ERM and ERM on modified "
+        "data."
+    ),
+    on=(
+        On(
+            "fig3_cifar10",
+            Runs("carratino2020/fig3_cifar10", ask="evaluation.terms=1"),
+            differs=(
+                "the terms are exact for a fixed thousand of training pictures, without "
+                "augmentation, R1 + R3 (R2 is left out as in Figure 2, R4 is zero)."
+            ),
+            code=curves.NO_CODE,
+        ),
+    ),
+    claims=CLAIMS,
+    draw=draw,
+    table=table,
+)

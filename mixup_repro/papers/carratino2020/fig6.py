@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -9,23 +12,15 @@ from matplotlib.figure import Figure
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.carratino2020.fig4 import METRICS
-from mixup_repro.papers.carratino2020.fig5 import SETTINGS, averaged, benchmark, change
-from mixup_repro.papers.claims import Claim, Finding, signed
-from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.carratino2020.fig5 import averaged, benchmark, change, settings
+from mixup_repro.papers.claims import Claim, Finding, over_alphas
+from mixup_repro.papers.items import Item
+from mixup_repro.papers.shared import ItemData, Row, summarise
 from mixup_repro.stats import NoValues, interval
 
-TITLE = "Figure 6: rescaled prediction against the severity of corruption"
-PAPER = (
-    "ResNet-34, CIFAR-10-C and CIFAR-100-C: as the severity grows, the gap between plain and "
-    "rescaled Mixup grows in favour of plain Mixup; rescaled is better only at low severity and "
-    "for a few metrics."
-)
-DIFFERS = {f"fig6_{name}": text for name, text in SETTINGS.items()}
 
-
-def _moves(data: ItemData) -> list[Finding]:
+def moves(data: ItemData) -> Iterator[Finding]:
     """Slope of the improvement in the severity, one least-squares line a seed and alpha."""
-    findings = []
     for metric, (_, better, _) in METRICS.items():
         slopes = {}
         for alpha in data.alphas():
@@ -33,35 +28,29 @@ def _moves(data: ItemData) -> list[Finding]:
             if gain.shape[1] < 2:
                 raise NoValues("a slope needs two severities")
             slopes[alpha] = pd.Series(np.polyfit(gain.columns, gain.T, 1)[0], gain.index)
-        each = pd.DataFrame(slopes).dropna()
-        findings.append(signed(f"{metric}, slope, mean over alphas", each.mean(axis=1), -1))
-        findings += [
-            signed(f"{metric}, slope, alpha = {a:g}", each[a], -1, headline=False) for a in each
-        ]
-    return findings
+        yield from over_alphas(f"{metric}, slope, ", pd.DataFrame(slopes).dropna(), -1)
 
 
-CLAIMS = [
+CLAIMS = (
     Claim(
         "fig6_severity",
         "Fig. 6",
         "Rescaling does worse, against plain Mixup, the severer the corruption.",
-        _moves,
-    )
-]
+        moves,
+    ),
+)
 
 
 def table(data: ItemData) -> pd.DataFrame:
     """Rescaled minus plain of each metric, for each alpha and severity."""
-    out = []
-    for alpha in data.alphas():
-        changes = {metric: change(data, metric, alpha).dropna() for metric in METRICS}
-        for severity in changes["accuracy"]:
-            cells: dict = {"alpha": alpha, "severity": severity}
-            for metric, values in changes.items():
-                cells |= interval(values[severity]).cells(metric)
-            out.append(cells)
-    return pd.DataFrame(out)
+    return summarise(row for alpha in data.alphas() for row in _rows(data, alpha))
+
+
+def _rows(data: ItemData, alpha: float) -> Iterator[Row]:
+    changes = {metric: change(data, metric, alpha).dropna() for metric in METRICS}
+    for severity in changes["accuracy"]:
+        columns = {metric: partial(table.get, severity) for metric, table in changes.items()}
+        yield {"alpha": alpha, "severity": severity}, columns
 
 
 def draw(data: ItemData) -> Figure:
@@ -71,14 +60,12 @@ def draw(data: ItemData) -> Figure:
     for axis, (metric, (label, better, unit)) in zip(axes, METRICS.items()):
         for k, alpha in enumerate(alphas):
             values = unit * change(data, metric, alpha).dropna()
-            at = [interval(values[s]) for s in values]
             shift = 0.06 * (k - (len(alphas) - 1) / 2)  # so that no interval hides another
-            axis.errorbar(
+            style.points(
+                axis,
                 [s + shift for s in values],
-                [i.mean for i in at],
-                [i.half for i in at],
-                label=rf"$\alpha$ = {alpha:g}",
-                capsize=2,
+                [interval(values[s]) for s in values],
+                rf"$\alpha$ = {alpha:g}",
                 color=style.shade(k, len(alphas)),
                 marker="osD^v<>"[k % 7],
             )
@@ -89,3 +76,17 @@ def draw(data: ItemData) -> Figure:
         axis.set_title("rescaling is better " + ("above 0" if better > 0 else "below 0"))
     title = f"{curves.subtitle(data)}: rescaled minus plain Mixup on {benchmark(data)}"
     return style.finish(figure, title, f"{averaged(data)} {curves.note(data)}")
+
+
+ITEM = Item(
+    title="Figure 6: rescaled prediction against the severity of corruption",
+    paper=(
+        "ResNet-34, CIFAR-10-C and CIFAR-100-C: as the severity grows, the gap between plain and "
+        "rescaled Mixup grows in favour of plain Mixup; rescaled is better only at low severity "
+        "and for a few metrics."
+    ),
+    on=settings("fig6"),
+    claims=CLAIMS,
+    draw=draw,
+    table=table,
+)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,71 +14,64 @@ from mixup_repro.evaluation.metrics import BINS
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, signed
-from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.shared import ItemData, select, summarise
+from mixup_repro.papers.sources import Runs
 from mixup_repro.stats import NoValues, interval, paired
 
-TITLE = "Figure 7: confidence of predictions"
-PAPER = (
-    "LeNet, CIFAR-10, test set: ERM is very confident, label smoothing less, Mixup even less; "
-    "approximate Mixup is less confident, like Mixup."
-)
-DIFFERS = {
-    "fig7_cifar10": "label smoothing mixes in the uniform distribution with weight "
-    "1 - theta_bar(1) = 1/4, which the paper's text names.",
-}
+Pairs = tuple[tuple[str, str], ...]
 
 
-def less_confident(data: ItemData, more: str, less: str, headline: bool = True) -> Finding:
-    """Mean confidence of one method minus another's is positive."""
-    difference = paired(data.mean_confidence(more), data.mean_confidence(less))
-    part = f"mean confidence, {style.METHODS[more]} - {style.METHODS[less]}"
-    return signed(part, difference, 1, headline)
+def less_confident(data: ItemData, pairs: Pairs, detail: Pairs = ()) -> Iterator[Finding]:
+    """Of each pair of methods, the first one's mean confidence minus the second's is positive."""
+    for more, less in (*pairs, *detail):
+        difference = paired(data.mean_confidence(more), data.mean_confidence(less))
+        part = f"mean confidence, {style.METHODS[more]} - {style.METHODS[less]}"
+        yield signed(part, difference, 1, headline=(more, less) in pairs)
 
 
-def _approximate(data: ItemData) -> list[Finding]:
-    mixup, approximate, erm = map(data.mean_confidence, ("mixup", "approx_mixup", "erm"))
-    nearer = paired((erm - mixup).abs(), (approximate - mixup).abs())
-    return [
-        less_confident(data, "erm", "approx_mixup"),
-        signed("nearer to Mixup than ERM is, by", nearer, 1, headline=False),
-    ]
+def approximate(data: ItemData) -> Iterator[Finding]:
+    """Approximate Mixup is less confident than ERM, and nearer to Mixup."""
+    yield from less_confident(data, (("erm", "approx_mixup"),))
+    mixup, approx, erm = map(data.mean_confidence, ("mixup", "approx_mixup", "erm"))
+    nearer = paired((erm - mixup).abs(), (approx - mixup).abs())
+    yield signed("nearer to Mixup than ERM is, by", nearer, 1, headline=False)
 
 
-CLAIMS = [
+CLAIMS = (
     Claim(
         "fig7_ls",
         "Fig. 7, left",
         "Label smoothing makes predictions less confident than ERM's.",
-        lambda data: [less_confident(data, "erm", "label_smoothing")],
+        partial(less_confident, pairs=(("erm", "label_smoothing"),)),
     ),
     Claim(
         "fig7_mixup",
         "Fig. 7, left",
         "Mixup is even less confident than label smoothing.",
-        lambda data: [
-            less_confident(data, "label_smoothing", "mixup"),
-            less_confident(data, "erm", "mixup", headline=False),
-        ],
+        partial(less_confident, pairs=(("label_smoothing", "mixup"),), detail=(("erm", "mixup"),)),
     ),
     Claim(
         "fig7_approx",
         "Fig. 7, right",
         "Approximate Mixup is less confident than ERM, like Mixup.",
-        _approximate,
+        approximate,
     ),
-]
+)
 
 
 def histogram(data: ItemData, method: str, evaluation: str = "plain") -> pd.DataFrame:
-    """Share of test examples in each bin of the confidence: bins by seeds."""
-    rows = data.bins[(data.bins["method"] == method) & (data.bins["evaluation"] == evaluation)]
-    if rows.empty:
-        raise NoValues(f"no confidences of {method}")
+    """Share of test examples in each bin of the confidence: bins by seeds.
+
+    Raises:
+        NoValues: there are no such runs.
+    """
+    rows = select(data.bins, method=method, evaluation=evaluation)
     counts = rows.pivot(index="bin", columns="seed", values="count")
     return counts / counts.sum()
 
 
-def panel(axis: Axes, data: ItemData, lines: dict[str, tuple[str, str]]) -> None:
+def panel(axis: Axes, data: ItemData, lines: Mapping[str, tuple[str, str]]) -> None:
     """Histograms as steps, {name: (method, evaluation)}: mean over seeds with its interval."""
     edges = np.linspace(0, 1, BINS + 1)
     for name, (method, evaluation) in lines.items():
@@ -105,17 +101,16 @@ def panel(axis: Axes, data: ItemData, lines: dict[str, tuple[str, str]]) -> None
 
 def table(data: ItemData) -> pd.DataFrame:
     """Mean confidence and accuracy of each method's plain predictions."""
-    out = []
-    for method in data.runs["method"].unique():
-        confidence = interval(data.mean_confidence(method)).cells("mean confidence")
-        right = interval(data.metric("accuracy", method, _alpha(data, method))).cells("accuracy")
-        out.append({"method": style.METHODS[method]} | confidence | right)
-    return pd.DataFrame(out)
-
-
-def _alpha(data: ItemData, method: str) -> float | None:
-    alpha = data.runs.loc[data.runs["method"] == method, "alpha"].iloc[0]
-    return None if np.isnan(alpha) else alpha
+    return summarise(
+        (
+            {"method": style.METHODS[method]},
+            {
+                "mean confidence": partial(data.mean_confidence, method),
+                "accuracy": partial(data.metric, "accuracy", method, alpha),
+            },
+        )
+        for method, alpha in data.methods()
+    )
 
 
 def draw(data: ItemData) -> Figure:
@@ -127,3 +122,26 @@ def draw(data: ItemData) -> Figure:
         axis.set_xlim(0.1, 1)
     title = f"{curves.subtitle(data)}: confidence on the test set, {BINS} bins"
     return style.finish(figure, title, curves.note(data))
+
+
+ITEM = Item(
+    title="Figure 7: confidence of predictions",
+    paper=(
+        "LeNet, CIFAR-10, test set: ERM is very confident, label smoothing less, Mixup even less; "
+        "approximate Mixup is less confident, like Mixup."
+    ),
+    on=(
+        On(
+            "fig7_cifar10",
+            Runs("carratino2020/fig7_cifar10"),
+            differs=(
+                "label smoothing mixes in the uniform distribution with weight "
+                "1 - theta_bar(1) = 1/4, which the paper's text names."
+            ),
+            code=curves.NO_CODE,
+        ),
+    ),
+    claims=CLAIMS,
+    draw=draw,
+    table=table,
+)

@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim
+from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.sources import Runs
 
-TITLE = "Figure 8: two moons with random Fourier features"
-PAPER = (
-    "300 noisy points of two moons, half for training with 20 % of labels flipped, 1,000 random "
-    "features, SGD with batch 50 and step 5, alpha 1, 30 data sets: the same as for LeNet, "
-    "approximate Mixup follows Mixup."
-)
-MOONS = (
-    "the paper does not say how many epochs (here 500 of 3 steps), where the weights start (here "
-    "at zero), or whether each repetition draws features of its own (here it does)."
-)
-DIFFERS = {"fig8_moons": MOONS}
 COLUMNS = {
     "mixed_loss": "training loss",
     "train_accuracy": "training accuracy",
     "test_accuracy": "test accuracy",
 }
-CLAIMS = [
+CLAIMS = (
     Claim(
         "fig8_follow",
         "Fig. 8",
         "On two moons approximate Mixup follows Mixup, closer than ERM does.",
-        lambda data: curves.follows(data, COLUMNS),
-    )
-]
+        partial(curves.follows, columns=COLUMNS),
+    ),
+)
 
 
 def table(data: ItemData) -> pd.DataFrame:
     """Losses and accuracies after the last epoch, Mixup's rescaled ones too."""
     columns = COLUMNS | {"test_accuracy_rescaled": "test accuracy, rescaled"}
-    return curves.last(data, columns, ("erm", "mixup", "approx_mixup"))
+    return curves.last_values(data.curves, columns, ("erm", "mixup", "approx_mixup"))
 
 
 def draw(data: ItemData) -> Figure:
@@ -58,3 +51,28 @@ def draw(data: ItemData) -> Figure:
     axes[2].set_ylabel("Test accuracy (%)")
     title = "Two moons, random Fourier features: Mixup and its approximation"
     return style.finish(figure, title, curves.note(data))
+
+
+MOONS = (
+    "the paper does not say how many epochs (here 500 of 3 steps), where the weights start (here "
+    "at zero), or whether each repetition draws features of its own (here it does)."
+)
+ITEM = Item(
+    title="Figure 8: two moons with random Fourier features",
+    paper=(
+        "300 noisy points of two moons, half for training with 20 % of labels flipped, 1,000 "
+        "random features, SGD with batch 50 and step 5, alpha 1, 30 data sets: the same as for "
+        "LeNet, approximate Mixup follows Mixup."
+    ),
+    on=(
+        On(
+            "fig8_moons",
+            Runs("carratino2020/fig8_moons"),
+            differs=MOONS,
+            code=curves.NO_CODE,
+        ),
+    ),
+    claims=CLAIMS,
+    draw=draw,
+    table=table,
+)

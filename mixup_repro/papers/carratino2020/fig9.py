@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from functools import partial
+
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves, fig7, fig8
 from mixup_repro.papers.claims import Claim
+from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.sources import Runs
 
-TITLE = "Figure 9: confidence of predictions on two moons"
-PAPER = "On two moons, as for LeNet: Mixup and approximate Mixup are less confident than ERM."
-DIFFERS = {"fig9_moons": fig8.MOONS}
-CLAIMS = [
+CLAIMS = (
     Claim(
         "fig9_confidence",
         "Fig. 9",
         "On two moons Mixup and approximate Mixup are less confident than ERM.",
-        lambda data: [fig7.less_confident(data, "erm", m) for m in ("mixup", "approx_mixup")],
-    )
-]
-
-
-def table(data: ItemData) -> pd.DataFrame:
-    """Mean confidence and accuracy of each method's plain predictions."""
-    return fig7.table(data)
+        partial(fig7.less_confident, pairs=(("erm", "mixup"), ("erm", "approx_mixup"))),
+    ),
+)
 
 
 def draw(data: ItemData) -> Figure:
@@ -39,3 +34,20 @@ def draw(data: ItemData) -> Figure:
         axis.set_xlim(0.46, 1)
     title = "Two moons, random Fourier features: confidence on the test set, 15 bins"
     return style.finish(figure, title, curves.note(data))
+
+
+ITEM = Item(
+    title="Figure 9: confidence of predictions on two moons",
+    paper=("On two moons, as for LeNet: Mixup and approximate Mixup are less confident than ERM."),
+    on=(
+        On(
+            "fig9_moons",
+            Runs("carratino2020/fig8_moons"),
+            differs=fig8.MOONS,
+            code=curves.NO_CODE,
+        ),
+    ),
+    claims=CLAIMS,
+    draw=draw,
+    table=fig7.table,
+)

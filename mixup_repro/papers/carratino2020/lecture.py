@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -57,8 +59,8 @@ def shrinking() -> Figure:
         steps = (shrunk - x).T.numpy()
         axis.quiver(*x.T, *steps, angles="xy", scale_units="xy", scale=1, color="0.75", width=0.004)
         for label, marker, colour in ((0, "o", style.BLUE), (1, "s", style.ORANGE)):
-            points = shrunk[torch.from_numpy(y == label)]
-            axis.scatter(*points.T, s=8, marker=marker, color=colour, label=f"class {label}")
+            across, up = shrunk[torch.from_numpy(y == label)].T
+            axis.scatter(across, up, s=8, marker=marker, color=colour, label=f"class {label}")
         axis.plot(*x.mean(0), "k+", markersize=9, label=r"$\bar x$", linestyle="")
         axis.set_title(rf"$\alpha = {alpha:g}$, $\bar\theta = {theta_bar(alpha):.2f}$")
     title = r"Modified inputs $\tilde x_i = \bar x + \bar\theta (x_i - \bar x)$"
@@ -71,16 +73,16 @@ def covariances() -> Figure:
     rng = np.random.default_rng(0)
     figure, axes = style.panels(3, sharex=True, sharey=True)
     for axis, alpha in zip(axes, ALPHAS):
-        axis.scatter(*x.T, s=3, color="0.7", label="original inputs")
+        axis.scatter(x[:, 0], x[:, 1], s=3, color="0.7", label="original inputs")
         centres, spread = modified(x, alpha), covariance(x, x, alpha)
         for i, colour in zip((x[:, 0].argmin(), x[:, 0].argmax(), x[:, 1].argmax()), COLOURS):
             t = torch.from_numpy(sample(alpha, (150, 1), rng))
             mixed = t * x[i] + (1 - t) * x[rng.integers(len(x), size=150)]
-            axis.scatter(*mixed.T, s=3, color=colour, alpha=0.5)
+            axis.scatter(mixed[:, 0], mixed[:, 1], s=3, color=colour, alpha=0.5)
             values, vectors = np.linalg.eigh(spread[i].numpy())
             width, height = 4 * np.sqrt(values)  # two standard deviations each way
             angle = np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0]))
-            ellipse = Ellipse(centres[i].tolist(), width, height, angle=angle, fill=False)
+            ellipse = Ellipse(tuple(centres[i].tolist()), width, height, angle=angle, fill=False)
             ellipse.set(edgecolor=colour, linewidth=1.5)
             axis.add_patch(ellipse)
             axis.plot(*centres[i], "D", color=colour, markeredgecolor="black", markersize=5)
@@ -100,8 +102,9 @@ def regularisers() -> Figure:
     for axis, alpha in zip(axes, ALPHAS):
         rows = []
         for w in weights:
-            terms = quadratic_risk(logistic, lambda z, w=w: w * z, x, y, alpha)
-            exact = mixup_risk(logistic, lambda z, w=w: w * z, x, y, alpha)
+            model = partial(torch.mul, w)
+            terms = quadratic_risk(logistic, model, x, y, alpha)
+            exact = mixup_risk(logistic, model, x, y, alpha)
             erm = logistic(y, w * x).mean()
             rows.append(torch.stack([erm, exact, terms.total, terms.modified_loss]))
         erm, exact, total, shrunk = torch.stack(rows, 1)

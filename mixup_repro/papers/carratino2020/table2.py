@@ -7,28 +7,24 @@ both spreads, its own and ours.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
-from mixup_repro.papers.claims import NOT_RUN, Claim, Finding, number, signed
-from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.carratino2020.fig4 import IMAGENET_CODE
+from mixup_repro.papers.claims import NOT_RUN, Claim, Finding, number, over_alphas, said
+from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.shared import Cells, ItemData, predicted, select
+from mixup_repro.papers.sources import Runs
 from mixup_repro.shifts.corruption_error import ALEXNET, mean_corruption_error
 from mixup_repro.stats import NoValues, interval, paired
 
-TITLE = "Table 2: Mixup out of ImageNet's distribution"
-PAPER = (
-    "ResNet-50, ImageNet, alpha 0.25 and 0.5, 10 repetitions. For most of the sets rescaling "
-    "improves accuracy; on ImageNet-C it worsens almost all metrics."
-)
-DIFFERS = {
-    "table2_imagenet": "5 seeds. ImageNet-C is read in two ways: as released, and resized as in "
-    "the authors' code. ImageNet-A is scored among 1000 classes, which the paper's numbers fit; "
-    "its 200-way protocol stands below without a number of the paper's.",
-}
 N = 10  # the paper's repetitions
 IMAGENET = "imagenet"  # the standard test set, whose rows are in runs.csv
 ACC, CE, ECE, MCE = "accuracy", "cross_entropy", "ece", "mce"
@@ -74,6 +70,7 @@ PRINTED["imagenet-c-resized"] = PRINTED["imagenet-c"]
 # The 200-way protocol of ImageNet-A, of which the paper has no numbers.
 METRICS = {name: list(printed) for name, printed in PRINTED.items()}
 METRICS |= {"imagenet-a-200": [ACC, CE, ECE]}
+BENCHMARKS = [name.replace("-", "_") for name in METRICS if name != IMAGENET]  # their configs
 IMPROVED = ("imagenet-v2", "imagenet-vid-robust", "ytbb-robust", "objectnet", "imagenet-a")
 
 
@@ -83,12 +80,8 @@ def values(data: ItemData, name: str, metric: str, alpha: float, evaluation: str
     Raises:
         NoValues: the runs were not evaluated on this set, or not on all of ImageNet-C.
     """
-    table = data.runs if name == IMAGENET else data.ood[data.ood["benchmark"] == name]
-    rows = table[(table["alpha"] == alpha) & (table["evaluation"] == evaluation)]
-    if evaluation == "rescaled":
-        rows = rows[rows["eval_alpha"] == alpha]
-    if rows.empty:
-        raise NoValues(f"no {evaluation} rows of {name} at alpha = {alpha:g}")
+    rows = data.runs if name == IMAGENET else select(data.ood, benchmark=name)
+    rows = select(rows, alpha=alpha, **predicted(alpha if evaluation == "rescaled" else None))
     by_seed = {seed: own for seed, own in rows.groupby("seed")}
     if name in CORRUPTED:
         # For every metric: it is what refuses a part of the 75 sets.
@@ -104,79 +97,92 @@ def gain(data: ItemData, name: str, metric: str, alpha: float) -> pd.Series:
     return paired(*(values(data, name, metric, alpha, e) for e in ("rescaled", "plain")))
 
 
-def _cells(data: ItemData) -> Iterator[tuple[str, str, float, str, tuple | None, pd.Series | None]]:
-    """Set, metric, alpha, evaluation, the paper's (mean, standard error) and ours by seed."""
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the table: printed is the paper's (mean, standard error), ours is by seed."""
+
+    set: str
+    metric: str
+    alpha: float
+    evaluation: str
+    printed: tuple[float, float] | None
+    ours: pd.Series | None
+
+    @property
+    def part(self) -> str:
+        """Its name among the tested parts."""
+        return f"{self.set}, {self.metric}, alpha = {self.alpha:g}, {self.evaluation}"
+
+
+def cells(data: ItemData) -> Iterator[Cell]:
+    """Every cell in the paper's order, with or without numbers of either side."""
     for name, metrics in METRICS.items():
         for metric in metrics:
             printed = PRINTED.get(name, {}).get(metric, [None] * 4)
             for (alpha, evaluation), reference in zip(COLUMNS, printed):
-                try:
+                ours = None
+                with suppress(NoValues):
                     ours = values(data, name, metric, alpha, evaluation)
-                except NoValues:
-                    ours = None
-                yield name, metric, alpha, evaluation, reference, ours
+                yield Cell(name, metric, alpha, evaluation, reference, ours)
 
 
-def _numbers(data: ItemData) -> list[Finding]:
-    findings = []
-    for name, metric, alpha, evaluation, reference, ours in _cells(data):
-        if reference is None:
+def numbers(data: ItemData) -> Iterator[Finding]:
+    """Each cell that the paper prints, with both standard errors."""
+    for cell in cells(data):
+        if cell.printed is None:
             continue
-        part = f"{name}, {metric}, alpha = {alpha:g}, {evaluation}"
-        if ours is None:
-            findings.append(Finding(part, None, f"{reference[0]:.4f}", NOT_RUN))
+        mean, error = cell.printed
+        if cell.ours is None:
+            yield Finding(cell.part, None, f"{mean:.4f}", NOT_RUN)
         else:
-            findings.append(number(part, ours, reference[0], N, 4, reference_se=reference[1]))
-    return findings
+            yield number(cell.part, cell.ours, mean, N, 4, reference_se=error)
 
 
-def _moves(data: ItemData, name: str, metric: str, sign: int) -> list[Finding]:
+def moves(data: ItemData, name: str, metric: str, sign: int) -> Iterator[Finding]:
     """A metric's gain by rescaling: mean over the two alphas, and each as detail."""
     part = f"{name}, {metric}"
     try:
         table = pd.DataFrame({a: gain(data, name, metric, a) for a in ALPHAS}).dropna()
-        detail = [signed(f"{part}, alpha = {a:g}", table[a], sign, False) for a in table]
-        return [signed(f"{part}, mean over alphas", table.mean(axis=1), sign), *detail]
+        yield from over_alphas(f"{part}, ", table, sign)
     except NoValues:
-        return [Finding(part, None, "> 0" if sign > 0 else "< 0", NOT_RUN)]
+        yield Finding(part, None, said(sign), NOT_RUN)
 
 
-def _improves(data: ItemData) -> list[Finding]:
-    return [finding for name in IMPROVED for finding in _moves(data, name, ACC, 1)]
+def improves(data: ItemData) -> Iterator[Finding]:
+    """Rescaling raises the accuracy on the sets of which the paper says so."""
+    for name in IMPROVED:
+        yield from moves(data, name, ACC, 1)
 
 
-def _worsens(data: ItemData) -> list[Finding]:
-    return [
-        finding
-        for name in CORRUPTED
-        for metric in PRINTED[name]
-        for finding in _moves(data, name, metric, -BETTER[metric])
-    ]
+def worsens(data: ItemData) -> Iterator[Finding]:
+    """Rescaling worsens every metric on corrupted pictures."""
+    for name in CORRUPTED:
+        for metric in PRINTED[name]:
+            yield from moves(data, name, metric, -BETTER[metric])
 
 
-CLAIMS = [
-    Claim("table2", "Table 2", "Each cell: a mean over 10 repetitions.", _numbers),
+CLAIMS = (
+    Claim("table2", "Table 2", "Each cell: a mean over 10 repetitions.", numbers),
     Claim(
         "table2_gain",
         "sec. 5",
         "Rescaling improves accuracy on ImageNetV2, Vid-Robust, YTBB-Robust, ObjectNet and A.",
-        _improves,
+        improves,
     ),
-    Claim("fig5_c", "sec. 5", "On corrupted pictures rescaling worsens Mixup's metrics.", _worsens),
-]
+    Claim("fig5_c", "sec. 5", "On corrupted pictures rescaling worsens Mixup's metrics.", worsens),
+)
 
 
 def table(data: ItemData) -> pd.DataFrame:
-    """The paper's cells beside ours, in the paper's order."""
-    judged = {f.part: f.verdict for f in _numbers(data)}
+    """The paper's cells beside ours, in the paper's order; n is 0 where we have no runs."""
+    judged = {f.part: f.verdict for f in numbers(data)}
     out = []
-    for name, metric, alpha, evaluation, reference, ours in _cells(data):
-        mean, error = reference or (np.nan, np.nan)
-        cells: dict = {"set": name, "metric": metric, "alpha": alpha, "prediction": evaluation}
-        cells |= {"paper": mean, "paper's s.e.": error}
-        cells |= {"n": 0} if ours is None else interval(ours).cells("ours")
-        part = f"{name}, {metric}, alpha = {alpha:g}, {evaluation}"
-        out.append(cells | {"verdict": judged.get(part, "")})
+    for cell in cells(data):
+        mean, error = cell.printed or (np.nan, np.nan)
+        row: Cells = {"set": cell.set, "metric": cell.metric, "alpha": cell.alpha}
+        row |= {"prediction": cell.evaluation, "paper": mean, "paper's s.e.": error}
+        row |= {"n": 0} if cell.ours is None else interval(cell.ours).cells("ours")
+        out.append(row | {"verdict": judged.get(cell.part, "")})
     return pd.DataFrame(out)
 
 
@@ -187,38 +193,54 @@ def draw(data: ItemData) -> Figure:
     labels = ("Accuracy (%)", "Cross-entropy (nats)", "ECE, 15 bins (%)")
     for axis, metric, label, unit in zip(axes, (ACC, CE, ECE), labels, (100, 1, 100)):
         for row, name in enumerate(METRICS):
-            if metric not in METRICS[name]:
-                continue
-            printed = PRINTED.get(name, {}).get(metric)
-            for k, alpha in enumerate(ALPHAS):
-                place, color = row + 0.36 * (k - 0.5), (style.BLUE, style.ORANGE)[k]
-                if printed:
-                    rescaled, plain = (mean for mean, _ in printed[2 * k : 2 * k + 2])
-                    axis.plot(
-                        unit * (rescaled - plain),
-                        place + 0.1,
-                        "D",
-                        color=color,
-                        markerfacecolor="white",
-                        label=rf"paper, $\alpha$ = {alpha:g}",
-                    )
-                try:
-                    ours = interval(unit * gain(data, name, metric, alpha))
-                except NoValues:
-                    continue
-                half = ours.half if ours.n > 1 else 0.0
-                axis.errorbar(
-                    ours.mean,
-                    place - 0.1,
-                    xerr=half,
-                    fmt="os"[k],
-                    color=color,
-                    capsize=2,
-                    label=rf"ours, $\alpha$ = {alpha:g}",
-                )
+            if metric in METRICS[name]:
+                for k, alpha in enumerate(ALPHAS):
+                    place = row + 0.36 * (k - 0.5)
+                    _draw_gain(axis, data, place, name, metric, alpha, unit)
         axis.axvline(0, color="black", linewidth=0.6)
         axis.set_xlabel(f"{label},\nrescaled minus plain")
     axes[0].set_yticks(range(len(METRICS)), [name.removeprefix("imagenet-") for name in METRICS])
     axes[0].set_ylim(len(METRICS) - 0.5, -0.5)
     title = f"{curves.subtitle(data)}: what rescaling changes, set by set"
     return style.finish(figure, title, curves.note(data))
+
+
+def _draw_gain(
+    axis: Axes, data: ItemData, place: float, name: str, metric: str, alpha: float, unit: int
+) -> None:
+    """Rescaled minus plain at a place: a diamond is the paper's, a point with its interval ours."""
+    k = ALPHAS.index(alpha)
+    color = (style.BLUE, style.ORANGE)[k]
+    if printed := PRINTED.get(name, {}).get(metric):
+        rescaled, plain = (mean for mean, _ in printed[2 * k : 2 * k + 2])
+        theirs, label = unit * (rescaled - plain), rf"paper, $\alpha$ = {alpha:g}"
+        axis.plot(theirs, place + 0.1, "D", color=color, markerfacecolor="white", label=label)
+    with suppress(NoValues):
+        ours = interval(unit * gain(data, name, metric, alpha))
+        half, label = ours.half if ours.n > 1 else 0.0, rf"ours, $\alpha$ = {alpha:g}"
+        at = ours.mean, place - 0.1
+        axis.errorbar(*at, xerr=half, fmt="os"[k], color=color, capsize=2, label=label)
+
+
+ITEM = Item(
+    title="Table 2: Mixup out of ImageNet's distribution",
+    paper=(
+        "ResNet-50, ImageNet, alpha 0.25 and 0.5, 10 repetitions. For most of the sets rescaling "
+        "improves accuracy; on ImageNet-C it worsens almost all metrics."
+    ),
+    on=(
+        On(
+            "table2_imagenet",
+            Runs("carratino2020/table2_imagenet", ask="benchmark=" + ",".join(BENCHMARKS)),
+            differs=(
+                "5 seeds. ImageNet-C is read in two ways: as released, and resized as in the "
+                "authors' code. ImageNet-A is scored among 1000 classes, which the paper's numbers "
+                "fit; its 200-way protocol stands below without a number of the paper's."
+            ),
+            code=IMAGENET_CODE,
+        ),
+    ),
+    claims=CLAIMS,
+    draw=draw,
+    table=table,
+)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,88 +14,11 @@ from matplotlib.figure import Figure
 from mixup_repro.beta import theta_bar
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
-from mixup_repro.papers.claims import Claim, Finding, number, signed
-from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.claims import Claim, Finding, number, over_alphas, signed
+from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.shared import ItemData, summarise
+from mixup_repro.papers.sources import Runs
 from mixup_repro.stats import NoValues, interval, paired
-
-TITLE = "Section 5: rescaling as temperature scaling"
-PAPER = (
-    "for balanced classes rescaling divides the logits of the shrunk input by theta_bar(alpha): "
-    "temperature scaling whose temperature is known without a validation set."
-)
-FITTED = (
-    "temperatures are fitted on one half of the test set and metrics read on the other, both ways"
-)
-DIFFERS = {
-    "temperature_digits": f"scikit-learn's digits and an MLP; {FITTED}.",
-    "temperature_cifar10_lenet": f"LeNet, as in fig4_cifar10_lenet; {FITTED}.",
-    "temperature_cifar10_resnet20": f"ResNet-20, as in fig4_cifar10_resnet20; {FITTED}.",
-}
-
-
-def value(
-    data: ItemData, metric: str, evaluation: str, alpha: float, shrunk: bool = True
-) -> pd.Series:
-    """A metric by seed of the Mixup runs of an alpha, on shrunk or plain inputs."""
-    return data.metric(metric, "mixup", alpha, alpha if shrunk else None, evaluation)
-
-
-def _fitted(data: ItemData) -> pd.DataFrame:
-    """Temperatures fitted to the logits of shrunk inputs: seeds by alphas."""
-    at = {a: value(data, "temperature", "temperature", a) for a in data.alphas()}
-    return pd.DataFrame(at).dropna()
-
-
-def _equals(data: ItemData) -> list[Finding]:
-    return [
-        number(f"fitted T on f(x~), alpha = {a:g}", values, theta_bar(a), math.inf, 3)
-        for a, values in _fitted(data).items()
-    ]
-
-
-def _grows(data: ItemData) -> list[Finding]:
-    fitted = _fitted(data)
-    theta = [theta_bar(a) for a in fitted]
-    if len(theta) < 2:
-        raise NoValues("a slope needs two alphas")
-    slopes = [np.polyfit(theta, row, 1)[0] for row in fitted.to_numpy()]
-    return [signed("slope of the fitted temperature in theta_bar", slopes, 1)]
-
-
-def _as_good(data: ItemData) -> list[Finding]:
-    difference = pd.DataFrame(
-        {
-            a: paired(value(data, "ece", "rescaled", a), value(data, "ece", "temperature", a))
-            for a in data.alphas()
-        }
-    ).dropna()
-    detail = [signed(f"ECE, alpha = {a:g}", difference[a], -1, headline=False) for a in difference]
-    return [
-        signed("ECE, rescaled - fitted, mean over alphas", difference.mean(axis=1), -1),
-        *detail,
-    ]
-
-
-CLAIMS = [
-    Claim(
-        "fig4_temperature",
-        "sec. 5",
-        "The temperature that fits the logits of shrunk inputs is theta_bar.",
-        _equals,
-    ),
-    Claim(
-        "fig4_temperature_slope",
-        "sec. 5, our reading",
-        "The temperature that fits the logits of shrunk inputs grows with theta_bar.",
-        _grows,
-    ),
-    Claim(
-        "fig4_temperature_ece",
-        "sec. 5, our reading",
-        "Rescaling calibrates at least as well as a temperature fitted on held-out data.",
-        _as_good,
-    ),
-]
 
 LINES = {  # name: evaluation, on shrunk inputs, look
     "Plain": ("plain", False, style.SERIES["Mixup"]),
@@ -102,39 +28,91 @@ LINES = {  # name: evaluation, on shrunk inputs, look
 }
 
 
+def value(data: ItemData, metric: str, alpha: float, line: str) -> pd.Series:
+    """A metric by seed of the Mixup runs of an alpha, for one of LINES."""
+    evaluation, shrunk, _ = LINES[line]
+    return data.metric(metric, "mixup", alpha, alpha if shrunk else None, evaluation).dropna()
+
+
+def fitted(data: ItemData) -> pd.DataFrame:
+    """Temperatures fitted to the logits of shrunk inputs: seeds by alphas."""
+    at = {a: value(data, "temperature", a, "Fitted, shrunk inputs") for a in data.alphas()}
+    return pd.DataFrame(at).dropna()
+
+
+def equals(data: ItemData) -> Iterator[Finding]:
+    """The fitted temperature of each alpha is theta_bar(alpha), which is no estimate."""
+    for a, values in fitted(data).items():
+        yield number(f"fitted T on f(x~), alpha = {a:g}", values, theta_bar(a), math.inf, 3)
+
+
+def grows(data: ItemData) -> Iterator[Finding]:
+    """Slope of the fitted temperature in theta_bar, one least-squares line a seed."""
+    table = fitted(data)
+    theta = [theta_bar(a) for a in table]
+    if len(theta) < 2:
+        raise NoValues("a slope needs two alphas")
+    slopes = [np.polyfit(theta, row, 1)[0] for row in table.to_numpy()]
+    yield signed("slope of the fitted temperature in theta_bar", slopes, 1)
+
+
+def as_good(data: ItemData) -> Iterator[Finding]:
+    """The ECE of rescaling is below that of a fitted temperature."""
+    lines = ("Rescaled", "Fitted, shrunk inputs")
+    difference = pd.DataFrame(
+        {a: paired(*(value(data, "ece", a, line) for line in lines)) for a in data.alphas()}
+    )
+    return over_alphas("ECE, rescaled - fitted, ", difference.dropna(), -1, detail="ECE, ")
+
+
+CLAIMS = (
+    Claim(
+        "fig4_temperature",
+        "sec. 5",
+        "The temperature that fits the logits of shrunk inputs is theta_bar.",
+        equals,
+    ),
+    Claim(
+        "fig4_temperature_slope",
+        "sec. 5, our reading",
+        "The temperature that fits the logits of shrunk inputs grows with theta_bar.",
+        grows,
+    ),
+    Claim(
+        "fig4_temperature_ece",
+        "sec. 5, our reading",
+        "Rescaling calibrates at least as well as a temperature fitted on held-out data.",
+        as_good,
+    ),
+)
+
+
 def table(data: ItemData) -> pd.DataFrame:
     """Fitted temperatures beside theta_bar, and the ECE of each prediction."""
-    out = []
-    for alpha in data.alphas():
-        cells: dict = {"alpha": alpha, "theta_bar": theta_bar(alpha)}
-        for name, (evaluation, shrunk, _) in LINES.items():
-            for metric in ("temperature", "ece"):
-                values = value(data, metric, evaluation, alpha, shrunk).dropna()
-                if len(values):
-                    i = interval(values)
-                    column = f"{metric}, {name.lower()}"
-                    cells |= i.cells(column)
-        out.append(cells)
-    return pd.DataFrame(out)
+    return summarise(
+        (
+            {"alpha": alpha, "theta_bar": theta_bar(alpha)},
+            {
+                f"{metric}, {line.lower()}": partial(value, data, metric, alpha, line)
+                for line in LINES
+                for metric in ("temperature", "ece")
+            },
+        )
+        for alpha in data.alphas()
+    )
 
 
 def draw(data: ItemData) -> Figure:
     """Fitted temperature against alpha, and ECE."""
     figure, axes = style.panels(2)
     alphas = data.alphas()
-    units = {"temperature": 1, "ece": 100}
-    for axis, (metric, unit) in zip(axes, units.items()):
-        for name, (evaluation, shrunk, look) in LINES.items():
-            at = [(a, unit * value(data, metric, evaluation, a, shrunk).dropna()) for a in alphas]
-            at = [(a, interval(values)) for a, values in at if len(values)]
-            axis.errorbar(
-                [a for a, _ in at],
-                [i.mean for _, i in at],
-                [i.half for _, i in at],
-                label=name,
-                capsize=2,
-                **look,
-            )
+    for axis, (metric, unit) in zip(axes, {"temperature": 1, "ece": 100}.items()):
+        for line, (*_, look) in LINES.items():
+            at = {}
+            for alpha in alphas:
+                with suppress(NoValues):
+                    at[alpha] = interval(unit * value(data, metric, alpha, line))
+            style.points(axis, [*at], [*at.values()], line, **look)
         axis.set_xscale("log")
         axis.set_xticks(alphas, [f"{a:g}" for a in alphas])
         axis.minorticks_off()
@@ -146,3 +124,32 @@ def draw(data: ItemData) -> Figure:
     axes[1].set_ylim(bottom=0)
     title = f"{curves.subtitle(data)}: temperature scaling of Mixup"
     return style.finish(figure, title, curves.note(data))
+
+
+FITTED = (
+    "temperatures are fitted on one half of the test set and metrics read on the other, both ways"
+)
+SETTINGS = {
+    "digits": "scikit-learn's digits and an MLP",
+    "cifar10_lenet": "LeNet, as in fig4_cifar10_lenet",
+    "cifar10_resnet20": "ResNet-20, as in fig4_cifar10_resnet20",
+}
+ITEM = Item(
+    title="Section 5: rescaling as temperature scaling",
+    paper=(
+        "for balanced classes rescaling divides the logits of the shrunk input by "
+        "theta_bar(alpha): temperature scaling whose temperature is known without a validation set."
+    ),
+    on=tuple(
+        On(
+            f"temperature_{name}",
+            Runs(f"carratino2020/fig4_{name}", ask="evaluation.temperature=true"),
+            differs=f"{network}; {FITTED}.",
+            code=curves.NO_CODE,
+        )
+        for name, network in SETTINGS.items()
+    ),
+    claims=CLAIMS,
+    draw=draw,
+    table=table,
+)

@@ -169,7 +169,7 @@ def proposition_1_inequalities() -> list[Check]:
     ]
 
 
-THEOREMS = [
+THEOREMS = (
     Theorem(
         "thm1", "Thm 1", "Mixup is ERM on modified data with perturbations of mean 0.", theorem_1
     ),
@@ -192,4 +192,4 @@ THEOREMS = [
         "Label smoothing raises the mean entropy of a linear softmax model's predictions.",
         proposition_1_inequalities,
     ),
-]
+)

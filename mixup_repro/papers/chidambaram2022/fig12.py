@@ -1,33 +1,33 @@
 """Figures 12 to 14: decision boundaries on two moons, separation 0.1."""
 
-from __future__ import annotations
+from functools import partial
 
-import pandas as pd
-from matplotlib.figure import Figure
-
-from mixup_repro.papers.chidambaram2022 import boundaries, fig3
+from mixup_repro.papers.chidambaram2022 import boundaries
 from mixup_repro.papers.claims import Claim
-from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.sources import Runs
 
-TITLE = "Figures 12 to 14: decision boundaries on two moons, separation 0.1"
-PAPER = boundaries.PAPER
-DIFFERS = {"fig12_moons": fig3.DIFFERS["fig3_moons"]}
-CLAIMS = [
+CLAIMS = (
     Claim(
         "fig12_both",
         "Fig. 12",
         "Separation 0.1: ERM's boundary captures the shape too: it is not nearly a line.",
-        lambda data: boundaries.nearly_linear(data, -1),
+        partial(boundaries.nearly_linear, sign=-1),
     ),
     boundaries.QUIRK,
-]
-
-
-def table(data: ItemData) -> pd.DataFrame:
-    """Linearity and test accuracy."""
-    return boundaries.table(data)
-
-
-def draw(data: ItemData) -> Figure:
-    """Decision maps, averaged over seeds."""
-    return boundaries.draw(data, separation=0.1)
+)
+ITEM = Item(
+    title="Figures 12 to 14: decision boundaries on two moons, separation 0.1",
+    paper=boundaries.PAPER,
+    on=(
+        On(
+            "fig12_moons",
+            Runs("chidambaram2022/fig12_moons"),
+            differs=boundaries.DIFFERS,
+            code=boundaries.CODE,
+        ),
+    ),
+    claims=CLAIMS,
+    draw=partial(boundaries.draw, separation=0.1),
+    table=boundaries.table,
+)

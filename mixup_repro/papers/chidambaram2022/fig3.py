@@ -1,26 +1,18 @@
 """Figures 3, 10 and 11: decision boundaries on two moons, separation 0.5."""
 
-from __future__ import annotations
-
-import pandas as pd
-from matplotlib.figure import Figure
+from functools import partial
 
 from mixup_repro.papers.chidambaram2022 import boundaries
 from mixup_repro.papers.claims import Claim
-from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.sources import Runs
 
-TITLE = "Figures 3, 10, 11: decision boundaries on two moons, separation 0.5"
-PAPER = boundaries.PAPER
-DIFFERS = {
-    "fig3_moons": "zeroed gradients, as the paper's text implies; the published code never zeroes "
-    "Mixup's and trains 1,000 epochs. Both variants are here, for 1,500 epochs."
-}
-CLAIMS = [
+CLAIMS = (
     Claim(
         "fig3_linear",
         "Fig. 3",
         "Separation 0.5: ERM's boundary is nearly a straight line.",
-        lambda data: boundaries.nearly_linear(data, 1),
+        partial(boundaries.nearly_linear, sign=1),
     ),
     Claim(
         "fig3_nonlinear",
@@ -29,14 +21,19 @@ CLAIMS = [
         boundaries.less_linear,
     ),
     boundaries.QUIRK,
-]
-
-
-def table(data: ItemData) -> pd.DataFrame:
-    """Linearity and test accuracy."""
-    return boundaries.table(data)
-
-
-def draw(data: ItemData) -> Figure:
-    """Decision maps, averaged over seeds."""
-    return boundaries.draw(data, separation=0.5)
+)
+ITEM = Item(
+    title="Figures 3, 10, 11: decision boundaries on two moons, separation 0.5",
+    paper=boundaries.PAPER,
+    on=(
+        On(
+            "fig3_moons",
+            Runs("chidambaram2022/fig3_moons"),
+            differs=boundaries.DIFFERS,
+            code=boundaries.CODE,
+        ),
+    ),
+    claims=CLAIMS,
+    draw=partial(boundaries.draw, separation=0.5),
+    table=boundaries.table,
+)

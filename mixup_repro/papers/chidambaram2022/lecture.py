@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
@@ -17,56 +19,34 @@ COLOURS = (style.BLUE, style.ORANGE, style.GREEN)
 LINES = ("-", "--", "-.")
 
 
+# Six points in two classes, and what Lemma 2.3 is drawn for: a query, eps, and lambda's law.
+POINTS = np.array([[-1.0, -0.2], [-0.6, 0.9], [0.1, 1.1], [1.0, 0.3], [0.7, -0.8], [-0.4, -0.9]])
+LABELS, NAMES = np.array([0, 0, 0, 1, 1, 1]), [f"${c}_{k}$" for c in "st" for k in (1, 2, 3)]
+QUERY, EPS, MIXING = np.array([-0.1, 0.45]), 0.3, Beta(4, 4)
+
+
 def definitions() -> Figure:
     """Which pairs mix into a ball, for which lambda, and what each adds to eq. (1)."""
-    x = np.array([[-1.0, -0.2], [-0.6, 0.9], [0.1, 1.1], [1.0, 0.3], [0.7, -0.8], [-0.4, -0.9]])
-    y, names = np.array([0, 0, 0, 1, 1, 1]), [f"${c}_{k}$" for c in "st" for k in (1, 2, 3)]
-    query, eps, mixing = np.array([-0.1, 0.45]), 0.3, Beta(4, 4)
     figure, (plane, intervals, weights) = style.panels(3)
     figure.set_figheight(3.5)
-    grid = np.linspace(0, 1, 201)
     rows: list[str] = []
-    for s, t in combinations(range(len(x)), 2):
-        span = x[s] - x[t]
-        lam, length = (query - x[t]) @ span / (span @ span), np.linalg.norm(span)
-        distance = np.linalg.norm(x[t] + lam * span - query)
-        plane.plot(*x[[s, t]].T, color="0.8", linewidth=0.6, zorder=1)
-        if distance < eps:
-            half = np.sqrt(eps**2 - distance**2) / length
-            low, high = max(lam - half, 0), min(lam + half, 1)
-            ends = np.outer([low, high], x[s]) + np.outer([1 - low, 1 - high], x[t])
-            plane.plot(*ends.T, color="black", linewidth=1.8, zorder=2)
-            row, mass = len(rows), mixing.mass(low, high)
-            moment = mixing.moment(low, high)
-            rows.append(names[s] + names[t])
+    for s, t in combinations(range(len(POINTS)), 2):
+        plane.plot(*POINTS[[s, t]].T, color="0.8", linewidth=0.6, zorder=1)
+        if (ends := _mixes_into_ball(s, t)) is not None:
+            points = ends[:, None] * POINTS[s] + (1 - ends[:, None]) * POINTS[t]
+            plane.plot(*points.T, color="black", linewidth=1.8, zorder=2)
+            low, high = ends
+            row, moment = len(rows), float(MIXING.moment(low, high))
+            rows.append(NAMES[s] + NAMES[t])
             intervals.barh(row, high - low, 0.5, low, color="black")
             left = 0.0
-            for label, part in ((y[s], moment), (y[t], mass - moment)):
+            others = float(MIXING.mass(low, high)) - moment
+            for label, part in ((LABELS[s], moment), (LABELS[t], others)):
                 weights.barh(row, part, 0.5, left, color=COLOURS[label])
                 left += part
-    plane.add_patch(Circle(query, eps, facecolor="0.92", edgecolor="0.5", linewidth=0.8))
-    plane.plot(*query, "k+", markersize=7, linestyle="", label="$x$")
-    for label, marker, name in ((0, "s", "class 1"), (1, "o", "class 2")):
-        look = {"color": COLOURS[label], "markersize": 6, "linestyle": "", "zorder": 3}
-        plane.plot(*x[y == label].T, marker=marker, label=name, **look)
-    for point, name in zip(x, names):
-        plane.annotate(name, point, 1.25 * point, ha="center", va="center", fontsize=8)
-    plane.set_aspect("equal")
-    plane.margins(0.22)
-    plane.grid(False)
-    plane.set_title(rf"the ball $B_\epsilon(x)$, $\epsilon = {eps:g}$")
-    density = mixing.density(grid)
-    intervals.fill_between(
-        grid,
-        len(rows) - 0.5,
-        len(rows) - 0.5 - len(rows) * density / density.max(),
-        color="0.88",
-        zorder=0,
-    )
-    intervals.set_xlim(0, 1)
-    intervals.set_xlabel(r"$\lambda$, the weight of the first point")
-    intervals.set_title(r"pairs, and $\lambda$, that mix into it")
-    share = mixup_optimal(x, y, mixing, eps, query[None]).h[0]
+    _plane(plane)
+    _density(intervals, len(rows))
+    share = mixup_optimal(POINTS, LABELS, MIXING, EPS, QUERY[None]).h[0]
     weights.set_xlabel(rf"weight; shares: $h_\epsilon(x) = ({share[0]:.2f}, {share[1]:.2f})$")
     weights.set_title("what they add to each class")
     for axis in (intervals, weights):
@@ -76,6 +56,44 @@ def definitions() -> Figure:
         r"Black: the set $A_{x,\epsilon}$. Grey: the density of $\lambda$, Beta(4, 4). Lemma 2.3."
     )
     return style.finish(figure, r"What the Mixup-optimal classifier at $x$ is made of", note)
+
+
+def _mixes_into_ball(s: int, t: int) -> np.ndarray | None:
+    """(2,) the least and largest lambda that mix two points into the ball; None if none does."""
+    span = POINTS[s] - POINTS[t]
+    lam, length = (QUERY - POINTS[t]) @ span / (span @ span), np.linalg.norm(span)
+    distance = np.linalg.norm(POINTS[t] + lam * span - QUERY)
+    if distance >= EPS:
+        return None
+    half = np.sqrt(EPS**2 - distance**2) / length
+    return np.clip([lam - half, lam + half], 0, 1)
+
+
+def _plane(axis: Axes) -> None:
+    """The points, the query and its ball."""
+    axis.add_patch(Circle(tuple(QUERY), EPS, facecolor="0.92", edgecolor="0.5", linewidth=0.8))
+    axis.plot(*QUERY, "k+", markersize=7, linestyle="", label="$x$")
+    for label, marker, name in ((0, "s", "class 1"), (1, "o", "class 2")):
+        look: dict[str, Any] = {"markersize": 6, "linestyle": "", "zorder": 3}
+        points = POINTS[label == LABELS]
+        axis.plot(*points.T, marker=marker, color=COLOURS[label], label=name, **look)
+    for point, name in zip(POINTS, NAMES):
+        axis.annotate(name, point, 1.25 * point, ha="center", va="center", fontsize=8)
+    axis.set_aspect("equal")
+    axis.margins(0.22)
+    axis.grid(False)
+    axis.set_title(rf"the ball $B_\epsilon(x)$, $\epsilon = {EPS:g}$")
+
+
+def _density(axis: Axes, rows: int) -> None:
+    """The density of lambda behind the pairs' intervals."""
+    grid = np.linspace(0, 1, 201)
+    density = MIXING.density(grid)
+    top = rows - 0.5 - rows * density / density.max()
+    axis.fill_between(grid, rows - 0.5, top, color="0.88", zorder=0)
+    axis.set_xlim(0, 1)
+    axis.set_xlabel(r"$\lambda$, the weight of the first point")
+    axis.set_title(r"pairs, and $\lambda$, that mix into it")
 
 
 def optimal_line() -> Figure:

@@ -178,7 +178,7 @@ def one_true_point() -> list[Check]:
     return [Check("mean number less 1", len(own), error, 4 / np.sqrt(len(own)))]
 
 
-THEOREMS = [
+THEOREMS = (
     Theorem(
         "lemma2_3",
         "Lemma 2.3, Cor. C.1",
@@ -211,4 +211,4 @@ THEOREMS = [
         "In high dimension Mixup and ERM by gradient descent point the same way.",
         corollary_3_8,
     ),
-]
+)

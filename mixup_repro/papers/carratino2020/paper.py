@@ -1,0 +1,19 @@
+"""The record of the paper."""
+
+from mixup_repro.papers.carratino2020.lecture import PICTURES
+from mixup_repro.papers.carratino2020.theorems import THEOREMS
+from mixup_repro.papers.items import Paper
+
+PAPER = Paper(
+    name="carratino2020",
+    title="Carratino et al., On Mixup Regularization",
+    theorems=THEOREMS,
+    pictures=PICTURES,
+    untested=(
+        (
+            "table1",
+            "Which regularisers act on calibration, Jacobian, label noise, input normalisation.",
+            "Table 1",
+        ),
+    ),
+)

@@ -1,0 +1,13 @@
+"""The record of the paper."""
+
+from mixup_repro.papers.chidambaram2022.lecture import PICTURES
+from mixup_repro.papers.chidambaram2022.theorems import THEOREMS
+from mixup_repro.papers.items import Paper
+
+PAPER = Paper(
+    name="chidambaram2022",
+    title="Chidambaram et al., Towards Understanding the Data Dependency of Mixup-style Training",
+    theorems=THEOREMS,
+    pictures=PICTURES,
+    untested=(),
+)

@@ -1,0 +1,151 @@
+"""Where the rows come from that an item is drawn from, and the commands that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from mixup_repro.errors import InputError
+from mixup_repro.jobs import compose, expand
+from mixup_repro.papers.shared import ItemData
+from mixup_repro.store.identity import run_id
+from mixup_repro.store.results import check_one_data, measured
+from mixup_repro.store.rows import PARTS
+from mixup_repro.store.tables import read_table
+
+
+class Source(Protocol):
+    """Where the rows come from that a setting is drawn from, and what makes them."""
+
+    @property
+    def origin(self) -> str:
+        """The file that says what is trained or measured, from the checkout's folder."""
+
+    def commands(self, scale: str) -> list[list[str]]:
+        """The commands that make the rows, each with its words; scale: "" for its own.
+
+        The commands are those of the scripts of their names: train, evaluate, distances.
+        """
+
+    def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
+        """The rows of a setting in the results; None where they are not all there."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The finished runs of a grid, or of a part of it.
+
+    grid: a file below configs/experiment. ask: words for evaluate.py, for what the runs are asked
+    besides what the grid asks. only: by scale, words that leave a part of it: method.alpha=[8].
+    """
+
+    grid: str
+    ask: str = ""
+    only: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        return f"configs/experiment/{self.grid}.yaml"
+
+    def commands(self, scale: str) -> list[list[str]]:
+        words = [f"experiment={self.grid}", *([f"scale={scale}"] if scale else [])]
+        part = self._part(scale or _own_scale(self.grid)) if self.only else []
+        commands = [["train", "-m", *words, *part]]
+        if self.ask:
+            commands.append(["evaluate", "-m", *words, *self.ask.split(), *part])
+        return commands
+
+    def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
+        """None where one of the runs has not finished, or not as it is in the results.
+
+        Raises:
+            InputError: rows are marked with another scale, or were trained on different data of one
+                name; or a file of the runs is malformed.
+        """
+        if not (runs["scale"] == scale).any():
+            return None
+        words = (f"experiment={self.grid}", f"scale={scale}", *self._part(scale))
+        ids = _run_ids(words, frozenset(runs["run_id"]))
+        if ids is None:
+            return None
+        runs = runs[runs["run_id"].isin(ids)]
+        # An id holds its scale, so only an edited file can do this.
+        other = runs[runs["scale"] != scale]
+        if len(other):
+            raise InputError(
+                f"{folder / 'runs.csv'}: {other['run_id'].iloc[0]} is marked scale "
+                f"{other['scale'].iloc[0]}, where {self.grid} at scale {scale} has runs of that "
+                f"scale only"
+            )
+        check_one_data(folder / "runs.csv", runs, "dataset")
+        about = runs.drop_duplicates("run_id").set_index("run_id")[["method", "alpha"]]
+        parts = {kind: _read(folder / kind, key, ids, about) for kind, (_, key) in PARTS.items()}
+        return ItemData(name, scale, runs, **parts)
+
+    def _part(self, scale: str) -> list[str]:
+        return self.only.get(scale, "").split()
+
+
+@cache
+def _run_ids(words: tuple[str, ...], known: frozenset[str]) -> list[str] | None:
+    """The ids of the runs that the words of a sweep stand for; None if one is not `known`."""
+    ids: set[str] = set()
+    for job in compose(words):
+        ids |= {run_id(run.config) for run in expand(job)}
+        if not ids <= known:  # then the jobs after it need not be composed
+            return None
+    return sorted(ids)
+
+
+@cache
+def _own_scale(grid: str) -> str:
+    return str(next(compose([f"experiment={grid}"])).scale)
+
+
+def _read(folder: Path, key: list[str], ids: list[str], about: pd.DataFrame) -> pd.DataFrame:
+    """The files of these runs as one frame, with columns that say which run a row is of."""
+    parts = []
+    for i in ids:
+        if (folder / f"{i}.csv").exists():
+            own = ["seed", *key]
+            table = read_table(folder / f"{i}.csv", own, own)
+            which = pd.DataFrame([{"run_id": i} | about.loc[i].to_dict()] * len(table))
+            parts.append(pd.concat([which, table], axis=1))
+    if not parts:
+        return pd.DataFrame(columns=["run_id", "method", "alpha", "seed", *key])
+    # As read, a map's 10,000 columns are 10,000 arrays; a copy holds columns of a type in one.
+    return pd.concat(parts, ignore_index=True).copy()
+
+
+@dataclass(frozen=True)
+class Distances:
+    """What scripts/distances.py measured on a data set, at the paper's scale; a draw is a seed."""
+
+    dataset: str
+
+    @property
+    def origin(self) -> str:
+        return "scripts/distances.py"
+
+    def commands(self, scale: str) -> list[list[str]]:
+        return [["distances", f"dataset={self.dataset}"]]
+
+    def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
+        """None where it was not measured.
+
+        Raises:
+            InputError: the table is malformed.
+        """
+        if scale != "paper":
+            return None
+        rows = measured(folder / "distances.csv")
+        rows = rows[rows["dataset"] == self.dataset]
+        if rows.empty:
+            return None
+        parts = {kind: pd.DataFrame(columns=["method", "seed", *PARTS[kind][1]]) for kind in PARTS}
+        return ItemData(name, scale, rows.assign(run_id=self.dataset, seed=rows["draw"]), **parts)
