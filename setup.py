@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: a wheel has configs/ inside the package (mixup_repro/paths.py)."""
+"""What pyproject.toml cannot say: a wheel has configs/ inside the package."""
 
 from pathlib import Path
 

@@ -25,13 +25,16 @@ import sys
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import torch
 from plain_loops import Pictures, plain_distances, plain_epoch, plain_line, textbook_lenet
+from torch import nn
 from torch.utils.data import DataLoader
 
 from mixup_repro import networks
 from mixup_repro.data import Dataset, load
+from mixup_repro.evaluation.predictor import in_memory
 from mixup_repro.jobs import compose, expand
 from mixup_repro.papers.chidambaram2022.distances import nearest
 from mixup_repro.schema import Config
@@ -84,14 +87,15 @@ def random_pictures(train: int, test: int) -> Dataset:
 
 def bench_network(network: str, pictures: int, repeats: int) -> list[str]:
     dataset = random_pictures(pictures, test=100)
-    model = textbook_lenet()
+    model: nn.Module = textbook_lenet()
     if network != "lenet":
         config = pictures_job(0, network).architecture
-        model = networks.build(config, dataset.input_shape, 10, [0]).network
-        model = model.to(memory_format=torch.contiguous_format)  # as people leave it
+        made = networks.build(config, dataset.input_shape, 10, [0])
+        assert isinstance(made, networks.Single)
+        model = made.network.to(memory_format=torch.contiguous_format)  # as people leave it
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
 
-    def loader(workers: int) -> DataLoader:
+    def loader(workers: int) -> DataLoader[Any]:
         keep = workers > 0
         return DataLoader(
             Pictures(dataset), 128, shuffle=True, num_workers=workers, persistent_workers=keep
@@ -103,7 +107,7 @@ def bench_network(network: str, pictures: int, repeats: int) -> list[str]:
         seconds = [plain_epoch(model, optimizer, loaded) for _ in range(2)]
         speed[workers] = pictures / seconds[1]  # the first epoch starts the workers
         del loaded
-    best = max(speed, key=speed.get)
+    best = max(speed, key=lambda workers: speed[workers])
     print(f"{network}, plain loop, images/s by workers:", {w: round(s) for w, s in speed.items()})
     loaded = loader(best)
     plain_epoch(model, optimizer, loaded)
@@ -128,7 +132,7 @@ def bench_network(network: str, pictures: int, repeats: int) -> list[str]:
 def bench_line(steps: int, plain_steps: int, seeds: int, repeats: int) -> list[str]:
     job = line_job(steps, seeds)
     runs = len(expand(job))
-    dataset = load(job.dataset)
+    dataset = in_memory(load(job.dataset), "scripts/bench.py")
     plain_line(dataset, 1.0, 50)
     our_seconds(line_job(50, seeds), dataset)
     plain, ours = [], []

@@ -20,7 +20,7 @@ from statistics import median
 
 import torch
 from bench import our_seconds, print_table, random_pictures, ratio
-from plain_loops import Pictures, plain_epoch, tuned_epoch
+from plain_loops import Loader, Pictures, plain_epoch, tuned_epoch
 from torch.utils.data import DataLoader
 
 from mixup_repro import networks
@@ -53,9 +53,10 @@ def bench_network(network: str, dataset: Dataset, repeats: int, device: torch.de
     config = job(network, 0, *fields)
     rows = {}
     for name, epoch in (("A", plain_epoch), ("B", tuned_epoch)):
-        model = networks.build(config.architecture, dataset.input_shape, 10, [0]).network
+        made = networks.build(config.architecture, dataset.input_shape, 10, [0])
+        assert isinstance(made, networks.Single)
         layout = torch.channels_last if name == "B" else torch.contiguous_format
-        model = model.to(device, memory_format=layout)
+        model = made.network.to(device).to(memory_format=layout)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
         loader = batches_of(dataset, network == "resnet50", name == "B", device)
         rows[name] = partial(epoch, model, optimizer, loader, device)
@@ -78,7 +79,7 @@ def bench_network(network: str, dataset: Dataset, repeats: int, device: torch.de
     return [network, *(f"{s:,.0f}" for s in speed.values()), *ratios, shares, f"{AIM[network]:,}"]
 
 
-def batches_of(dataset: Dataset, on_device: bool, tuned: bool, device: torch.device):
+def batches_of(dataset: Dataset, on_device: bool, tuned: bool, device: torch.device) -> Loader:
     if on_device:
         x = dataset.normalise(dataset.x_train)
         pairs = zip(x.split(128), dataset.y_train.split(128))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.spatial.distance import cdist
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from mixup_repro.data import Dataset
 
 
-class Pictures(torch.utils.data.Dataset):
+class Pictures(torch.utils.data.Dataset[Any]):
     """As torchvision's CIFAR10: an array in memory, a PIL image for each item."""
 
     def __init__(self, dataset: Dataset) -> None:
@@ -34,6 +36,10 @@ class Pictures(torch.utils.data.Dataset):
         return self.transform(Image.fromarray(self.data[index])), self.targets[index]
 
 
+Loader = Iterable[tuple[Tensor, Tensor]]  # of pictures and classes
+Where = str | torch.device
+
+
 def textbook_lenet() -> nn.Sequential:
     convolutions = [nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2)]
     convolutions += [nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
@@ -41,7 +47,9 @@ def textbook_lenet() -> nn.Sequential:
     return nn.Sequential(*convolutions, *linear)
 
 
-def plain_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader, device="cpu") -> float:
+def plain_epoch(
+    model: nn.Module, optimizer: torch.optim.Optimizer, loader: Loader, device: Where = "cpu"
+) -> float:
     """Seconds of an epoch of mixup as in the code of Zhang et al. (2018)."""
     start = perf_counter()
     criterion = nn.CrossEntropyLoss()
@@ -63,7 +71,9 @@ def plain_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader, devi
     return perf_counter() - start
 
 
-def tuned_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader, device="cpu") -> float:
+def tuned_epoch(
+    model: nn.Module, optimizer: torch.optim.Optimizer, loader: Loader, device: Where = "cpu"
+) -> float:
     """The same with what a GPU rewards: channels last, bfloat16, pinned copies, no waiting.
 
     The loader should pin its memory, and the model be channels last.
@@ -113,13 +123,12 @@ def plain_line(dataset: Dataset, alpha: float, steps: int) -> float:
     return perf_counter() - start
 
 
-def plain_distances(points, labels, mixed, mixed_labels) -> float:
+def plain_distances(points: Tensor, labels: Tensor, mixed: Tensor, mixed_labels: Tensor) -> float:
     """Seconds to find every point's nearest mixture of two other classes, point by point."""
-    points, mixed = points.numpy(), mixed.numpy()
-    labels, mixed_labels = labels.numpy(), mixed_labels.numpy()
+    mixtures, classes = mixed.numpy(), mixed_labels.numpy()
     start = perf_counter()
     least = []
-    for x, y in zip(points, labels):
-        others = mixed[(mixed_labels != y).all(1)]
+    for x, y in zip(points.numpy(), labels.numpy()):
+        others = mixtures[(classes != y).all(1)]
         least.append(np.amin(cdist(x.reshape(1, -1), others, "euclidean")))
     return perf_counter() - start

@@ -1,5 +1,5 @@
-"""The door: mixup-repro and the scripts, Hydra's flags and errors, fields that nothing reads, configs
-from elsewhere, and the wheel. Commands run in this process, and one of a kind in its own."""
+"""The door: mixup-repro and the scripts, Hydra's flags and errors, fields that nothing reads,
+configs from elsewhere, and the wheel. Commands run in this process, one of a kind in its own."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ import torch
 from mixup_repro.cli.words import Parser, source_of
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
+from mixup_repro.evaluation.predictor import in_memory
 from mixup_repro.jobs import compose
 from mixup_repro.papers.chidambaram2022.distances import mixup_distances
 from mixup_repro.paths import home
@@ -43,7 +44,7 @@ def main(words: Sequence[str]) -> int:
     jobs = list(compose([*args.overrides, "method=erm"], source_of(args)))
     if len(jobs) > 1:
         raise InputError(f"these words are {len(jobs)} jobs; name one data set")
-    dataset = load(jobs[0].dataset)
+    dataset = in_memory(load(jobs[0].dataset), "distances")
     if not dataset.is_image:
         raise InputError(f"{dataset.label} has no pictures; use dataset=mnist, for example")
     path = args.results_dir / "distances.csv"

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import Timeout
@@ -125,7 +126,7 @@ def _some(names: list[str]) -> str:
 
 def import_run(
     job: Config, weights: Mapping[str, Tensor], origin: Origin
-) -> tuple[RunFolder, dict]:
+) -> tuple[RunFolder, dict[str, Any]]:
     """Make the run of a file of weights, with every evaluation that the job asks for.
 
     job: with method=imported and the file's sha256. Returns the run and its record.

@@ -58,7 +58,7 @@ class Worker:
     """One process at work."""
 
     part: Part
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     output: IO[bytes]
     before: dict[RunFolder, float]  # finished runs, and when
 
