@@ -6,8 +6,8 @@
 
 Items are named as in REPORT.md. Other words, such as hardware=node, go to train and evaluate; a
 command that several items need is run once. --plan shows what is done and missing, and trains
-nothing. Then `mixup-repro report` draws. Exit codes: that of the last command that failed; 2 bad
-input.
+nothing. Then `mixup-repro report` draws. Exit codes: 0 fine; else that of the last command that
+failed; 2 bad input.
 """
 
 from __future__ import annotations
