@@ -183,7 +183,7 @@ def test_a_bad_value_is_refused_in_one_line_that_names_it(words, named, tmp_path
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_refused(tmp_path, capsys):
-    code = train_here(*DIGITS, "hardware=gpu", "hardware.device=cuda", runs_dir=tmp_path / "runs")
+    code = train_here(*DIGITS, "hardware.device=cuda", runs_dir=tmp_path / "runs")
     assert_refused(code, capsys.readouterr().err, tmp_path / "runs", "0 GPUs")
 
 

@@ -76,7 +76,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_says_what_to_do(tmp_path, mon
         fill_disk(patch, room, ".epoch", after=3)
         (result,) = run_job(one, Progress())
     assert result.outcome == "failed"
-    for part in ("no space left", f"runs_dir={tmp_path}", "scripts/clean.py", "same command"):
+    for part in ("no space left", f"runs_dir={tmp_path}", "mixup-repro clean", "same command"):
         assert part in result.reason
     kept = names(result.folder)
     assert {"epoch000002-step000000.pt", "epoch000003-step000000.pt", "failed.json"} <= kept

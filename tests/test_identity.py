@@ -280,7 +280,7 @@ def test_a_flipped_bit_in_weights_is_one_line_or_nothing(finished):
             found = restore(finished, dataset).state_dict()
         except InputError as error:
             refused += 1
-            assert str(finished.weights_path) in str(error) and "scripts/clean.py" in str(error)
+            assert str(finished.weights_path) in str(error) and "mixup-repro clean" in str(error)
             assert "\n" not in str(error)
         else:
             assert all(torch.equal(found[name], value) for name, value in true.items())

@@ -146,7 +146,7 @@ def test_an_imported_run_is_finished_and_labelled_and_tells_its_origin(imported,
 def test_the_words_that_are_printed_ask_the_run_more(imported):
     _, out, _, _, runs = imported
     command = shlex.split(out.splitlines()[-1])
-    assert command[:2] == ["python", "scripts/evaluate.py"]
+    assert command[:2] == ["mixup-repro", "evaluate"]
     more = [w for w in command[2:] if not w.startswith("evaluation.alphas")]
     code, _, err = script("evaluate", *more, "evaluation.alphas=[2]", "evaluation.temperature=true")
     assert code == 0 and "1 evaluated" in err
@@ -159,7 +159,7 @@ def test_a_network_that_is_not_there_is_refused_with_what_makes_it(name, words, 
     more = ("method=imported", f"method.sha256={64 * 'a'}", f"runs_dir={tmp_path / 'runs'}")
     code, _, err = script(name, *words, *more)
     assert code == 2 and err.count("error: method=imported: nothing to train") == 1
-    assert "scripts/import_weights.py" in err
+    assert "mixup-repro import-weights" in err
     assert not (tmp_path / "runs").exists()
 
 

@@ -210,7 +210,7 @@ def test_evaluate_adds_rows_without_training(runs, tmp_path):
 def test_evaluate_says_what_to_do_about_runs_that_are_not_there(tmp_path):
     done = run("evaluate", *JOB, f"runs_dir={tmp_path}")
     assert done.returncode == 0
-    assert "4 runs are not finished" in done.stderr and "scripts/train.py" in done.stderr
+    assert "4 runs are not finished" in done.stderr and "mixup-repro train" in done.stderr
     assert not list(tmp_path.rglob("*.json"))
 
 

@@ -140,8 +140,8 @@ def fake(tmp_path, monkeypatch):
         }
         (tmp_path / "plan.json").write_text(json.dumps(plan))
         (tmp_path / "fake.py").write_text(FAKE)
-        monkeypatch.setattr(sys, "argv", [str(tmp_path / "fake.py")])
-        return Node([(one, [])], Progress())
+        monkeypatch.setattr(node, "DOOR", [sys.executable])
+        return Node([(one, [])], Progress(), [str(tmp_path / "fake.py")])
 
     return build
 
@@ -231,7 +231,7 @@ def test_a_process_has_the_runs_that_its_slot_is_told_of(part, tmp_path, monkeyp
     # Portions of a third of 26 runs are not the portions of all 26 in three times as many parts.
     words = (*DIGITS, "hardware=node", "seeds=26", f"runs_dir={tmp_path}")
     monkeypatch.setattr(node, "stack_count", lambda *_: 5)
-    told = Node([(job(*words, f"part={part}"), [])], Progress()).waiting
+    told = Node([(job(*words, f"part={part}"), [])], Progress(), ["train"]).waiting
     for one in told:
         assert [f.run for f in one.folders] == expand(job(*words, *one.words))
     runs = [f.run for one in told for f in one.folders]

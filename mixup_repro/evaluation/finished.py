@@ -77,7 +77,7 @@ def _load(folder: RunFolder, path: Path, dataset: DataSource) -> Replicas:
         return network_of(folder.run, path, dataset)
     except InputError as error:
         raise InputError(
-            f"{error}; remove the run by scripts/clean.py done {folder} and train it again"
+            f"{error}; remove the run by mixup-repro clean done {folder} and train it again"
         ) from error
 
 

@@ -168,5 +168,5 @@ def import_run(
 def _need_absent(folder: RunFolder) -> None:
     if folder.record_path.exists():
         raise InputError(
-            f"{folder} is there already: scripts/evaluate.py asks it, scripts/clean.py removes it"
+            f"{folder} is there already: mixup-repro evaluate asks it, mixup-repro clean removes it"
         )

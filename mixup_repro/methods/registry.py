@@ -59,8 +59,8 @@ class Method:
         """
         if not self.loss:
             raise InputError(
-                f"method={self.title.lower()}: nothing to train; scripts/import_weights.py makes "
-                f"such a run of a file of weights, and scripts/evaluate.py asks it"
+                f"method={self.title.lower()}: nothing to train; mixup-repro import-weights makes "
+                f"such a run of a file of weights, and mixup-repro evaluate asks it"
             )
         return resolve_name(f"mixup_repro.methods.{self.loss}")
 

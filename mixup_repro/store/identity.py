@@ -89,7 +89,7 @@ def check_data(name: object, stored: dict[str, Any], dataset: DataSource) -> Non
             raise InputError(
                 f"{name} was trained on other data than {dataset.label} here: {part} {was} "
                 f"there, {value} here. Check dataset.root; or give this data a name of its own by "
-                f"dataset.label=<name>; or remove the run by scripts/clean.py"
+                f"dataset.label=<name>; or remove the run by mixup-repro clean"
             )
 
 

@@ -11,9 +11,9 @@
     results/ood/<run_id>.csv           one row for each seed, benchmark, corruption, severity and
                                        prediction
     results/weights/<run_id>.pt        the weights of seed 0, of networks that take minutes to train
-    results/distances.csv              what scripts/distances.py measured
+    results/distances.csv              what mixup-repro distances measured
     results/imported.csv               one row for each evaluation of a network that was trained
-                                       elsewhere (scripts/import_weights.py); none is in runs.csv
+                                       elsewhere (mixup-repro import-weights); none is in runs.csv
 
 A row is replaced only by a finished run of the same id, seed and evaluation on the same data; none
 is dropped. So `git diff results/` shows what another machine got.

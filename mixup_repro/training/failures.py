@@ -17,7 +17,7 @@ def explain(error: Exception, folders: list[RunFolder]) -> str:
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return (
             f"no space left in runs_dir={config.runs_dir} ({error.strerror}): free some (see "
-            f"scripts/clean.py), and give the same command again; it goes on from the last "
+            f"mixup-repro clean), and give the same command again; it goes on from the last "
             f"checkpoint"
         )
     if isinstance(error, torch.cuda.OutOfMemoryError):
