@@ -19,6 +19,7 @@ import pytest
 import torch
 from helpers import HARDWARE, SCRIPT, environment, job, make_image_folder, record, train_here
 
+from mixup_repro import interrupt
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
 from mixup_repro.launch import node
@@ -29,7 +30,7 @@ from mixup_repro.paths import CHECKOUT
 from mixup_repro.schema import HardwareConfig
 from mixup_repro.store import results
 from mixup_repro.store.folder import RunFolder
-from mixup_repro.training import interrupt, run
+from mixup_repro.training import checkpoint, run
 from mixup_repro.training.progress import Progress
 
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]"
@@ -255,7 +256,7 @@ def test_a_machine_gives_what_one_process_gives(tmp_path, capsys):
 
 def train_slowly(words: list[str], runs_dir: Path) -> None:
     """train.py with a checkpoint after each epoch."""
-    run.CHECKPOINT_SHARE = 0
+    checkpoint.SHARE = 0
     torch.set_num_threads(1)
     os._exit(train_here(*words, "hardware.checkpoint_seconds=0", runs_dir=runs_dir))
 
@@ -324,7 +325,7 @@ def test_a_stop_between_two_epochs_of_no_checkpoint_still_writes_one(tmp_path, m
     assert found == ["epoch000002-step000000.pt"] * 2
 
 
-def test_a_stop_in_the_last_epoch_finishes_the_run_and_starts_no_other(tmp_path, monkeypatch):
+def test_a_stop_after_the_last_epoch_leaves_a_checkpoint_and_starts_no_other_run(tmp_path, monkeypatch):
     after = run.Training.after_epoch
 
     def stopped(training, done, rows):
@@ -335,8 +336,11 @@ def test_a_stop_in_the_last_epoch_finishes_the_run_and_starts_no_other(tmp_path,
     monkeypatch.setattr(run.Training, "after_epoch", stopped)
     words = ["-m", *DIGITS, "recipe.epochs=2", "method.alpha=0.5,1"]
     assert train_here(*words, runs_dir=tmp_path / "runs") == interrupt.EX_TEMPFAIL
-    (record,) = (tmp_path / "runs").glob("*/seed0/record.json")
-    assert "mixup-a0.5" in str(record)
+    monkeypatch.setattr(run.Training, "after_epoch", after)
+    (folder,) = (tmp_path / "runs").glob("*/seed0")
+    assert "mixup-a0.5" in str(folder) and not (folder / "record.json").exists()
+    assert [p.name for p in folder.glob("epoch*.pt")] == ["epoch000002-step000000.pt"]
+    assert train_here(*words, runs_dir=tmp_path / "runs") == 0
 
 
 def test_a_slurm_job_is_requeued_by_one_rank(tmp_path, monkeypatch):
@@ -357,6 +361,23 @@ def test_a_slurm_job_is_requeued_by_one_rank(tmp_path, monkeypatch):
         assert stop.value.code == 75
     assert (tmp_path / "called").read_text() == "requeue 4242\n"
     assert "4242 requeued" in said[0] and "requeued" not in said[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_job_that_its_user_cancels_stays_cancelled(tmp_path, monkeypatch, number):
+    """scancel sends SIGTERM; and Slurm requeues by itself what it preempts."""
+    scontrol = tmp_path / "scontrol"
+    scontrol.write_text(f"#!/bin/sh\ntouch {tmp_path}/called\n")
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "4242")
+    said: list[str] = []
+    with interrupt.watching():
+        signal.raise_signal(number)
+        with pytest.raises(SystemExit):
+            interrupt.leave(said.append)
+    assert not (tmp_path / "called").exists()
+    assert "goes on" in said[0] and "requeued" not in said[0]
 
 
 def test_handlers_that_were_there_come_back():

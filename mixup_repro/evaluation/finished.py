@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Optional
 
-from mixup_repro import networks, tensors
+from mixup_repro import interrupt, networks, tensors
 from mixup_repro.data import DataSource
 from mixup_repro.distributed import rank
 from mixup_repro.errors import InputError
@@ -56,10 +56,12 @@ def lacking(folder: RunFolder, record: dict[str, Any]) -> tuple[set[Asked], floa
 def along_training(folder: RunFolder, dataset: DataSource, alpha: float) -> list[dict[str, Any]]:
     """`terms` at every epoch whose weights the run has kept."""
     seen = dataset.for_seeds([folder.run.seed])
-    return [
-        {"terms_alpha": alpha, "epoch": epoch} | terms(_load(folder, path, dataset), seen, alpha)
-        for epoch, path in folder.kept_weights().items()
-    ]
+    rows = []
+    for epoch, path in folder.kept_weights().items():
+        interrupt.check()
+        found = terms(_load(folder, path, dataset), seen, alpha)
+        rows.append({"terms_alpha": alpha, "epoch": epoch} | found)
+    return rows
 
 
 def restore(folder: RunFolder, dataset: DataSource) -> Replicas:

@@ -10,6 +10,7 @@ from typing import Any, Optional, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from mixup_repro import interrupt
 from mixup_repro.beta import theta_bar
 from mixup_repro.data import Dataset, DataSource
 from mixup_repro.distributed import merge, rank, world_size
@@ -68,6 +69,7 @@ def added_up(
     """
     found: dict[int, dict[K, S]] = {}
     for k, x, y in chunks:
+        interrupt.check()
         x = dataset.normalise(x)
         found[k] = {name: score(f(x).float(), y).cpu() for name, f in predictors.items()}
     ordered = merge(found).values()

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from mixup_repro.data.picture_files import Pictures, read_picture
 from mixup_repro.errors import InputError
+from mixup_repro.interrupt import leave_to_parent
 from mixup_repro.schema import DatasetConfig
 
 RATIO = (3 / 4, 4 / 3)  # shapes of random resized crops, as in torchvision
@@ -49,6 +50,7 @@ def read(
         num_workers=min(workers, len(batches)),
         collate_fn=_collate,
         pin_memory=pinned,
+        worker_init_fn=_begin,
     )
     for pixels, y, damaged in loader:
         if damaged and config.unreadable is None:
@@ -57,6 +59,10 @@ def read(
                 f"dataset.unreadable=skip"
             )
         yield pixels, y, damaged
+
+
+def _begin(worker: int) -> None:
+    leave_to_parent()
 
 
 class _Reader(torch.utils.data.Dataset[Any]):

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixup_repro import tensors
+from mixup_repro import interrupt, tensors
 from mixup_repro.data import fingerprint
 from mixup_repro.data.batches import Batch, Batches
 from mixup_repro.data.picture_files import Pictures, class_folders, in_class_folders
@@ -188,6 +188,7 @@ class StreamedSet:
         if total is None:
             total = torch.zeros(shape, dtype=torch.int64, device=self.y_train.device)
             for _, pixels, _ in self.chunks("train", CHUNK, 1, rank(), world_size()):
+                interrupt.check()
                 total += pixels[0].sum(0, dtype=torch.int64)
             add_up([total])  # of whole numbers: exact for any number of ranks
             if rank() == 0:

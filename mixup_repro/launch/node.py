@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from mixup_repro import interrupt
 from mixup_repro.checks import part_of
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import lacking
@@ -26,7 +27,6 @@ from mixup_repro.launch.status import Status
 from mixup_repro.paths import INSTALLED, PACKAGE
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import Outcome, RunFolder, State
-from mixup_repro.training import interrupt
 from mixup_repro.training.job import device_of, open_data, stack_count
 from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result

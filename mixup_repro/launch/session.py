@@ -9,12 +9,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from mixup_repro import interrupt
 from mixup_repro.distributed import main_first, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import Source, compose, expand, register, resolve
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import Outcome, RunFolder, State
-from mixup_repro.training import interrupt
 from mixup_repro.training.job import open_data, run
 from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result
@@ -76,6 +76,8 @@ class Session:
                 self._hint()
             except InputError as error:
                 self._refuse(error)
+            except interrupt.Stop:
+                interrupt.leave(self.progress.say)
             if interrupt.requested():
                 interrupt.leave(self.progress.say)
 

@@ -16,11 +16,10 @@ from typing import Any
 
 import torch
 
-from mixup_repro import tensors
+from mixup_repro import interrupt, tensors
 from mixup_repro.distributed import anyone, largest, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.schema import HardwareConfig
-from mixup_repro.training import interrupt
 
 Point = tuple[int, int]  # epochs done, and steps of the next
 START: Point = (0, 0)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import torch
 
-from mixup_repro import tensors
+from mixup_repro import interrupt, tensors
 from mixup_repro.data import DataSource
 from mixup_repro.distributed import rank, world_size
 from mixup_repro.networks import Replicas, bytes_of
 from mixup_repro.store.folder import Outcome, RunFolder
 from mixup_repro.store.identity import identity
-from mixup_repro.training import checkpoint, interrupt
+from mixup_repro.training import checkpoint
 from mixup_repro.training.failures import explain
 from mixup_repro.training.loop import Stack, Steps, Watcher, fit
 from mixup_repro.training.progress import Progress
@@ -70,9 +70,13 @@ class Training(Watcher):
             values = torch.stack([s["steps"] for s in states], -1)
             steps = [(loss, weight) for loss, weight in values.to(self.stack.dataset.device)]
         self.started = time.perf_counter()
+        self.at: tuple[int, Steps] = point[0], steps
         try:
             self._train(point[0], steps)
             self._finish()
+        except interrupt.Stop:  # in an evaluation, which another process makes anew
+            self.saver.stop = True
+            self._save(*self.at)
         except Exception as error:  # such as out of memory: the runs after these go on
             for replica in self._alive():
                 self._fail(replica, explain(error, self.folders), format_exc())
@@ -104,11 +108,13 @@ class Training(Watcher):
 
     def after_step(self, epoch: int, steps: Steps) -> None:
         """As `Watcher.after_step`."""
+        self.at = epoch, steps
         if self.saver.due_after_step():
             self._save(epoch, steps)
 
     def after_epoch(self, done: int, rows: list[dict[str, Any]]) -> None:
         """As `Watcher.after_epoch`."""
+        self.at = done, []
         alive = self._alive()
         rows = [rows[r] for r in alive] if rows else []
         for replica, row in zip(alive, rows):

@@ -1,0 +1,102 @@
+"""Requests to stop: noted when they come, and answered at the next safe point, within seconds.
+
+Schedulers send a signal before they take a machine away: Slurm SIGTERM, or what `--signal` names;
+submitit SIGUSR2; a person Ctrl-C (SIGINT), whose second one ends the process at once. Training
+writes a checkpoint after the step, and an evaluation is given up between two of its chunks; then
+`leave` says that the same command goes on, and exits with EX_TEMPFAIL.
+
+Of a Slurm job, SIGUSR1 and SIGUSR2 are requests to come back: it is put back into the queue.
+SIGTERM is not, for it is also what `scancel` sends; where Slurm itself preempts a job that may be
+requeued, it does so without us.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+EX_TEMPFAIL = 75  # sysexits.h: not done, to be tried again
+NAMES = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2")
+SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+COME_BACK = ("SIGUSR1", "SIGUSR2")
+
+_received: list[int] = []
+_watching = 0  # how many `watching` there are around
+
+
+class Stop(BaseException):
+    """The process was asked to stop, and what it was about to do can be done again."""
+
+
+@contextmanager
+def watching() -> Iterator[None]:
+    """Inside, the signals only leave a note. Handlers that were there before come back after."""
+    global _watching
+    if not _watching:
+        _received.clear()
+    before = {number: signal.signal(number, _note) for number in SIGNALS}
+    _watching += 1
+    try:
+        yield
+    finally:
+        _watching -= 1
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _note(number: int, _frame: FrameType | None) -> None:
+    if number == signal.SIGINT and number in _received:
+        raise KeyboardInterrupt
+    _received.append(number)
+
+
+def requested() -> bool:
+    """Whether this process was asked to stop. With several ranks, any rank's answer counts."""
+    return bool(_received)
+
+
+def check() -> None:
+    """For work that loses nothing when it is given up here, such as an evaluation.
+
+    Raises:
+        Stop: this process was asked to stop.
+    """
+    if _watching and _received:
+        raise Stop
+
+
+def leave(say: Callable[[str], None]) -> NoReturn:
+    """Exit with EX_TEMPFAIL, to be called when all that matters is on disk.
+
+    A Slurm job that is to come back is put into the queue first, by one process: rank 0 of a
+    distributed run.
+    """
+    name = signal.Signals(_received[0]).name if _received else "a signal to another process"
+    job = os.environ.get("SLURM_JOB_ID")
+    back = name in COME_BACK and shutil.which("scontrol")
+    requeued = ""
+    if job and back and os.environ.get("RANK", "0") == "0":
+        done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True)
+        requeued = f"; job {job} requeued"
+        if done.returncode:
+            requeued = f"; job {job} could not be requeued: {done.stderr.strip()}"
+    say(f"stopped by {name}; the same command goes on from the checkpoints{requeued}")
+    raise SystemExit(EX_TEMPFAIL)
+
+
+def leave_to_parent() -> None:
+    """In a process that reads for another: signals to the whole group are the other's to answer.
+
+    SIGTERM, by which that one may also end this one, does so after some seconds.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(10))
