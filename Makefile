@@ -8,6 +8,7 @@ ARGS ?=
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' Makefile
+	@echo "What they call: .venv/bin/mixup-repro --help"
 
 # Python 3.11 to 3.13, the newest there is. Exact versions come from requirements.lock.
 .venv/installed: pyproject.toml requirements.lock
