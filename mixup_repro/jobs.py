@@ -108,7 +108,7 @@ def expand(job: Config) -> list[Run]:
     if "alpha" in reads:
         methods = [replace(method, alpha=a) for a in number_list(method.alpha, "method.alpha")]
     seeds = seed_list(job.seeds)
-    if method.name == "imported":
+    if not METHODS[method.name].loss:  # not trained here, so no recipe of ours names it
         job = replace(job, recipe=NO_RECIPE)
     runs = [
         Run(replace(deepcopy(job), method=method, seeds=None, part=None, retry="all"), seed)
