@@ -24,7 +24,7 @@ PACKAGE = CHECKOUT / "mixup_repro"
 LAYERS = [
     line.split()
     for line in """
-    errors paths schema stats beta plan distributed
+    errors paths schema stats beta plan distributed interrupt
     methods.registry
     checks
     jobs

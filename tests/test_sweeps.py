@@ -325,7 +325,9 @@ def test_a_stop_between_two_epochs_of_no_checkpoint_still_writes_one(tmp_path, m
     assert found == ["epoch000002-step000000.pt"] * 2
 
 
-def test_a_stop_after_the_last_epoch_leaves_a_checkpoint_and_starts_no_other_run(tmp_path, monkeypatch):
+def test_a_stop_after_the_last_epoch_leaves_a_checkpoint_and_no_other_run_begins(
+    tmp_path, monkeypatch
+):
     after = run.Training.after_epoch
 
     def stopped(training, done, rows):
