@@ -24,6 +24,7 @@ killed leaves the old or the new one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,25 @@ from mixup_repro.store.records import finished_records
 from mixup_repro.store.rows import COLUMNS, GONE, IMPORTED, IMPORTED_KEY, KEY, PARTS, rows
 from mixup_repro.store.tables import as_text, read_table, typed, write_table
 
+Row = dict[str, Any]
 WEIGHTS_BYTES = 1_500_000  # of a file of weights that is kept: a ResNet-20 has 1.1 MB
 
 WEIGHTS_SECONDS = 300  # what trains faster is trained again
+
+
+@dataclass
+class Gathered:
+    """What finished runs give to the results.
+
+    trained, elsewhere: rows of runs.csv and imported.csv. parts: rows by run id and kind.
+    weights: files by run id.
+    """
+
+    count: int = 0
+    trained: list[Row] = field(default_factory=list)
+    elsewhere: list[Row] = field(default_factory=list)
+    parts: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
+    weights: dict[str, Path] = field(default_factory=dict)
 
 
 def collect(runs_dir: Path, results: Path) -> int:
@@ -50,11 +67,19 @@ def collect(runs_dir: Path, results: Path) -> int:
         InputError: a file in `results` is malformed, a run's numbers are none, or a row is there
             already for another data set.
     """
-    new: list[dict[str, Any]] = []
-    elsewhere: list[dict[str, Any]] = []
-    parts: dict[tuple[str, str], list[dict[str, Any]]] = {}  # by run id and kind
-    weights: dict[str, Path] = {}
-    count = 0
+    new = _gather(runs_dir)
+    for path, table in _tables(new, results).items():
+        write_table(path, table)
+    for name, path in new.weights.items():
+        try:
+            copy_whole(path, results / "weights" / f"{name}.pt", WEIGHTS_BYTES)
+        except DamagedError as error:
+            print(f"passed over: {error}")
+    return new.count
+
+
+def _gather(runs_dir: Path) -> Gathered:
+    new = Gathered()
     for record in finished_records(runs_dir, print):
         name, seed = record["run_id"], {"seed": record["seed"]}
         try:
@@ -64,37 +89,35 @@ def collect(runs_dir: Path, results: Path) -> int:
             run = f"{name}/seed{record['seed']}"
             print(f"passed over: {run} has a record of another version ({error!r})")
             continue
-        count += 1
-        (elsewhere if "imported" in record else new).extend(own)
+        new.count += 1
+        (new.elsewhere if "imported" in record else new.trained).extend(own)
         for kind, lines in belong.items():
-            parts.setdefault((name, kind), []).extend(seed | line for line in lines)
+            new.parts.setdefault((name, kind), []).extend(seed | line for line in lines)
         if record["seed"] == 0 and (record["wall_s"] or 0) >= WEIGHTS_SECONDS:
-            weights[name] = runs_dir / name / "seed0" / "weights.pt"
+            new.weights[name] = runs_dir / name / "seed0" / "weights.pt"
+    return new
+
+
+def _tables(new: Gathered, results: Path) -> dict[Path, pd.DataFrame]:
+    """Every table that changes, with the new rows in it; runs.csv comes last."""
     tables = {}
-    for (name, kind), lines in parts.items():
+    for (name, kind), lines in new.parts.items():
         if lines:
             frame, key = pd.DataFrame(lines), ["seed", *PARTS[kind][1]]
             empty = [c for c in frame if c not in key and frame[c].isna().all()]
             of = [f"{name}/seed{line['seed']}" for line in lines]
             path = results / kind / f"{name}.csv"
             tables[path] = _merged(path, frame.drop(columns=empty), key, of)
-    if elsewhere:
-        path, of = results / "imported.csv", [row["run_id"] for row in elsewhere]
-        tables[path] = _merged(path, pd.DataFrame(elsewhere, columns=IMPORTED), IMPORTED_KEY, of)
-    of = [f"{row['run_id']}/seed{row['seed']}" for row in new]
-    path = results / "runs.csv"
-    runs = _merged(path, pd.DataFrame(new, columns=COLUMNS), KEY, of)
+    if new.elsewhere:
+        path, of = results / "imported.csv", [row["run_id"] for row in new.elsewhere]
+        frame = pd.DataFrame(new.elsewhere, columns=IMPORTED)
+        tables[path] = _merged(path, frame, IMPORTED_KEY, of)
+    path, of = results / "runs.csv", [f"{row['run_id']}/seed{row['seed']}" for row in new.trained]
+    runs = _merged(path, pd.DataFrame(new.trained, columns=COLUMNS), KEY, of)
     check_one_data(path, runs, "run_id")
     # The last to be written: no row without what belongs to it.
     tables[path] = runs[[*COLUMNS, *(c for c in runs if c not in COLUMNS)]]
-    for path, table in tables.items():
-        write_table(path, table)
-    for name, path in weights.items():
-        try:
-            copy_whole(path, results / "weights" / f"{name}.pt", WEIGHTS_BYTES)
-        except DamagedError as error:
-            print(f"passed over: {error}")
-    return count
+    return tables
 
 
 def _merged(path: Path, new: pd.DataFrame, key: list[str], of: list[str]) -> pd.DataFrame:

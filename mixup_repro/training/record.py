@@ -67,16 +67,22 @@ def finish(
             "evaluations": [e for e in evaluations[r] if e["eval_alpha"] in keep],
         }
         if logits is not None:
-            with replacing(folder.logits_path, "wb") as file:
-                np.savez(file, logits=logits[r].numpy())
-            if dataset.n_test <= PREDICTION_EXAMPLES:
-                record["predictions"] = logits[r].double().softmax(-1).tolist()
+            record |= _keep_logits(folder, logits[r])
         if maps is not None:
             record["map"] = maps[r].double().softmax(-1)[:, 1].tolist()
         if asked.terms:
             record["terms"] = along_training(folder, dataset, asked.terms)
         folder.write_record(record)
         yield r, record
+
+
+def _keep_logits(folder: RunFolder, logits: Tensor) -> dict[str, Any]:
+    """Write test logits (n, classes) to their file, and give what of them the record has."""
+    with replacing(folder.logits_path, "wb") as file:
+        np.savez(file, logits=logits.numpy())
+    if len(logits) > PREDICTION_EXAMPLES:
+        return {}
+    return {"predictions": logits.double().softmax(-1).tolist()}
 
 
 def outputs(network: Replicas, dataset: DataSource) -> tuple[Optional[Tensor], Optional[Tensor]]:
