@@ -45,13 +45,26 @@ def _choices(error: Exception) -> str:
         group, _, name = (error.missing_cfg_file or "").partition("/")
         if group != "experiment":
             return ""
+        if _is_item(name):
+            return f"; it is an item, drawn from another grid's runs: mixup-repro reproduce {name}"
         every, paper = experiments(), name.split("/")[0]
         near = [name for name in every if name.startswith(f"{paper}/")]
         return f"; experiments: {', '.join(near or every)}"
+    if re.search(r"^Could not override '(item|paper)'", str(error)):
+        return "; these fields are gone: an item names the grid of its runs, not a run its item"
     node = re.search(r"(?:not in '|not a subclass of )(\w*Config)\b", str(error.__cause__))
     if not node:
         return ""
     return f"; it has {', '.join(field.name for field in fields(getattr(schema, node[1])))}"
+
+
+def _is_item(name: str) -> bool:
+    from mixup_repro import report  # with all figures: a second, for this error alone
+
+    try:
+        return bool(report.setting(name))
+    except InputError:
+        return False
 
 
 def _raised_in(error: Exception) -> str:

@@ -7,7 +7,7 @@
 Items are named as in REPORT.md. Other words, such as hardware=node, go to train and evaluate; a
 command that several items need is run once. --plan shows what is done and missing, and trains
 nothing. Then `mixup-repro report` draws. Exit codes: 0 fine; else that of the last command that
-failed; 2 bad input.
+failed, or of the one that was stopped (75, 130); 2 bad input.
 """
 
 from __future__ import annotations
@@ -50,5 +50,7 @@ def main(words: Sequence[str]) -> int:
     for command in todo:
         print(f"mixup-repro {shlex.join(command)}", flush=True)
         done = subprocess.run([*DOOR, *command], env=os.environ | here())
+        if done.returncode in (75, 130):  # stopped, to go on later
+            return done.returncode
         code = done.returncode or code
     return code
