@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 import torch
@@ -201,9 +201,7 @@ def devkit(tmp_path: Path, wnids: dict[str, str]) -> Path:
     return tmp_path / "devkit"
 
 
-def sort_val(*words) -> subprocess.CompletedProcess:
-    script = CHECKOUT / "scripts" / "sort_imagenet_val.py"
-    return subprocess.run([sys.executable, script, *words], capture_output=True, text=True)
+sort_val = partial(commands.run, "scripts/sort_imagenet_val.py")
 
 
 @pytest.mark.parametrize("source", [kaggle, devkit])
