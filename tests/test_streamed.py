@@ -275,7 +275,7 @@ def test_the_published_recipe_trains_and_is_evaluated(root, tmp_path):
     fields = [
         *("-m", "experiment=carratino2020/fig4_imagenet_published", "scale=smoke"),
         *(f"dataset.root={root}", "dataset.size=32", "dataset.resize=36", "dataset.workers=0"),
-        *("architecture=timm", "architecture.name=resnet10t", "recipe.batch_size=8"),
+        *("architecture=timm", "architecture.name=test_resnet", "recipe.batch_size=8"),
         *("recipe.microbatch=null", "method.pairing_group=4", "recipe.lr=0.01"),
     ]
     done = train(*fields, runs_dir=tmp_path / "runs")
