@@ -30,8 +30,8 @@ FORKS = multiprocessing.get_context("forkserver")
 # pytest because a child loads what its parent's main program was; torch._dynamo is what the first
 # optimiser loads.
 FORKS.set_forkserver_preload(
-    "pytest hydra torch torch._dynamo torchvision timm sklearn.datasets sklearn.model_selection pandas scipy.stats "
-    "matplotlib.pyplot rich.live".split()
+    "pytest hydra torch torch._dynamo torchvision timm sklearn.datasets sklearn.model_selection "
+    "pandas scipy.stats matplotlib.pyplot rich.live".split()
 )
 
 
