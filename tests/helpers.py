@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import runpy
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+import commands
 import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -45,24 +45,9 @@ def _words(overrides: tuple[str, ...], runs_dir: Path) -> list[str]:
     return [*options, *HARDWARE, *fields, f"runs_dir={runs_dir}"]
 
 
-def environment() -> dict[str, str]:
-    """This environment without a wandb key, and with every download failing at once."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("WANDB_")}
-    blocked = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
-    return kept | blocked | {"OMP_NUM_THREADS": "1"}
-
-
-def train(*overrides: str, runs_dir: Path) -> subprocess.CompletedProcess:
+def train(*overrides: str, runs_dir: Path) -> subprocess.CompletedProcess[str]:
     """Run scripts/train.py in a process of its own, as a user does."""
-    return subprocess.run(
-        [sys.executable, SCRIPT, *_words(overrides, runs_dir)],
-        cwd=CHECKOUT,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    return commands.run(SCRIPT, *_words(overrides, runs_dir))
 
 
 def train_here(*overrides: str, runs_dir: Path) -> int:

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import subprocess
-import sys
 
+import commands
 import pytest
-from helpers import environment
-
-from mixup_repro.paths import CHECKOUT
 
 
 def printed(script: str, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, CHECKOUT / "scripts" / script, "--quick", *words],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    done = commands.run(f"scripts/{script}", "--quick", *words, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -7,12 +7,12 @@ each kind runs it in a process of its own.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import re
 import time
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 import torch
@@ -366,11 +366,6 @@ def test_a_crash_in_one_job_is_recorded_and_the_next_job_still_runs(tmp_path, mo
 
 # --- Processes --------------------------------------------------------------------------------
 
-# Processes fork from a server that has loaded what takes seconds to load; torch._dynamo is what
-# the first optimiser loads.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["mixup_repro.training.job", "torch._dynamo", "hydra"])
-
 
 def hold(path: Path, held) -> None:
     with FileLock(path):
@@ -383,9 +378,8 @@ def test_a_run_that_another_process_trains_is_skipped_until_that_process_ends(tm
     (run,) = expand(job(*DIGITS, f"runs_dir={runs}"))
     folder = RunFolder(run)
     folder.create()
-    held = FORKS.Event()
-    other = FORKS.Process(target=hold, args=(folder.path / "lock", held), daemon=True)
-    other.start()
+    held = commands.FORKS.Event()
+    other = commands.fork(hold, folder.path / "lock", held)
     assert held.wait(60)
     assert folder.state() == "running"
     assert train_here(*DIGITS, runs_dir=runs) == 0
@@ -441,8 +435,7 @@ def test_killing_a_run_again_and_again_changes_nothing_and_loses_an_epoch_at_mos
     code, kills = None, 0
     while code != 0:
         before = begun(epochs)
-        process = FORKS.Process(target=train_noting_epochs, args=(words, runs, epochs), daemon=True)
-        process.start()
+        process = commands.fork(train_noting_epochs, words, runs, epochs)
         target = len(before) + int(rng.integers(1, 6))
         deadline = time.monotonic() + 60
         while process.is_alive() and len(begun(epochs)) < target:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from functools import partial
 
+import commands
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import environment, job, make_image_folder
+from helpers import job, make_image_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
@@ -72,14 +72,7 @@ def test_a_share_that_leaves_nothing_is_refused(share):
         mixup_distances(load(job("dataset=digits").dataset), 1.0, share, 0)
 
 
-def script(*words: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, CHECKOUT / "scripts" / "distances.py", *words],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+script = partial(commands.run, "scripts/distances.py")
 
 
 def test_the_script_measures_each_draw_once(tmp_path):

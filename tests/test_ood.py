@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
+import commands
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import environment, job, make_image_folder
+from helpers import job, make_image_folder
 
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
@@ -221,13 +220,6 @@ def test_a_bad_benchmark_is_found_before_training(place):
 # The command line, and the committed results
 
 
-def script(name: str, *words: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(CHECKOUT / "scripts" / f"{name}.py"), *words]
-    return subprocess.run(
-        command, cwd=CHECKOUT, env=environment(), capture_output=True, text=True, timeout=300
-    )
-
-
 def test_a_sweep_of_digits_from_evaluation_to_committed_rows(tmp_path):
     """ERM and Mixup of scikit-learn's digits, 8 x 8 pixels of 0 to 16."""
     shared = ["dataset=digits", "architecture=mlp", "seeds=2", "recipe.epochs=3"]
@@ -235,7 +227,7 @@ def test_a_sweep_of_digits_from_evaluation_to_committed_rows(tmp_path):
     for method in ("method=erm", "method=mixup"):
         run([*shared, method], train=True)
     asked = [*FEW, "benchmark=generated", f"benchmark.root={tmp_path / 'sets'}"]
-    done = script("evaluate", "-m", *shared, "method=erm,mixup", *asked)
+    done = commands.run("scripts/evaluate.py", "-m", *shared, "method=erm,mixup", *asked)
     assert done.returncode == 0, done.stderr
     assert "digits-c-generated contrast [4/4], 2 runs" in done.stderr
     assert "2 evaluated" in done.stderr
@@ -263,14 +255,16 @@ def test_processes_of_a_node_evaluate_runs_that_were_finished_before(tmp_path):
     words += [f"runs_dir={tmp_path / 'r'}", "hardware.device=cpu"]
     finished = run(words, train=True)
     asked = [*FEW, "benchmark=generated", f"benchmark.root={tmp_path / 'sets'}"]
-    done = script("evaluate", *words, *asked, "hardware=node", "hardware.slots=[0]")
+    done = commands.run(
+        "scripts/evaluate.py", *words, *asked, "hardware=node", "hardware.slots=[0]"
+    )
     assert done.returncode == 0, done.stderr
     assert all(len(keys(result)) == 4 for result in finished)
 
 
 def test_a_bad_benchmark_is_one_line_and_exit_code_two(tmp_path):
     words = ("benchmark=cifar10_c", "benchmark.root=nowhere", f"runs_dir={tmp_path}")
-    done = script("evaluate", "dataset=digits", *words)
+    done = commands.run("scripts/evaluate.py", "dataset=digits", *words)
     assert done.returncode == 2
     assert done.stderr.startswith("error: no folder nowhere/CIFAR-10-C: download CIFAR-10-C.tar")
     assert len(done.stderr.splitlines()) == 1

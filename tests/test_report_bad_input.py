@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 
+import commands
 import pytest
 from test_report import fake_records, rescaling_helps_by_alpha
 
@@ -47,8 +46,7 @@ def edit(path, line: int, change) -> None:
 
 def script(folder) -> str:
     """What scripts/report.py says of bad input: one line, and exit code 2."""
-    words = ["scripts/report.py", "--no-collect", "--results-dir", str(folder)]
-    done = subprocess.run([sys.executable, *words], cwd=CHECKOUT, capture_output=True, text=True)
+    done = commands.run("scripts/report.py", "--no-collect", "--results-dir", folder)
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
     return done.stderr

@@ -7,13 +7,13 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import commands
 import pytest
 from test_report import fake_records, rescaling_helps_by_alpha
 
@@ -145,12 +145,8 @@ def test_what_cannot_be_written_leaves_the_old(merged, tmp_path):
     before = files(base)
     limit = len(before["results/runs.csv"]) - 100  # the parts, which come first, are smaller
     words = ["--runs-dir", str(base / "runs"), "--results-dir", str(base / "results")]
-    done = subprocess.run(
-        [sys.executable, CHECKOUT / "scripts" / "report.py", *words],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-        capture_output=True,
-        text=True,
-    )
+    full = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
+    done = commands.run("scripts/report.py", *words, first=full)
     assert done.returncode == 1, done.stderr
     assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
     after = files(base)

@@ -6,11 +6,11 @@ import io
 import json
 import runpy
 import shutil
-import subprocess
 import sys
 from contextlib import redirect_stderr
 from pathlib import Path
 
+import commands
 import pytest
 from filelock import FileLock
 from helpers import job
@@ -24,11 +24,6 @@ from mixup_repro.training import checkpoint
 
 JOB = ["dataset=digits", "architecture=mlp", "architecture.hidden=[8]", "recipe.epochs=2"]
 JOB += ["method.alpha=[0.5,2]", "seeds=2", "hardware.device=cpu"]
-
-
-def run(script: str, *words: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, f"scripts/{script}.py", *words]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
 
 
 def run_here(script: str, *words: str) -> tuple[int, str]:
@@ -48,7 +43,7 @@ def run_here(script: str, *words: str) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    assert run("train", *JOB, f"runs_dir={folder}").returncode == 0
+    assert commands.run("scripts/train.py", *JOB, f"runs_dir={folder}").returncode == 0
     return folder
 
 
@@ -58,7 +53,7 @@ def records(runs: Path) -> dict[str, dict]:
 
 def test_plan_counts_what_is_done_and_missing_and_trains_nothing(runs):
     before = records(runs)
-    plan = run("plan", *JOB, "seeds=3", f"runs_dir={runs}")
+    plan = commands.run("scripts/plan.py", *JOB, "seeds=3", f"runs_dir={runs}")
     assert plan.returncode == 0, plan.stderr
     table = [line.split("│") for line in plan.stderr.splitlines() if "mixup-a" in line]
     assert [[int(cell) for cell in row[2:7]] for row in table] == [[2, 0, 0, 0, 1]] * 2
@@ -184,14 +179,16 @@ def test_clean_wants_names_and_states(copies, words, named):
 
 
 def test_plan_of_an_unknown_experiment_is_one_error(runs):
-    plan = run("plan", "experiment=carratino2020/fig99")
+    plan = commands.run("scripts/plan.py", "experiment=carratino2020/fig99")
     assert plan.returncode == 2
     assert plan.stderr.startswith("error: ") and "Traceback" not in plan.stderr
 
 
 def test_evaluate_adds_rows_without_training(runs, tmp_path):
     stamps = {p: p.stat().st_mtime_ns for p in runs.rglob("weights.pt")}
-    done = run("evaluate", *JOB, "evaluation.alphas=[0.5,16]", f"runs_dir={runs}")
+    done = commands.run(
+        "scripts/evaluate.py", *JOB, "evaluation.alphas=[0.5,16]", f"runs_dir={runs}"
+    )
     assert done.returncode == 0, done.stderr
     assert {p: p.stat().st_mtime_ns for p in runs.rglob("weights.pt")} == stamps
     for name, record in records(runs).items():
@@ -199,7 +196,7 @@ def test_evaluate_adds_rows_without_training(runs, tmp_path):
         assert set(rows) == {None, record["config"]["method"]["alpha"], 0.5, 16.0}, name
     # Rows added later are those that training itself would have left.
     words = [*JOB, "evaluation.alphas=[0.5,16]", f"runs_dir={tmp_path}"]
-    assert run("train", *words).returncode == 0
+    assert commands.run("scripts/train.py", *words).returncode == 0
     for name, record in records(tmp_path).items():
         ours = {row["eval_alpha"]: row for row in records(runs)[name]["evaluations"]}
         for row in record["evaluations"]:
@@ -208,7 +205,7 @@ def test_evaluate_adds_rows_without_training(runs, tmp_path):
 
 
 def test_evaluate_says_what_to_do_about_runs_that_are_not_there(tmp_path):
-    done = run("evaluate", *JOB, f"runs_dir={tmp_path}")
+    done = commands.run("scripts/evaluate.py", *JOB, f"runs_dir={tmp_path}")
     assert done.returncode == 0
     assert "4 runs are not finished" in done.stderr and "mixup-repro train" in done.stderr
     assert not list(tmp_path.rglob("*.json"))
@@ -217,7 +214,7 @@ def test_evaluate_says_what_to_do_about_runs_that_are_not_there(tmp_path):
 def test_report_into_a_place_that_cannot_be_written_is_one_error(runs, tmp_path):
     (tmp_path / "file").write_text("")
     target = str(tmp_path / "file" / "results")
-    done = run("report", "--runs-dir", str(runs), "--results-dir", target)
+    done = commands.run("scripts/report.py", "--runs-dir", str(runs), "--results-dir", target)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
 
@@ -225,7 +222,7 @@ def test_report_into_a_place_that_cannot_be_written_is_one_error(runs, tmp_path)
 def test_report_without_runs_says_what_to_type(tmp_path):
     (tmp_path / "none").mkdir()
     empty = ["--runs-dir", str(tmp_path / "none"), "--results-dir", str(tmp_path / "results")]
-    done = run("report", *empty)
+    done = commands.run("scripts/report.py", *empty)
     assert done.returncode == 2 and "make reproduce" in done.stderr
 
 
@@ -236,7 +233,7 @@ def test_report_of_a_folder_that_is_not_there_names_it_and_makes_none(words, tmp
     where = [str(tmp_path / word) if word == "none" else word for word in words]
     if "--results-dir" not in where:
         where += ["--results-dir", str(tmp_path / "results")]
-    done = run("report", *where)
+    done = commands.run("scripts/report.py", *where)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert f"{tmp_path / 'none'}: there is no such folder" in done.stderr
     assert not list(tmp_path.iterdir())

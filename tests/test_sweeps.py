@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,11 +12,12 @@ import threading
 import time
 from pathlib import Path
 
+import commands
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import HARDWARE, SCRIPT, environment, job, make_image_folder, record, train_here
+from helpers import HARDWARE, SCRIPT, job, make_image_folder, record, train_here
 
 from mixup_repro import interrupt
 from mixup_repro.errors import InputError
@@ -34,8 +34,6 @@ from mixup_repro.training import checkpoint, run
 from mixup_repro.training.progress import Progress
 
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]"
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["mixup_repro.launch.session", "torch._dynamo"])
 
 
 @pytest.fixture(autouse=True)
@@ -269,8 +267,7 @@ def newest(runs_dir: Path) -> int:
 def start(words: list[str], runs_dir: Path, more: int):
     """A process that has made so many epochs since it started."""
     before = newest(runs_dir)
-    process = FORKS.Process(target=train_slowly, args=(words, runs_dir), daemon=True)
-    process.start()
+    process = commands.fork(train_slowly, words, runs_dir)
     deadline = time.monotonic() + 60
     while process.is_alive() and newest(runs_dir) < before + more:
         assert time.monotonic() < deadline, "no progress"
@@ -457,18 +454,6 @@ def test_a_sweep_killed_twice_gives_the_rows_of_one_left_alone(tmp_path):
     pd.testing.assert_frame_equal(rows(runs), rows(whole))
 
 
-def command(*words: str) -> subprocess.Popen:
-    """train.py in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, SCRIPT, *words],
-        env=environment() | {"PYTHONPATH": str(CHECKOUT)},
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
 @pytest.mark.slow
 def test_a_machine_killed_ten_times_gives_the_rows_of_a_sweep_left_alone(tmp_path):
     words = [w.replace("epochs=20", "epochs=1000") for w in SWEEP] + ["recipe.evaluate_every=50"]
@@ -478,13 +463,12 @@ def test_a_machine_killed_ten_times_gives_the_rows_of_a_sweep_left_alone(tmp_pat
     more = ["hardware=node", "hardware.slots=[0,1]", f"runs_dir={runs}"]
     rng = np.random.default_rng()
     for _ in range(10):
-        sweep = command(*words, *more)
+        sweep = commands.start(SCRIPT, *words, *more, cwd=tmp_path)
         time.sleep(rng.uniform(2, 40))
-        os.killpg(sweep.pid, signal.SIGKILL)
-        sweep.communicate()
-    last = command(*words, *more)
-    _, stderr = last.communicate()
-    assert last.returncode == 0, stderr
+        sweep.kill(group=True)
+        sweep.done()
+    last = commands.start(SCRIPT, *words, *more, cwd=tmp_path).done(timeout=1800)
+    assert last.returncode == 0, last.stderr
     assert artefacts(runs).keys() == artefacts(whole).keys()
     pd.testing.assert_frame_equal(rows(runs), rows(whole))
 
@@ -493,9 +477,9 @@ def test_a_machine_killed_ten_times_gives_the_rows_of_a_sweep_left_alone(tmp_pat
 def test_submitit_runs_the_jobs_elsewhere_and_the_summary_is_read_from_the_disk(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     words = [*HARDWARE, *DIGITS, "recipe.epochs=2", f"runs_dir={tmp_path / 'runs'}"]
-    sweep = command("-m", "hydra/launcher=submitit_local", *words, "method.alpha=0.5,1")
-    _, stderr = sweep.communicate()
-    assert sweep.returncode == 0, stderr
-    assert stderr.count("1 done") == 2
+    local = "-m", "hydra/launcher=submitit_local"
+    sweep = commands.run(SCRIPT, *local, *words, "method.alpha=0.5,1", cwd=tmp_path)
+    assert sweep.returncode == 0, sweep.stderr
+    assert sweep.stderr.count("1 done") == 2
     assert train_here("-m", *words, "method.alpha=0.5,1", runs_dir=tmp_path / "one") == 0
     pd.testing.assert_frame_equal(rows(tmp_path / "runs"), rows(tmp_path / "one"))
