@@ -60,6 +60,5 @@ def make(folder: Path, runs_dir: Path | None) -> None:
         report.write_readme(found, folder, readme)
     for verdict in report.verdicts(found, folder):
         if verdict.items and verdict.scale:
-            words = verdict.words.replace("*", "")
-            print(f"{verdict.items[0]} ({verdict.scale})  {verdict.claim}: {words}")
+            print(f"{verdict.items[0]} ({verdict.scale})  {verdict.claim}: {verdict.words}")
     print(f"figures, tables, REPORT.md and report.html are in {folder.name}/")

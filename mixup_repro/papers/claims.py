@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 import pandas as pd
@@ -14,6 +15,15 @@ from mixup_repro.stats import Interval, NoValues, agrees, interval
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
 AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
 Values: TypeAlias = "Sequence[float] | pd.Series"
+
+
+class Setting(StrEnum):
+    """How near a verdict is to what the paper did."""
+
+    EXACT = "a theorem, in double precision"
+    PAPER = "the paper's own setting"
+    REDUCED = "the paper's network and data, cut short"
+    ANALOGUE = "a stand-in"
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,7 @@ class Claim:
 
     test: gives the findings, part by part; where one function tests several claims, `partial`
     says which. on: the settings it is tested on, by name; none for all of its item.
+    ours: a question of our own, which the paper does not speak of, and no count has.
     """
 
     id: str
@@ -40,6 +51,7 @@ class Claim:
     sentence: str
     test: Callable[[ItemData], Iterable[Finding]]
     on: tuple[str, ...] = ()
+    ours: bool = False
 
     def concerns(self, name: str) -> bool:
         """Whether the claim is tested on this setting of its item."""

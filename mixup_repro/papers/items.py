@@ -25,12 +25,14 @@ from mixup_repro.papers.sources import Source
 class On:
     """A setting that an item is drawn on.
 
-    name: that of its figure, table and verdicts. differs: from the paper, a sentence that ends in a
+    name: that of its figure, table and verdicts. stands_in: the network or data that stand in for
+    the paper's; nothing where both are its own. differs: from the paper, a sentence that ends in a
     full stop, or nothing. code: what the authors' code does otherwise.
     """
 
     name: str
     source: Source
+    stands_in: str
     differs: str
     code: str
 

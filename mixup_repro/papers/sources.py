@@ -70,9 +70,10 @@ class Runs:
         if not (runs["scale"] == scale).any():
             return None
         words = (f"experiment={self.grid}", f"scale={scale}", *self._part(scale))
-        ids = _run_ids(words, frozenset(runs["run_id"]))
-        if ids is None:
+        found = _run_ids(words, frozenset(runs["run_id"]))
+        if found is None:
             return None
+        ids, planned = found
         runs = runs[runs["run_id"].isin(ids)]
         # An id holds its scale, so only an edited file can do this.
         other = runs[runs["scale"] != scale]
@@ -85,21 +86,27 @@ class Runs:
         check_one_data(folder / "runs.csv", runs, "dataset")
         about = runs.drop_duplicates("run_id").set_index("run_id")[["method", "alpha"]]
         parts = {kind: _read(folder / kind, key, ids, about) for kind, (_, key) in PARTS.items()}
-        return ItemData(name, scale, runs, **parts)
+        return ItemData(name, scale, planned, runs, **parts)
 
     def _part(self, scale: str) -> list[str]:
         return self.only.get(scale, "").split()
 
 
 @cache
-def _run_ids(words: tuple[str, ...], known: frozenset[str]) -> list[str] | None:
-    """The ids of the runs that the words of a sweep stand for; None if one is not `known`."""
+def _run_ids(words: tuple[str, ...], known: frozenset[str]) -> tuple[list[str], int] | None:
+    """The ids of the runs that the words of a sweep stand for, and how many seeds they have.
+
+    None if an id is not `known`.
+    """
     ids: set[str] = set()
+    seeds: set[int] = set()
     for job in compose(words):
-        ids |= {run_id(run.config) for run in expand(job)}
+        runs = expand(job)
+        ids |= {run_id(run.config) for run in runs}
+        seeds |= {run.seed for run in runs}
         if not ids <= known:  # then the jobs after it need not be composed
             return None
-    return sorted(ids)
+    return sorted(ids), len(seeds)
 
 
 @cache
@@ -148,4 +155,5 @@ class Distances:
         if rows.empty:
             return None
         parts = {kind: pd.DataFrame(columns=["method", "seed", *PARTS[kind][1]]) for kind in PARTS}
-        return ItemData(name, scale, rows.assign(run_id=self.dataset, seed=rows["draw"]), **parts)
+        draws = rows.assign(run_id=self.dataset, seed=rows["draw"])
+        return ItemData(name, scale, 1, draws, **parts)

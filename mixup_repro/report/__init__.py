@@ -13,7 +13,6 @@ from mixup_repro.report.items import (
     findings_table,
     prove,
     setting,
-    tally,
 )
 from mixup_repro.report.markdown import write, write_readme
 from mixup_repro.report.verdicts import Verdict, verdicts
@@ -28,7 +27,6 @@ __all__ = [
     "findings_table",
     "prove",
     "setting",
-    "tally",
     "verdicts",
     "write",
     "write_readme",

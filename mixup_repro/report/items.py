@@ -14,7 +14,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020.paper import PAPER as CARRATINO
 from mixup_repro.papers.chidambaram2022.paper import PAPER as CHIDAMBARAM
-from mixup_repro.papers.claims import NOT_RUN, Claim, Finding
+from mixup_repro.papers.claims import NOT_RUN, Claim, Finding, Setting
 from mixup_repro.papers.items import Item, On, Paper
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.schema import SCALES
@@ -58,6 +58,21 @@ class Entry:
             return self.item.table(self.data)
         except NoValues:
             return pd.DataFrame()
+
+    @property
+    def setting(self) -> Setting:
+        """How near its runs are to what the paper did."""
+        if self.on.stands_in:
+            return Setting.ANALOGUE
+        whole = self.data.scale == "paper" and self.data.seeds() >= self.data.planned
+        return Setting.PAPER if whole else Setting.REDUCED
+
+    @property
+    def trained(self) -> tuple[str, str]:
+        """The data set, and the network as a title has it; none for what is measured."""
+        runs = self.data.runs
+        networks = runs["architecture"].unique() if "architecture" in runs else ()
+        return ", ".join(runs["dataset"].unique()), ", ".join(map(style.network, networks))
 
     def draw(self) -> Figure:
         return self.item.draw(self.data)
@@ -163,14 +178,3 @@ def findings_table(entry: Entry) -> pd.DataFrame:
             for f in findings
         ]
     )
-
-
-def tally(kinds: list[str] | tuple[str, ...]) -> str:
-    """The verdicts of a claim's parts in words, such as `supported` or `8 agrees, 1 differs`.
-
-    In Markdown: the kinds are bold.
-    """
-    names = sorted(set(kinds), key=kinds.index)
-    if len(names) == 1:
-        return f"**{names[0]}**" + (f" ({len(kinds)} parts)" if len(kinds) > 1 else "")
-    return ", ".join(f"{kinds.count(name)} **{name}**" for name in names)

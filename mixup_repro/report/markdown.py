@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mixup_repro.errors import InputError
-from mixup_repro.papers.claims import NOT_RUN, SUPPORTED
+from mixup_repro.papers.claims import Setting
 from mixup_repro.report.items import PAPERS, Entry
 from mixup_repro.report.sections import (
     ABOUT,
@@ -20,7 +20,7 @@ from mixup_repro.report.sections import (
     section,
     theory,
 )
-from mixup_repro.report.verdicts import MIXED, Verdict, outcomes, verdicts
+from mixup_repro.report.verdicts import Verdict, Word, counted, verdicts, write_verdicts
 from mixup_repro.store.files import remove_leftovers, replacing
 
 BEGIN, END = "<!-- verdicts -->", "<!-- /verdicts -->"
@@ -33,6 +33,7 @@ def write(found: list[Entry], folder: Path) -> None:
         InputError: theorems.csv is malformed.
     """
     every = verdicts(found, folder)
+    write_verdicts(every, folder)
     parts = [
         "# Report\n",
         "Written by `make report` from the runs in `runs.csv`; do not edit. `report.html`, written "
@@ -42,8 +43,10 @@ def write(found: list[Entry], folder: Path) -> None:
         f"{summary(every)}\n",
     ]
     for paper in PAPERS:
-        rows = [row(v) for v in every if v.paper == paper.name]
+        rows = [row(v) for v in every if v.paper == paper.name and not v.ours]
         parts += [f"### {paper.title}\n", markdown(pd.DataFrame(rows)), ""]
+    ours = [row(v) for v in every if v.ours]
+    parts += ["### Questions of our own, which no count has\n", markdown(pd.DataFrame(ours)), ""]
     for paper in PAPERS:
         parts += [f"## {paper.title}\n", "### Theorems\n"]
         parts += [markdown(theory(paper, folder)) or "Not checked here: `make report`.", ""]
@@ -88,16 +91,16 @@ def readme_table(every: list[Verdict]) -> str:
     for paper in PAPERS:
         by_claim: dict[str, list[Verdict]] = {}
         for v in every:
-            if v.paper == paper.name:
+            if v.paper == paper.name and not v.ours:
                 by_claim.setdefault(v.claim, []).append(v)
         rows: dict[tuple[str, str], list[str]] = {}  # sentence and verdict: claims
         for claim, own in by_claim.items():
-            run = [v for v in own if v.outcome != NOT_RUN]
+            run = [v for v in own if v.word != Word.NOT_RUN]
             says = own[0].says
             if not run:
                 says = "No runs yet: the report names what each needs."
-            elif run[0].scale == "exact" and run[0].outcome == SUPPORTED:
-                says = "Theorems, checked by numbers in float64."
+            elif run[0].setting == Setting.EXACT and run[0].word == Word.HOLDS:
+                says = "Theorems, in double precision."
             rows.setdefault((says, _by_words(run or own)), []).append(f"`{claim}`")
         frame = [(", ".join(claims), *told) for told, claims in rows.items()]
         parts += [markdown(pd.DataFrame(frame, columns=["claim", paper.title, "verdict"])), ""]
@@ -105,10 +108,15 @@ def readme_table(every: list[Verdict]) -> str:
 
 
 def summary(every: list[Verdict]) -> str:
-    """How many claims there are, and the verdicts on them."""
-    counts = ", ".join(f"{n} **{outcome}**" for outcome, n in outcomes(every).items())
-    claims = len({(v.paper, v.claim) for v in every})
-    return f"{claims} claims, {len(every)} verdicts (one an item and scale): {counts}."
+    """How many claims there are, and the verdicts on them by setting, best known first."""
+    claims = {(v.paper, v.claim) for v in every if not v.ours}
+    run = {(v.paper, v.claim) for v in every if not v.ours and v.word != Word.NOT_RUN}
+    lines = [f"{len(claims)} claims, {len(claims - run)} of them not run. Verdicts by setting:\n"]
+    for setting in Setting:
+        counts = counted(every, setting)
+        told = ", ".join(f"{n} {word}" for word, n in counts.items()) or "none yet"
+        lines.append(f"- {setting}: {told}")
+    return "\n".join(lines)
 
 
 def row(verdict: Verdict) -> dict[str, object]:
@@ -118,9 +126,11 @@ def row(verdict: Verdict) -> dict[str, object]:
         "says": verdict.says,
         "where": verdict.where,
         "item": ", ".join(verdict.items),
-        "scale": verdict.scale,
+        "setting": verdict.setting or "",
+        "network": verdict.network,
+        "data": verdict.dataset,
         "n": verdict.n,
-        "verdict": verdict.words,
+        "verdict": f"**{verdict.words}**",
     }
 
 
@@ -141,13 +151,13 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def _by_words(own: list[Verdict]) -> str:
-    """The items of a claim by verdict: `**supported**: fig4_digits (short, n = 10)`."""
+    """Network, data and n of a claim by verdict: `**holds here**: MLP, digits, n = 10`."""
     at: dict[str, list[str]] = {}
     for v in own:
-        words = v.words if v.outcome == MIXED else f"**{v.outcome}**"
-        runs = [f"{name} ({v.scale}, n = {v.n})" for name in v.items if v.scale]
-        at.setdefault(words, []).extend(runs)
-    return "; ".join(f"{words}: {', '.join(runs)}" if runs else words for words, runs in at.items())
+        where = ", ".join(filter(None, (v.network, v.dataset)))
+        runs = [f"{where}, n = {v.n}"] if v.items and v.scale else []
+        at.setdefault(f"**{v.words}**", []).extend(runs)
+    return "; ".join(f"{words}: {'; '.join(runs)}" if runs else words for words, runs in at.items())
 
 
 def _section(name: str, content: Section) -> str:

@@ -13,14 +13,18 @@ from mixup_repro.papers.items import On, Paper
 from mixup_repro.report.items import Entry, findings_table, proven
 from mixup_repro.store import results
 
-ABOUT = """A claim is *supported* where the 95 % interval of its effect excludes zero in the paper's
-direction, *contradicted* where it excludes zero in the other, and else *inconclusive*. A number
-*agrees* where the paper's lies within the 95 % t interval of the difference of two such means,
-*differs* where it does not. Intervals are t intervals over seeds; differences are paired by seed;
-none is corrected for the number of claims. Scale `paper` is the paper's own setting; `short` keeps
-its design and cuts data, network, epochs or seeds, as each item says. Theorems are checked by
-numbers in float64: scale `exact`, n the number of cases, supported where the worst error is what
-rounding explains. *Not run* names the experiments that a claim can be tested on and was not."""
+ABOUT = """A claim *holds* where all its parts do, *in part* where some do, *does not hold* where
+none does, and is *unclear* where the data are too few. It is said with *here* of a stand-in,
+another network or other data than the paper's: that neither confirms nor contradicts the paper. A
+part is *supported* where the 95 % interval of its effect excludes zero in the paper's direction,
+*contradicted* where it excludes zero in the other, and else *inconclusive*. A number *agrees*
+where the paper's lies within the 95 % t interval of the difference of two such means, *differs*
+where it does not. Intervals are t intervals over seeds; differences are paired by seed; none is
+corrected for the number of claims, so of 20 parts of which nothing is true one is supported or
+contradicted by chance. The paper's own setting is its data, network, schedule and repetitions;
+what is cut short, or has fewer seeds, says so. Theorems are checked by numbers in float64: n is
+the number of cases, and a part is supported where the worst error is what rounding explains. *Not
+run* names the settings that a claim can be tested on and was not. `verdicts.csv` has every part."""
 
 
 @dataclass(frozen=True)

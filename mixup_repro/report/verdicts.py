@@ -2,38 +2,89 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
-from mixup_repro.papers.claims import NOT_RUN, Claim
-from mixup_repro.papers.items import Item, Paper
-from mixup_repro.report.items import PAPERS, Entry, proven, tally
+import pandas as pd
 
-MIXED = "mixed"
+from mixup_repro.papers.claims import (
+    AGREES,
+    INCONCLUSIVE,
+    NOT_RUN,
+    SUPPORTED,
+    Claim,
+    Finding,
+    Setting,
+)
+from mixup_repro.papers.items import Item, Paper
+from mixup_repro.report.items import PAPERS, Entry, proven
+from mixup_repro.store.tables import write_table
+
+
+class Word(StrEnum):
+    """What is said of a claim. On a stand-in it is said with `here`: it is not the paper's."""
+
+    HOLDS = "holds"
+    PART = "holds in part"
+    FAILS = "does not hold"
+    UNCLEAR = "unclear"
+    NOT_RUN = "not run"
+
+
+COLUMNS = (
+    "paper claim item setting scale dataset network n part expected effect low high finding "
+    "verdict where ours"
+).split()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One claim on one setting at one scale; or on all settings that it has no runs of."""
+    """One claim on one setting at one scale; or on all settings that it has no runs of.
+
+    items: the settings' names; none for a theorem. scale: "" where nothing was run. n: seeds, draws
+    or a theorem's cases. findings: of all parts. kinds: of the headline parts.
+    """
 
     paper: str
     claim: str
     says: str
     where: str  # in the paper
-    items: tuple[str, ...]  # the settings' names; none for a theorem
-    scale: str  # "exact" for a theorem, "" where nothing was run
-    n: int  # seeds, draws or a theorem's cases
-    kinds: tuple[str, ...]  # the verdict of each headline part
+    items: tuple[str, ...] = ()
+    setting: Setting | None = None
+    scale: str = ""
+    dataset: str = ""
+    network: str = ""
+    n: int = 0
+    kinds: tuple[str, ...] = (NOT_RUN,)
+    findings: tuple[Finding, ...] = ()
+    ours: bool = False
 
     @property
-    def outcome(self) -> str:
-        """The verdict of all parts, or MIXED."""
-        return self.kinds[0] if len(set(self.kinds)) == 1 else MIXED
+    def word(self) -> Word:
+        """What becomes of the claim by its headline parts: all, some, none, or too few data."""
+        kinds = set(self.kinds) - {NOT_RUN}
+        good = {SUPPORTED, AGREES}
+        if not kinds:
+            return Word.NOT_RUN
+        if kinds <= good:
+            return Word.HOLDS
+        if kinds & good:
+            return Word.PART
+        return Word.UNCLEAR if INCONCLUSIVE in kinds else Word.FAILS
 
     @property
     def words(self) -> str:
-        return tally(self.kinds)
+        """The word, of a stand-in with `here`, and how many parts have which finding."""
+        word = str(self.word)
+        if self.setting == Setting.ANALOGUE and self.word != Word.NOT_RUN:
+            word = "holds here in part" if self.word == Word.PART else f"{word} here"
+        counts = Counter(self.kinds)
+        if len(counts) < 2:
+            return word
+        return f"{word} ({', '.join(f'{n} {kind}' for kind, n in counts.items())})"
 
 
 def verdicts(found: list[Entry], folder: Path) -> list[Verdict]:
@@ -51,14 +102,43 @@ def verdicts(found: list[Entry], folder: Path) -> list[Verdict]:
         for item in paper.items:
             for claim in item.claims:
                 out += _of_claim(paper, claim, item, [e for e in found if e.item is item])
-        untested = [Verdict(paper.name, *about, (), "", 0, (NOT_RUN,)) for about in paper.untested]
-        out += untested
+        out += [Verdict(paper.name, *about) for about in paper.untested]
     return out
 
 
-def outcomes(all_verdicts: list[Verdict]) -> dict[str, int]:
-    """How many verdicts there are of each outcome, the most frequent first."""
-    return dict(Counter(v.outcome for v in all_verdicts).most_common())
+def write_verdicts(every: list[Verdict], folder: Path) -> None:
+    """Write <folder>/verdicts.csv: a row for each part of each verdict."""
+    rows = []
+    for v in every:
+        fixed = {
+            "paper": v.paper,
+            "claim": v.claim,
+            "item": " ".join(v.items),
+            "setting": v.setting or "",
+            "scale": v.scale,
+            "dataset": v.dataset,
+            "network": v.network,
+            "n": v.n,
+            "verdict": v.words,
+            "where": v.where,
+            "ours": int(v.ours),
+        }
+        for finding in v.findings or (Finding("", None, "", NOT_RUN),):
+            effect = finding.effect
+            part = {"part": finding.part, "finding": finding.verdict}
+            part["expected"] = finding.expected.removeprefix("= ")  # no formula to a spreadsheet
+            numbers = {}
+            if effect:
+                numbers = {"effect": effect.mean, "low": effect.low, "high": effect.high}
+            finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
+            rows.append(fixed | part | finite)
+    write_table(folder / "verdicts.csv", pd.DataFrame(rows, columns=COLUMNS), "%.6g")
+
+
+def counted(every: list[Verdict], setting: Setting) -> dict[Word, int]:
+    """How many verdicts of the papers' claims at a setting have which word."""
+    words = [v.word for v in every if v.setting == setting and not v.ours]
+    return {word: words.count(word) for word in Word if word in words}
 
 
 def _theorems(paper: Paper, folder: Path) -> list[Verdict]:
@@ -66,11 +146,16 @@ def _theorems(paper: Paper, folder: Path) -> list[Verdict]:
     out = []
     for theorem in paper.theorems:
         rows = frame[(frame["paper"] == paper.name) & (frame["claim"] == theorem.id)]
-        about = (paper.name, theorem.id, theorem.sentence, theorem.where, ())
+        about = (paper.name, theorem.id, theorem.sentence, theorem.where)
         if rows.empty:
-            out.append(Verdict(*about, "", 0, (NOT_RUN,)))
-        else:
-            out.append(Verdict(*about, "exact", int(rows["n"].sum()), tuple(rows["verdict"])))
+            out.append(Verdict(*about))
+            continue
+        parts = tuple(Finding(r.tested, None, "", r.verdict) for r in rows.itertuples())
+        kinds = tuple(part.verdict for part in parts)
+        n = int(rows["n"].sum())
+        out.append(
+            Verdict(*about, setting=Setting.EXACT, scale="exact", n=n, kinds=kinds, findings=parts)
+        )
     return out
 
 
@@ -82,10 +167,12 @@ def _of_claim(paper: Paper, claim: Claim, item: Item, entries: list[Entry]) -> l
             if own is claim:
                 kinds = tuple(f.verdict for f in findings if f.headline)
                 n = 0 if set(kinds) == {NOT_RUN} else entry.data.seeds()
-                out.append(Verdict(*about, (entry.name,), entry.data.scale, n, kinds))
+                data, network = entry.trained
+                at = Verdict(*about, (entry.name,), entry.setting, entry.data.scale, data, network)
+                out.append(replace(at, n=n, kinds=kinds, findings=tuple(findings), ours=claim.ours))
     there = {entry.name for entry in entries}
     names = sorted(on.name for on in item.on if claim.concerns(on.name))
     missing = tuple(name for name in names if name not in there)
     if missing or not out:
-        out.append(Verdict(*about, missing, "", 0, (NOT_RUN,)))
+        out.append(Verdict(*about, missing, ours=claim.ours))
     return out

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
+from mixup_repro.papers.claims import Setting
 from mixup_repro.report.items import PAPERS, Entry
 from mixup_repro.report.markdown import cell, row, summary
 from mixup_repro.report.sections import (
@@ -25,7 +26,6 @@ from mixup_repro.report.sections import (
     theory,
 )
 from mixup_repro.report.verdicts import Verdict, verdicts
-from mixup_repro.schema import SCALES
 from mixup_repro.store.files import replacing
 
 COLOURS = 256  # of an inlined figure: a third of the bytes, and no difference to the eye
@@ -56,13 +56,13 @@ def write_webpage(found: list[Entry], folder: Path) -> None:
     if not (table := imported(folder)).empty:
         body += [f"<h2>{IMPORTED}</h2>", f"<p>{_rich(ABOUT_IMPORTED)}</p>"]
         body.append(f'<div class="scroll">{_table(table)}</div>')
-    kinds = dict.fromkeys(kind for v in every for kind in v.kinds)
-    scales = [s for s in ("exact", *SCALES) if s in {v.scale for v in every}]
+    words = dict.fromkeys(v.word for v in every)
+    settings = [s for s in Setting if s in {v.setting for v in every}]
     parts = {
         "about": f"<p>{_rich(ABOUT)}</p><p>{_rich(summary(every))}</p>",
         "papers": "".join(_option(paper.name, paper.title) for paper in PAPERS),
-        "kinds": "".join(_option(kind, kind) for kind in kinds),
-        "scales": "".join(_option(scale, scale) for scale in scales),
+        "kinds": "".join(_option(word, word) for word in words),
+        "scales": "".join(_option(setting, setting) for setting in settings),
         "rows": "\n".join(_row(v, anchors) for v in every),
         "body": "\n".join(body),
     }
@@ -83,23 +83,13 @@ def _row(verdict: Verdict, anchors: dict[tuple[str, str, str], str]) -> str:
         names.append(f'<a href="#{escape(stem)}">{code}</a>' if stem else code)
     shown = {name: escape(cell(value)) for name, value in cells.items()}
     shown |= {"claim": f"<code>{shown['claim']}</code>", "says": _rich(verdict.says)}
-    shown |= {"item": ", ".join(names), "verdict": _marked(verdict)}
+    marked = f'<span class="mark {_class(verdict.word)}">{escape(verdict.words)}</span>'
+    shown |= {"item": ", ".join(names), "verdict": marked}
     columns = "".join(f'<td class="{name}">{value}</td>' for name, value in shown.items())
-    kinds = escape("|".join(verdict.kinds))
+    setting = escape(verdict.setting or "")
     return (
-        f'<tr data-paper="{verdict.paper}" data-scale="{verdict.scale}" data-kinds="{kinds}">'
+        f'<tr data-paper="{verdict.paper}" data-scale="{setting}" data-kinds="{verdict.word}">'
         f"{columns}</tr>"
-    )
-
-
-def _marked(verdict: Verdict) -> str:
-    """Each kind of verdict once, as a coloured mark, with the number of parts where it matters."""
-    kinds = dict.fromkeys(verdict.kinds)
-    many = len(verdict.kinds) > 1
-    return " ".join(
-        f'<span class="mark {_class(kind)}">'
-        f"{f'{verdict.kinds.count(kind)} ' if many else ''}{escape(kind)}</span>"
-        for kind in kinds
     )
 
 

@@ -87,12 +87,14 @@ ITEM = Item(
         On(
             "ablation_digits",
             Runs("carratino2020/ablation_digits"),
+            stands_in="an MLP on digits",
             differs=f"{OURS}; scikit-learn's digits and an MLP.",
             code=curves.NO_CODE,
         ),
         On(
             "ablation_cifar10",
             Runs("carratino2020/ablation_cifar10"),
+            stands_in="LeNet",
             differs=f"{OURS}; LeNet.",
             code=curves.NO_CODE,
         ),

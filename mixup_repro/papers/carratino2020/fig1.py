@@ -184,6 +184,7 @@ ITEM = Item(
         On(
             f"fig1_{layout}",
             Runs(f"carratino2020/fig1_{layout}"),
+            stands_in="data of our own",
             differs=(
                 "the paper does not say what its data are. Here each class is a mixture of "
                 "Gaussians, so that the Bayes classifiers are known: 2,000 training points, an MLP "

@@ -61,6 +61,7 @@ ITEM = Item(
         On(
             "fig2_cifar10",
             Runs("carratino2020/fig2_cifar10"),
+            stands_in="",
             differs="ERM is added as a yardstick.",
             code=curves.NO_CODE,
         ),

@@ -86,6 +86,7 @@ ITEM = Item(
         On(
             "fig3_cifar10",
             Runs("carratino2020/fig3_cifar10", ask="evaluation.terms=1"),
+            stands_in="",
             differs=(
                 "the terms are exact for a fixed thousand of training pictures, without "
                 "augmentation, R1 + R3 (R2 is left out as in Figure 2, R4 is zero)."

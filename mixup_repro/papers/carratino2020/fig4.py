@@ -174,6 +174,7 @@ ITEM = Item(
         On(
             "fig4_cifar10",
             Runs("carratino2020/fig4_cifar10"),
+            stands_in="",
             differs=(
                 "at scale short 20 epochs with the schedule of appendix B.1 scaled, alpha 1 alone "
                 "and one seed."
@@ -183,24 +184,28 @@ ITEM = Item(
         On(
             "fig4_cifar100",
             Runs("carratino2020/fig4_cifar100"),
+            stands_in="",
             differs="",
             code=curves.NO_CODE,
         ),
         On(
             "fig4_cifar10_lenet",
             Runs("carratino2020/fig4_cifar10_lenet"),
+            stands_in="LeNet",
             differs=LENET,
             code=curves.NO_CODE,
         ),
         On(
             "fig4_cifar100_lenet",
             Runs("carratino2020/fig4_cifar100_lenet"),
+            stands_in="LeNet",
             differs=LENET,
             code=curves.NO_CODE,
         ),
         On(
             "fig4_cifar10_resnet20",
             Runs("carratino2020/fig4_cifar10_resnet20"),
+            stands_in="ResNet-20",
             differs=(
                 "ResNet-20 in place of ResNet-34; at scale short 30 epochs with the schedule of "
                 "appendix B.1 scaled, three alphas and 3 seeds."
@@ -210,6 +215,7 @@ ITEM = Item(
         On(
             "fig4_digits",
             Runs("carratino2020/fig4_digits"),
+            stands_in="an MLP on digits",
             differs=(
                 "scikit-learn's digits (898 training scans) and an MLP 64-256-256-10 in place of "
                 "CIFAR and ResNet-34; the recipe is ours."
@@ -219,12 +225,14 @@ ITEM = Item(
         On(
             "fig4_imagenet",
             Runs("carratino2020/fig4_imagenet"),
+            stands_in="",
             differs="",
             code=IMAGENET_CODE,
         ),
         On(
             "fig4_imagenet_published",
             Runs("carratino2020/fig4_imagenet_published"),
+            stands_in="",
             differs=(
                 "the settings of the authors' published code: warm-up, weight decay 2e-4, pixels "
                 "in [0, 1], bicubic resizing, pairing by reversal, lambda at least 1/2."

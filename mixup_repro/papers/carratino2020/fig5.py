@@ -112,24 +112,30 @@ def settings(item: str) -> tuple[On, ...]:
     """The settings of an item on corrupted test sets, all on runs of Figure 4."""
     generated = partial(Runs, ask="benchmark=generated")
     sources = {
-        "cifar10": (Runs("carratino2020/fig4_cifar10", ask="benchmark=cifar10_c"), ""),
-        "cifar100": (Runs("carratino2020/fig4_cifar100", ask="benchmark=cifar100_c"), ""),
+        "cifar10": (Runs("carratino2020/fig4_cifar10", ask="benchmark=cifar10_c"), "", ""),
+        "cifar100": (Runs("carratino2020/fig4_cifar100", ask="benchmark=cifar100_c"), "", ""),
         "cifar10_lenet": (
             generated("carratino2020/fig4_cifar10_lenet", only={"short": "method.alpha=[0.5,2,8]"}),
+            "LeNet",
             LENET,
         ),
-        "cifar10_resnet20": (generated("carratino2020/fig4_cifar10_resnet20"), RESNET20),
+        "cifar10_resnet20": (
+            generated("carratino2020/fig4_cifar10_resnet20"),
+            "ResNet-20",
+            RESNET20,
+        ),
         "digits": (
             generated(
                 "carratino2020/fig4_digits",
                 only={"paper": THREE, "short": THREE, "smoke": "method.alpha=[8]"},
             ),
+            "an MLP on digits",
             DIGITS,
         ),
     }
     return tuple(
-        On(f"{item}_{name}", source, differs=differs, code=curves.NO_CODE)
-        for name, (source, differs) in sources.items()
+        On(f"{item}_{name}", source, stands_in, differs, code=curves.NO_CODE)
+        for name, (source, stands_in, differs) in sources.items()
     )
 
 

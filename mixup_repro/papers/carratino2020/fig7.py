@@ -17,6 +17,7 @@ from mixup_repro.papers.claims import Claim, Finding, signed
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, select, summarise
 from mixup_repro.papers.sources import Runs
+from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues, interval, paired
 
 Pairs = tuple[tuple[str, str], ...]
@@ -133,10 +134,21 @@ ITEM = Item(
     on=(
         On(
             "fig7_cifar10",
-            Runs("carratino2020/fig7_cifar10"),
+            Runs("carratino2020/fig7_cifar10", only=dict.fromkeys(SCALES, "method.epsilon=0.25")),
+            stands_in="",
             differs=(
-                "label smoothing mixes in the uniform distribution with weight "
-                "1 - theta_bar(1) = 1/4, which the paper's text names."
+                "the paper does not name the weight epsilon of label smoothing's uniform "
+                "distribution; here 1 - theta_bar(1) = 1/4, at which labels are shrunk as Mixup's."
+            ),
+            code=curves.NO_CODE,
+        ),
+        On(
+            "fig7_cifar10_tenth",
+            Runs("carratino2020/fig7_cifar10", only=dict.fromkeys(SCALES, "method.epsilon=0.1")),
+            stands_in="",
+            differs=(
+                "the paper does not name the weight epsilon of label smoothing's uniform "
+                "distribution; here 0.1, that of Szegedy et al. (2016), whom it cites."
             ),
             code=curves.NO_CODE,
         ),

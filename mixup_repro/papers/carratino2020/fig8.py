@@ -68,6 +68,7 @@ ITEM = Item(
         On(
             "fig8_moons",
             Runs("carratino2020/fig8_moons"),
+            stands_in="",
             differs=MOONS,
             code=curves.NO_CODE,
         ),

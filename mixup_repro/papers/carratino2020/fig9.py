@@ -43,6 +43,7 @@ ITEM = Item(
         On(
             "fig9_moons",
             Runs("carratino2020/fig8_moons"),
+            stands_in="",
             differs=fig8.MOONS,
             code=curves.NO_CODE,
         ),

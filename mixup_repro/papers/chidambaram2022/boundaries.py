@@ -91,6 +91,7 @@ QUIRK = Claim(
     "authors' code",
     "What never zeroing Mixup's gradients changes.",
     accumulated,
+    ours=True,
 )
 
 

@@ -87,6 +87,7 @@ ITEM = Item(
         On(
             "fig1",
             Runs("chidambaram2022/fig1"),
+            stands_in="",
             differs=line.SAME,
             code=line.CODE,
         ),

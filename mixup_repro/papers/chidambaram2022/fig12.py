@@ -23,6 +23,7 @@ ITEM = Item(
         On(
             "fig12_moons",
             Runs("chidambaram2022/fig12_moons"),
+            stands_in="",
             differs=boundaries.DIFFERS,
             code=boundaries.CODE,
         ),

@@ -156,15 +156,19 @@ def draw(data: ItemData) -> Figure:
 
 
 NARROW = "width 16 in place of 64"
-SETTINGS = {
-    "fig2_mnist": "",
-    "fig2_cifar10": "",
-    "fig2_cifar100": "",
-    "fig2_mnist_lenet": "LeNet in place of ResNet-18, and 25 epochs.",
+SETTINGS = {  # what stands in, and all that differs
+    "fig2_mnist": ("", ""),
+    "fig2_cifar10": ("", ""),
+    "fig2_cifar100": ("", ""),
+    "fig2_mnist_lenet": ("LeNet", "LeNet in place of ResNet-18, and 25 epochs."),
     "fig2_mnist_resnet18w16": (
-        f"{NARROW}; at scale short 20 epochs, alpha 1, 32 and 1024, and 2 seeds."
+        "ResNet-18 of width 16",
+        f"{NARROW}; at scale short 20 epochs, alpha 1, 32 and 1024, and 2 seeds.",
     ),
-    "fig2_cifar10_resnet18w16": f"{NARROW}; at scale short 25 epochs, alpha 1024, and 2 seeds.",
+    "fig2_cifar10_resnet18w16": (
+        "ResNet-18 of width 16",
+        f"{NARROW}; at scale short 25 epochs, alpha 1024, and 2 seeds.",
+    ),
 }
 ITEM = Item(
     title="Figures 2 and 9: clean training error on pictures",
@@ -177,6 +181,7 @@ ITEM = Item(
         On(
             name,
             Runs(f"chidambaram2022/{name}"),
+            stands_in=stands_in,
             differs=differs,
             code=(
                 "trains ERM again beside each alpha; all other settings of `fig2_mnist`, "
@@ -184,7 +189,7 @@ ITEM = Item(
                 "from the whole data set)."
             ),
         )
-        for name, differs in SETTINGS.items()
+        for name, (stands_in, differs) in SETTINGS.items()
     ),
     claims=CLAIMS,
     draw=draw,

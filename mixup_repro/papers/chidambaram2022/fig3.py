@@ -29,6 +29,7 @@ ITEM = Item(
         On(
             "fig3_moons",
             Runs("chidambaram2022/fig3_moons"),
+            stands_in="",
             differs=boundaries.DIFFERS,
             code=boundaries.CODE,
         ),

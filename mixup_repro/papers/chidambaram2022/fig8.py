@@ -80,7 +80,7 @@ ITEM = Item(
         "the points already at alpha = 1; on X_10^2 even ERM does not fit all of them."
     ),
     on=tuple(
-        On(name, Runs(f"chidambaram2022/{name}"), differs=line.SAME, code=line.CODE)
+        On(name, Runs(f"chidambaram2022/{name}"), stands_in="", differs=line.SAME, code=line.CODE)
         for name in LOGS
     ),
     claims=CLAIMS,

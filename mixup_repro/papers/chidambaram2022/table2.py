@@ -112,6 +112,7 @@ ITEM = Item(
         On(
             f"table2_{label}",
             Distances(label),
+            stands_in="",
             differs="10 draws.",
             code="draws once; share of the data, normalisation and partners here are the code's.",
         )
