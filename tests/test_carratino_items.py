@@ -66,7 +66,7 @@ def item(name: str, runs: list[dict] | None = None, **parts: list[dict]) -> Item
             frame[column] = value
     if "eval_alpha" not in frame:
         frame["eval_alpha"] = np.nan
-    return ItemData(name, "short", frame, **frames)
+    return ItemData(name, "short", 1, frame, **frames)
 
 
 def verdicts(module, data: ItemData) -> dict[str, list[str]]:

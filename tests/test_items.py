@@ -42,7 +42,7 @@ def ids(*words: str) -> set[str]:
 
 
 def test_every_item_is_there_and_drawn_on_settings_of_its_own_name():
-    assert len(SETTINGS) == sum(len(paper.settings) for paper in report.PAPERS) == 50
+    assert len(SETTINGS) == sum(len(paper.settings) for paper in report.PAPERS) == 51
     for paper in report.PAPERS:
         modules = (CHECKOUT / "mixup_repro/papers" / paper.name).glob("*.py")
         records = [path for path in modules if "\nITEM = Item(" in path.read_text()]
@@ -196,6 +196,6 @@ def test_what_a_setting_lacks_is_not_run_and_not_an_error():
         for item, on in paper.settings:
             dataset = on.name.split("_")[1] if "table2" in on.name else "digits"
             parts = dict.fromkeys(("curves", "predictions", "maps", "bins", "terms", "ood"), none)
-            data = ItemData(on.name, "paper", frame.assign(dataset=dataset), **parts)
+            data = ItemData(on.name, "paper", 1, frame.assign(dataset=dataset), **parts)
             entry = report.Entry(paper, item, on, data)
             assert not entry.shows_something, on.name

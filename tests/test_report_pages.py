@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from html import escape
 
+import pandas as pd
 import pytest
 from test_report import fake_records, rescaling_helps_by_alpha
 
 from mixup_repro import report
 from mixup_repro.errors import InputError
-from mixup_repro.papers.claims import NOT_RUN
+from mixup_repro.papers.claims import (
+    AGREES,
+    CONTRADICTED,
+    DIFFERS,
+    INCONCLUSIVE,
+    NOT_RUN,
+    SUPPORTED,
+    Setting,
+)
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.report.markdown import readme_table
+from mixup_repro.report.verdicts import Verdict, Word, counted
 from mixup_repro.store import results
 
 FIG4 = "carratino2020", "fig4_acc"
@@ -40,16 +52,63 @@ def test_every_claim_has_a_verdict_run_or_not(found, folder):
         assert {(paper.name, t.id) for t in paper.theorems} <= ids
         assert {(paper.name, c.id) for item in paper.items for c in item.claims} <= ids
     assert ("carratino2020", "table1") in ids  # no module tests it yet
-    run = [v for v in every if v.outcome != NOT_RUN]
+    run = [v for v in every if v.word != Word.NOT_RUN]
     assert {v.items for v in run} == {("fig4_digits",)} and {v.scale for v in run} == {"smoke"}
     assert {v.n for v in run} == {4} and {v.n for v in every if v not in run} == {0}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "word"),
+    [
+        ((SUPPORTED, SUPPORTED), "holds"),
+        ((AGREES, NOT_RUN), "holds"),
+        ((SUPPORTED, CONTRADICTED), "holds in part"),
+        ((SUPPORTED, INCONCLUSIVE), "holds in part"),
+        ((CONTRADICTED, DIFFERS), "does not hold"),
+        ((CONTRADICTED, INCONCLUSIVE), "unclear"),
+        ((INCONCLUSIVE,), "unclear"),
+        ((NOT_RUN,), "not run"),
+    ],
+)
+def test_the_word_of_a_claim_is_of_all_its_parts_and_a_stand_in_says_here(kinds, word):
+    ours = Verdict("p", "c", "says", "where", ("a",), Setting.PAPER, kinds=kinds)
+    assert ours.word == word and ours.words.split(" (")[0] == word
+    here = replace(ours, setting=Setting.ANALOGUE).words.split(" (")[0]
+    assert here == {"not run": word, "holds in part": "holds here in part"}.get(
+        word, f"{word} here"
+    )
+
+
+def test_a_setting_is_the_papers_own_only_with_its_network_data_schedule_and_repetitions(found):
+    (entry,) = [entry for entry in found if entry.name == "fig4_digits"]
+    assert entry.setting == Setting.ANALOGUE
+    own = replace(entry, on=replace(entry.on, stands_in=""))
+    assert own.setting == Setting.REDUCED  # scale smoke
+    seeds = entry.data.seeds()
+    whole = replace(own, data=replace(entry.data, scale="paper", planned=seeds))
+    assert whole.setting == Setting.PAPER
+    fewer = replace(whole, data=replace(whole.data, planned=seeds + 1))
+    assert fewer.setting == Setting.REDUCED
+
+
+def test_verdicts_are_a_table_with_every_part(found, folder):
+    report.write(found, folder)
+    table = pd.read_csv(folder / "verdicts.csv")
+    every = report.verdicts(found, folder)
+    assert len(table) == sum(len(v.findings) or 1 for v in every)
+    mine = table[(table["claim"] == FIG4[1]) & (table["setting"] == "a stand-in")]
+    assert set(mine["verdict"]) == {"holds here"} and set(mine["network"]) == {"MLP"}
+    assert (mine["low"] <= mine["effect"]).all() and (mine["effect"] <= mine["high"]).all()
+    headline = counted(every, Setting.ANALOGUE)
+    words = [v.word for v in every if v.setting == Setting.ANALOGUE and not v.ours]
+    assert headline == {word: words.count(word) for word in Word if word in words}
 
 
 def test_a_claim_names_the_experiments_that_it_was_not_tested_on(found, folder):
     mine = [v for v in report.verdicts(found, folder) if (v.paper, v.claim) == FIG4]
     tested, untested = mine
-    assert tested.words == "**supported**"
-    assert untested.words == "**not run**" and "fig4_imagenet" in untested.items
+    assert tested.words == "holds here"  # digits stand in for CIFAR
+    assert untested.words == "not run" and "fig4_imagenet" in untested.items
     assert "fig4_digits" not in untested.items
 
 
@@ -71,8 +130,9 @@ def test_the_web_page_needs_no_other_file_and_is_the_same_each_time(found, folde
     sources = re.findall(r"(?:src|href)=\"([^\"]*)", text)
     assert sources and all(s.startswith(("data:image/png;base64,", "#")) for s in sources)
     assert "url(" not in text and "<!-- " not in text  # every part of the template was filled
-    rows = re.findall(r"<tr data-paper=\"(\w+)\" data-scale=\"(\w*)\" data-kinds=\"([^\"]+)", text)
-    assert rows == [(v.paper, v.scale, "|".join(v.kinds)) for v in report.verdicts(found, folder)]
+    rows = re.findall(r'<tr data-paper="(\w+)" data-scale="([^"]*)" data-kinds="([^"]+)', text)
+    every = report.verdicts(found, folder)
+    assert rows == [(v.paper, escape(v.setting or ""), v.word) for v in every]
     for target in re.findall(r"href=\"#([^\"]*)", text):
         assert f'id="{target}"' in text
     report.write_webpage(found, folder)
@@ -97,9 +157,10 @@ def test_the_readmes_table_is_compact_and_leaves_no_claim_out(found, folder):
     table = readme_table(every)
     told = set(re.findall(r"`(\w+)`", table))
     for paper in report.PAPERS:
-        assert {v.claim for v in every if v.paper == paper.name} <= told
-    assert "**supported**: fig4_digits (smoke, n = 4)" in table
-    assert table.count("**not run**") == 2 + 1  # a row a paper, and the summary counts them
+        assert {v.claim for v in every if v.paper == paper.name and not v.ours} <= told
+    assert not {v.claim for v in every if v.ours} & told  # they count nowhere
+    assert "**holds here**: MLP, digits, n = 4" in table
+    assert table.count("**not run**") == 2  # a row a paper
 
 
 @pytest.mark.parametrize("text", ["# Ours\n", "<!-- /verdicts -->\n<!-- verdicts -->\n"])

@@ -125,7 +125,7 @@ def test_every_row_of_table_2_is_one_target(checkout, tmp_path):
     ood = pd.read_csv(checkout / "results" / "ood" / f"{run_id}.csv").assign(alpha=0.5)
     assert set(ood["benchmark"]) == set(folders)
     parts = {kind: pd.DataFrame() for kind in results.PARTS} | {"ood": ood}
-    data = shared.ItemData("table2_imagenet", "smoke", frame, **parts)
+    data = shared.ItemData("table2_imagenet", "smoke", 1, frame, **parts)
     table = table2.table(data).set_index(["set", "alpha"])
     for name in set(table2.METRICS) - set(table2.CORRUPTED):  # mCE needs all of the 75 sets
         assert (table.loc[(name, 0.5), "n"] == 1).all() and table.loc[
