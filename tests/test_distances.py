@@ -19,7 +19,6 @@ from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.papers.chidambaram2022 import distances, table2
 from mixup_repro.papers.chidambaram2022.distances import mixup_distances, nearest
-from mixup_repro.paths import CHECKOUT
 from mixup_repro.store import results
 from mixup_repro.store.results import measured, merge_measured
 

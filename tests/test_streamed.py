@@ -23,7 +23,6 @@ from mixup_repro.errors import InputError
 from mixup_repro.imagenet.streamed import StreamedSet
 from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
-from mixup_repro.paths import CHECKOUT
 from mixup_repro.schema import Config
 from mixup_repro.training.loop import Stack
 

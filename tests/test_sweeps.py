@@ -26,7 +26,6 @@ from mixup_repro.launch import node
 from mixup_repro.launch.node import Node
 from mixup_repro.launch.session import run_job
 from mixup_repro.launch.slots import claim, slots
-from mixup_repro.paths import CHECKOUT
 from mixup_repro.schema import HardwareConfig
 from mixup_repro.store import results
 from mixup_repro.store.folder import RunFolder
