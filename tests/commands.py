@@ -131,6 +131,8 @@ def _become(
     os.environ.update(env)
     if first:
         first()
+    del sys.modules[__name__]  # a copy of the tree has one of its own
+    sys.path.remove(str(Path(__file__).parent))
     module = words[1] if words[0] == "-m" else None
     sys.argv = words[1:] if module else words
     folder = cwd if module else (cwd / words[0]).resolve().parent

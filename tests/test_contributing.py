@@ -6,13 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import commands
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import environment
 
 from mixup_repro.paths import CHECKOUT
 
@@ -28,26 +27,19 @@ DIFFS = [body for _, kind, body in BLOCKS if kind == "diff"]
 COMMANDS = [
     line.split() for _, kind, body in BLOCKS if kind == "bash" for line in body.splitlines()
 ]
-# scripts/report.py as it is, but for the theorems, which it checks anew in a minute.
+# The report's script as it is, but for the theorems, which it checks anew in a minute.
 REPORT = """
 import runpy, shutil, sys
 from mixup_repro import report
 report.prove = lambda folder: shutil.copy("results/theorems.csv", folder)
-sys.argv.pop(0)  # -c
+sys.argv.pop(0)
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
 def call(copy: Path, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=copy,
-        env=environment() | {"PYTHONPATH": str(copy)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    env = commands.environment() | {"PYTHONPATH": str(copy)}
+    done = commands.run(*words, cwd=copy, env=env, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -92,7 +84,8 @@ def test_the_examples_pass_their_own_tests_and_the_linter(copy):
 def test_the_examples_train_and_are_drawn(copy):
     (reproduce, report) = (words[1:] for words in COMMANDS)
     call(copy, *reproduce, "hardware.threads=1")
-    out = call(copy, "-c", REPORT, *report)
+    (copy / "report_quickly.py").write_text(REPORT)
+    out = call(copy, "report_quickly.py", *report)
     assert "confidence_wine (smoke)  confidence_mixup" in out
     assert "middle_line (smoke)  middle_wrong" in out
     results = copy / "try/results"

@@ -3,6 +3,7 @@ configs from elsewhere, and the wheel. Commands run in this process, one of a ki
 
 from __future__ import annotations
 
+import ast
 import errno
 import logging
 import os
@@ -12,8 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import pytest
-from helpers import HARDWARE, environment
+from commands import environment
+from helpers import HARDWARE
 
 import mixup_repro
 from mixup_repro import cli
@@ -88,17 +91,24 @@ def test_the_version_is_that_of_the_package(door):
 
 
 def test_scripts_and_the_module_are_the_same_door():
-    ways = (["scripts/train.py"], ["-m", "mixup_repro.cli", "train"])
-    for way in ways:
-        done = subprocess.run(
-            [sys.executable, *way, "--cfg", "job", "--package", "wandb"],
-            cwd=CHECKOUT,
-            env=environment(),
-            capture_output=True,
-            text=True,
-        )
+    for way in (["scripts/train.py"], ["-m", "mixup_repro.cli", "train"]):
+        done = commands.run(*way, "--cfg", "job", "--package", "wandb")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == "# @package wandb\nmode: disabled\nproject: mixup_repro\n"
+
+
+def test_the_scripts_differ_in_their_command_alone_and_python_itself_starts_them():
+    """Other tests fork their commands, with the libraries loaded."""
+
+    def code(name: str) -> str:
+        path = CHECKOUT / "scripts" / f"{name.replace('-', '_')}.py"
+        return ast.unparse(ast.parse(path.read_text()).body[1:]).replace(repr(name), "command")
+
+    assert {code(name) for name in cli.COMMANDS} == {code("train")}
+    for name in ("train", "plan"):
+        done = commands.plain(f"scripts/{name}.py", "--help")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"mixup-repro {name}" in done.stdout
 
 
 def test_an_error_of_our_own_keeps_its_traceback(door, monkeypatch):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import commands
 import pytest
-from helpers import environment
 
 from mixup_repro.methods.registry import METHODS
 from mixup_repro.paths import CHECKOUT
@@ -93,8 +91,8 @@ def imports(name: str) -> set[str]:
 
 def python(code: str) -> list[str]:
     """The words that a Python of its own prints."""
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
+    done = commands.plain("-c", code)
+    assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
 

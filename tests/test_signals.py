@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
+import commands
 import pytest
-from helpers import environment, job, make_imagenet, train_here
+from helpers import job, make_imagenet, train_here
 
 from mixup_repro import interrupt
 from mixup_repro.evaluation import predictor
-from mixup_repro.paths import CHECKOUT
 
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe.epochs=4"
 
@@ -95,22 +93,16 @@ def test_a_signal_to_the_whole_group_leaves_the_readers_of_pictures_alone(tmp_pa
     words += ["recipe.epochs=300", "method=erm", "hardware.device=cpu", "hardware.threads=1"]
     job(*words)
     runs = tmp_path / "runs"
-    process = subprocess.Popen(
-        [sys.executable, CHECKOUT / "scripts" / "train.py", *words, f"runs_dir={runs}"],
-        env=environment(),
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = commands.start("scripts/train.py", *words, f"runs_dir={runs}")
     deadline = time.monotonic() + 120
     while not list(runs.glob("*/seed0/epoch*.pt")):
-        assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
+        assert not command.ended() and time.monotonic() < deadline, command.done(0).stderr
         time.sleep(0.05)
-    os.killpg(process.pid, number)
+    os.killpg(command.pid, number)
     began = time.monotonic()
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == interrupt.EX_TEMPFAIL, said
+    done = command.done(timeout=60)
+    said = done.stderr
+    assert done.returncode == interrupt.EX_TEMPFAIL, said
     assert time.monotonic() - began < 20  # 5 seconds on an idle machine
     assert not list(runs.glob("*/seed0/failed.json"))
     assert said.splitlines()[-1].startswith(f"stopped by {signal.Signals(number).name}")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import test_imagenet_variants as variants
-from helpers import HARDWARE, environment, make_image_folder, make_imagenet
+from commands import environment
+from helpers import HARDWARE, make_image_folder, make_imagenet
 
 from mixup_repro.papers import shared
 from mixup_repro.papers.carratino2020 import table2
