@@ -26,18 +26,35 @@ def _mean_deviation(alpha: float) -> float:
 def theta_bar(alpha: float) -> float:
     """The mean of theta: 1/2 + m, which is 1 - I_{1/2}(alpha + 1, alpha) of Algorithm 1.
 
-    It falls from 1 (alpha -> 0) to 1/2 (alpha -> infinity).
+    It falls from 1 (alpha -> 0) to 1/2 (alpha -> infinity). At alpha = 1, lambda is uniform and
+    theta is uniform on [1/2, 1]:
+
+    >>> from mixup_repro.beta import theta_bar
+    >>> theta_bar(1)
+    0.75
+    >>> [round(theta_bar(alpha), 3) for alpha in (1e-3, 0.2, 8, 1024)]
+    [0.999, 0.899, 0.598, 0.509]
     """
     return 0.5 + _mean_deviation(alpha)
 
 
 def sigma2(alpha: float) -> float:
-    """The variance of theta (Lemma 1): 1 / (4 (2 alpha + 1)) - m^2."""
+    """The variance of theta (Lemma 1): 1 / (4 (2 alpha + 1)) - m^2.
+
+    >>> from mixup_repro.beta import sigma2
+    >>> round(1 / sigma2(1), 9)  # uniform on an interval of length 1/2: (1/2)^2 / 12
+    48.0
+    """
     return 0.25 / (2 * alpha + 1) - _mean_deviation(alpha) ** 2
 
 
 def gamma2(alpha: float) -> float:
-    """gamma^2 = sigma^2 + (1 - theta_bar)^2 = E(1 - theta)^2 (Lemma 1)."""
+    """gamma^2 = sigma^2 + (1 - theta_bar)^2 = E(1 - theta)^2 (Lemma 1).
+
+    >>> from mixup_repro.beta import gamma2
+    >>> round(1 / gamma2(1), 9)  # the mean square of what is uniform on [0, 1/2]
+    12.0
+    """
     return sigma2(alpha) + (0.5 - _mean_deviation(alpha)) ** 2
 
 

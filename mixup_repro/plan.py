@@ -27,6 +27,12 @@ STREAMS = (  # append only
 def stream(seed: int, purpose: str, block: int = 0) -> np.random.Generator:
     """The generator of one purpose, for one seed and block of epochs.
 
+    >>> from mixup_repro.plan import stream
+    >>> stream(seed=0, purpose="lam").random() == stream(0, "lam").random()
+    True
+    >>> stream(0, "lam").random() == stream(0, "order").random()
+    False
+
     Raises:
         ValueError: a purpose that is not among STREAMS.
     """
@@ -95,21 +101,26 @@ class EpochPlan:
         )
 
 
-def draw(spec: PlanSpec, seed: int, epoch: int) -> EpochPlan:
-    """The plan of one epoch, arrays of shape (n,) or (n, 2).
-
-    Raises:
-        ValueError: partners without alpha.
-    """
-    block, row = divmod(epoch, spec.block)
-    return draw_block(spec, seed, block).map(lambda a: a[row])
-
-
 def draw_block(spec: PlanSpec, seed: int, block: int) -> EpochPlan:
     """The plans of epochs block * spec.block, ...: arrays with a leading axis of spec.block.
 
+    Order and crops do not depend on alpha, so methods are compared on the same batches:
+
+    >>> from mixup_repro.plan import PlanSpec, draw_block
+    >>> spec = PlanSpec(n=6, batch_size=3, pairing="permutation", alpha=0.5)
+    >>> mixup = draw_block(spec, seed=0, block=0)
+    >>> mixup.order.shape  # 4096 examples are drawn at once: 682 epochs of 6
+    (682, 6)
+    >>> mixup.order[5]  # which examples come in epoch 5, in which order
+    array([4, 1, 0, 2, 3, 5])
+    >>> mixup.partner[5]  # positions in the same batch of three
+    array([0, 1, 2, 3, 5, 4])
+    >>> erm = draw_block(PlanSpec(n=6, batch_size=3), seed=0, block=0)
+    >>> bool((erm.order == mixup.order).all()), erm.partner
+    (True, None)
+
     Raises:
-        ValueError: as `draw`.
+        ValueError: partners without alpha.
     """
     shape = (spec.block, spec.n)
     order = stream(seed, "order", block).permuted(np.broadcast_to(np.arange(spec.n), shape), axis=1)

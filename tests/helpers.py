@@ -18,6 +18,7 @@ from PIL import Image
 
 from mixup_repro.jobs import register, resolve
 from mixup_repro.paths import CHECKOUT
+from mixup_repro.plan import EpochPlan, PlanSpec, draw_block
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import RunFolder
 
@@ -37,6 +38,12 @@ def compose_config(*overrides: str, hydra_node: bool = False) -> DictConfig:
 def job(*overrides: str) -> Config:
     """The resolved and checked job that these words of a command line stand for."""
     return resolve(compose_config(*overrides))
+
+
+def epoch_plan(spec: PlanSpec, seed: int, epoch: int) -> EpochPlan:
+    """The plan of one epoch, arrays of shape (n,) or (n, 2)."""
+    block, row = divmod(epoch, spec.block)
+    return draw_block(spec, seed, block).map(lambda a: a[row])
 
 
 def _words(overrides: tuple[str, ...], runs_dir: Path) -> list[str]:

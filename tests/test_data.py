@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import epoch_plan
 from PIL import Image
 from sklearn.datasets import load_digits
 from torchvision.datasets import mnist
@@ -18,7 +19,7 @@ from mixup_repro.data import Dataset, load
 from mixup_repro.data.batches import MemoryBatches as Batches
 from mixup_repro.data.dataset import pixel_statistics
 from mixup_repro.errors import InputError
-from mixup_repro.plan import EpochPlan, PlanSpec, draw
+from mixup_repro.plan import EpochPlan, PlanSpec
 from mixup_repro.schema import DatasetConfig
 
 CPU = torch.device("cpu")
@@ -35,7 +36,7 @@ def pictures(n: int, height: int = 6, width: int = 7, channels: int = 3, seed: i
 
 
 def plan_tensors(spec: PlanSpec, seeds: list[int]) -> EpochPlan:
-    return EpochPlan.stack([draw(spec, seed, 0) for seed in seeds]).map(torch.from_numpy)
+    return EpochPlan.stack([epoch_plan(spec, seed, 0) for seed in seeds]).map(torch.from_numpy)
 
 
 def normalisation(dataset: Dataset) -> Compose:

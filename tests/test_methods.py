@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import epoch_plan
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from timm.data.mixup import Mixup
@@ -21,7 +22,7 @@ from mixup_repro.methods.losses import (
     label_smoothing,
     mixup,
 )
-from mixup_repro.plan import PlanSpec, draw
+from mixup_repro.plan import PlanSpec
 from mixup_repro.schema import MethodConfig
 
 CLASSES = 5
@@ -79,7 +80,7 @@ def test_mixup_equals_two_lines_of_numpy(size):
 
 def as_timm_sees_it(seed: int, lam_per: str) -> tuple[Batch, torch.Tensor, torch.Tensor]:
     """A batch drawn with pairing=reversal, and the plain pictures and classes of it."""
-    plan = draw(PlanSpec(8, 8, "reversal", alpha=0.7, lam_per=lam_per), seed, 0)
+    plan = epoch_plan(PlanSpec(8, 8, "reversal", alpha=0.7, lam_per=lam_per), seed, 0)
     x = torch.randn(8, 3, 6, 8, generator=torch.Generator().manual_seed(seed))
     y = torch.arange(8) % CLASSES
     one_hot = F.one_hot(y, CLASSES).float()

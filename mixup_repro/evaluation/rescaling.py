@@ -16,7 +16,14 @@ def rescaled(
 
     Carratino et al., eq. (22) and Algorithm 1, on logits, with theta = theta_bar(alpha).
     x (..., *input) and x_bar (*input) are normalised inputs, y_bar (c,) are class frequencies;
-    returns logits (..., c).
+    returns logits (..., c). At alpha = 1, theta is 3/4: a linear f without intercept gets back what
+    shrinking took, f(3) / 0.75 = 4, and every logit is moved by y_bar (1 - 4/3).
+
+    >>> import torch
+    >>> from mixup_repro.evaluation.rescaling import rescaled
+    >>> f = lambda x: torch.cat([x, -x], -1)
+    >>> rescaled(f, torch.tensor([[4.0]]), 1.0, torch.tensor([0.0]), torch.tensor([0.6, 0.3]))
+    tensor([[ 3.8000, -4.1000]])
 
     Raises:
         ValueError: alpha <= 0.

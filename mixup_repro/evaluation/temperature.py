@@ -15,6 +15,13 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
     """The T that minimises the cross-entropy of softmax(u / T), for logits u (n, c), classes (n,).
 
     Where every example is right the loss has no minimum, and a T is returned at which it vanishes.
+    Confidence 9/10 where three of four are right is too much; half of the logits have it at 3/4:
+
+    >>> import numpy as np
+    >>> from mixup_repro.evaluation.temperature import fit_temperature
+    >>> logits = np.log([[9.0, 1.0]] * 4)
+    >>> round(fit_temperature(logits, np.array([0, 0, 0, 1])), 4)
+    2.0
     """
     rows = np.arange(len(y))
 

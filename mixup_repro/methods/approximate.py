@@ -53,7 +53,24 @@ def approx_mixup(network: Network, batch: Batch, config: MethodConfig) -> Outcom
 def approx_mixup_exact(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     """Approximate Mixup with whole Jacobians (one backward pass a class), partners of the batch.
 
-    The exact mean over theta, and over partners j in the batch, of `approx_mixup`'s penalty.
+    The exact mean over theta, and over partners j in the batch, of `approx_mixup`'s penalty. Where
+    logits are small, the second order is nearly all of Mixup's risk:
+
+    >>> import torch
+    >>> from mixup_repro import beta
+    >>> from mixup_repro.data.batches import Batch, Modification
+    >>> from mixup_repro.methods.approximate import approx_mixup_exact
+    >>> from mixup_repro.methods.losses import cross_entropy
+    >>> from mixup_repro.schema import MethodConfig
+    >>> from mixup_repro.theory.perturbation import mixup_risk
+    >>> f = lambda x: torch.cat([x, -x], -1)
+    >>> x, y = torch.tensor([[-0.1], [0.3]]), torch.eye(2)
+    >>> moments = (torch.tensor([[m(0.5)]]) for m in (beta.theta_bar, beta.sigma2, beta.gamma2))
+    >>> batch = Batch(x[None], y[None], modification=Modification(x.mean(0), y.mean(0), *moments))
+    >>> approx_mixup_exact(f, batch, MethodConfig("approx_mixup_exact")).loss.mean()
+    tensor(0.8629, grad_fn=<MeanBackward0>)
+    >>> mixup_risk(cross_entropy, f, x, y, alpha=0.5)
+    tensor(0.8629)
     """
     inputs, targets = modified(batch)
     m = needed(batch.modification)

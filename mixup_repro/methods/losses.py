@@ -30,6 +30,13 @@ def cross_entropy(targets: Tensor, logits: Tensor) -> Tensor:
     """l^CE(y, u) = log sum_i exp(u_i) - y.u for targets that sum to 1 (Carratino et al., eq. 3).
 
     In float32 at least; as -y . log softmax(u), which keeps its precision for logits far from 0.
+
+    >>> import torch
+    >>> from mixup_repro.methods.losses import cross_entropy
+    >>> logits = torch.tensor([3.0, 1.0]).log()  # probabilities 3/4 and 1/4
+    >>> targets = torch.tensor([[1.0, 0.0], [0.5, 0.5]])
+    >>> cross_entropy(targets, logits).exp()  # 4/3 and the root of 4/3 * 4
+    tensor([1.3333, 2.3094])
     """
     if logits.dtype in (torch.bfloat16, torch.float16):
         logits = logits.float()
@@ -76,7 +83,23 @@ def erm(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
 
 
 def mixup(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
-    """Mixup (Carratino et al., eq. 4; Zhang et al., 2018): inputs and labels mixed alike."""
+    """Mixup (Carratino et al., eq. 4; Zhang et al., 2018): inputs and labels mixed alike.
+
+    Two examples, at 0 and 8, each the other's partner; the network shows what it is given.
+
+    >>> import torch
+    >>> from mixup_repro.data.batches import Batch
+    >>> from mixup_repro.schema import MethodConfig
+    >>> from mixup_repro.methods.losses import mixup
+    >>> x, y = torch.tensor([[[0.0], [8.0]]]), torch.eye(2).unsqueeze(0)
+    >>> batch = Batch(x, y, x.flip(1), y.flip(1), lam=torch.tensor([[0.75, 0.5]]))
+    >>> mixed = mixup(lambda x: torch.cat([x, -x], -1), batch, MethodConfig("mixup"))
+    >>> mixed.logits[0, :, 0]
+    tensor([2., 4.])
+    >>> mixed.targets[0]
+    tensor([[0.7500, 0.2500],
+            [0.5000, 0.5000]])
+    """
     return _outcome(network, _inputs(batch), _targets(batch, needed(batch.lam)))
 
 
@@ -92,7 +115,23 @@ def mixup_independent(network: Network, batch: Batch, config: MethodConfig) -> O
 
 
 def cutmix(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
-    """CutMix (Yun et al., 2019): a box of the partner's pixels, labels mixed by its true area."""
+    """CutMix (Yun et al., 2019): a box of the partner's pixels, labels mixed by its true area.
+
+    A white picture's box in a black one of 5 x 5 pixels: lam = 3/4 asks for a box of half the
+    height and width, which is 2 x 2 of 25 pixels, and so many are the partner's label.
+
+    >>> import torch
+    >>> from mixup_repro.data.batches import Batch
+    >>> from mixup_repro.schema import MethodConfig
+    >>> from mixup_repro.methods.losses import cutmix
+    >>> black, white = torch.zeros(1, 1, 1, 5, 5), torch.ones(1, 1, 1, 5, 5)
+    >>> lam, centre = torch.tensor([[0.75]]), torch.tensor([[[0.5, 0.5]]])
+    >>> batch = Batch(black, torch.eye(2)[:1, None], white, torch.eye(2)[1:, None], lam, centre)
+    >>> network = lambda x: x.sum((-3, -2, -1)).unsqueeze(-1)  # counts white pixels
+    >>> seen = cutmix(network, batch, MethodConfig("cutmix"))
+    >>> seen.logits, seen.targets
+    (tensor([[[4.]]]), tensor([[[0.8400, 0.1600]]]))
+    """
     height, width = batch.x.shape[-2:]
     inside = cutmix_box(needed(batch.box), needed(batch.lam), height, width)
     inputs = torch.where(inside.unsqueeze(2), needed(batch.x_partner), batch.x)
@@ -105,6 +144,11 @@ def cutmix_box(centre: Tensor, lam: Tensor, height: int, width: int) -> Tensor:
 
     `centre` (R, b, 2) holds fractions of height and width; pixel coordinates are whole numbers,
     as in the authors' code.
+
+    >>> import torch
+    >>> from mixup_repro.methods.losses import cutmix_box
+    >>> cutmix_box(torch.tensor([[[0.5, 0.0]]]), torch.tensor([[0.75]]), 4, 4)[0, 0].int().tolist()
+    [[0, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
     """
     masks = []
     for axis, size in enumerate((height, width)):
@@ -117,7 +161,18 @@ def cutmix_box(centre: Tensor, lam: Tensor, height: int, width: int) -> Tensor:
 
 
 def label_smoothing(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
-    """Label smoothing (Szegedy et al., 2016): (1 - epsilon) y + epsilon / c."""
+    """Label smoothing (Szegedy et al., 2016): (1 - epsilon) y + epsilon / c.
+
+    >>> import torch
+    >>> from mixup_repro.data.batches import Batch
+    >>> from mixup_repro.schema import MethodConfig
+    >>> from mixup_repro.methods.losses import label_smoothing
+    >>> batch = Batch(x=torch.zeros(1, 2, 4), y=torch.eye(4)[None, :2])
+    >>> config = MethodConfig("label_smoothing", epsilon=0.2)
+    >>> label_smoothing(lambda x: x, batch, config).targets[0]
+    tensor([[0.8500, 0.0500, 0.0500, 0.0500],
+            [0.0500, 0.8500, 0.0500, 0.0500]])
+    """
     epsilon, classes = needed(config.epsilon), batch.y.shape[-1]
     targets = (1 - epsilon) * batch.y + epsilon / classes
     return _outcome(network, batch.x, targets)

@@ -123,13 +123,6 @@ def _between(a: float, b: float, low: np.ndarray, high: np.ndarray) -> np.ndarra
     return np.where(low > a / (a + b), upper, lower)
 
 
-class Optimal(NamedTuple):
-    """h (q, k), the classifier at every query, NaN outside X_mix; and how many are outside."""
-
-    h: np.ndarray
-    outside: int
-
-
 def check_data(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, d) as float64 and classes (n,).
 
@@ -151,8 +144,18 @@ def check_data(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 
 def mixup_optimal(
     x: ArrayLike, y: ArrayLike, mixing: Mixing, eps: float, queries: ArrayLike
-) -> Optimal:
+) -> np.ndarray:
     """h_eps (Lemma 2.3, eq. 1; Corollary C.1 where the mixing is symmetric) at queries (q, d).
+
+    The share of each class, (q, k); NaN outside X_mix, where no mixture comes within eps.
+    Theorem 2.7's points on a line, classes 0, 1, 0: with large alpha the middle is misclassified,
+    because mixtures of its neighbours come to lie on it.
+
+    >>> from mixup_repro.theory.optimal import Beta, mixup_optimal
+    >>> mixup_optimal([0, 1, 2], [0, 1, 0], Beta(1, 1), eps=0.1, queries=[1]).round(3)
+    array([[0.138, 0.862]])
+    >>> mixup_optimal([0, 1, 2], [0, 1, 0], Beta(128, 128), eps=0.1, queries=[1]).round(3)
+    array([[0.641, 0.359]])
 
     Raises:
         ValueError: eps <= 0, or data that `check_data` refuses.
@@ -173,12 +176,21 @@ def mixup_optimal(
 
 def mixup_optimal_limit(
     x: ArrayLike, y: ArrayLike, mixing: Mixing, queries: ArrayLike, tolerance: float = 1e-9
-) -> Optimal:
+) -> np.ndarray:
     """The limit of h_eps for eps to 0, the Mixup-optimal classifier h (Remark 2.4).
+
+    Between two points of two classes it is their mixture's label, which Mixup trains it to be:
+
+    >>> from mixup_repro.theory.optimal import Beta, mixup_optimal_limit
+    >>> mixup_optimal_limit([0, 1], [0, 1], Beta(1, 1), queries=[0, 0.25, 1, 2])
+    array([[1.  , 0.  ],
+           [0.75, 0.25],
+           [0.  , 1.  ],
+           [ nan,  nan]])
 
     At a data point it is that point's class (Proposition 2.8). Elsewhere a pair counts whose line
     passes through the query, by density(lam) / |s - t|. A line passes where its distance is at most
-    `tolerance` times the data's diameter.
+    `tolerance` times the data's diameter. NaN where none does.
 
     Raises:
         ValueError: data that `check_data` refuses.
@@ -209,7 +221,7 @@ class _Closest(NamedTuple):
 Weights = Callable[[_Closest, np.ndarray, np.ndarray], Pair]
 
 
-def _classify(x: ArrayLike, y: ArrayLike, queries: ArrayLike, weights: Weights) -> Optimal:
+def _classify(x: ArrayLike, y: ArrayLike, queries: ArrayLike, weights: Weights) -> np.ndarray:
     x, y = check_data(x, y)
     queries = np.asarray(queries, dtype=float)
     queries = queries[:, None] if queries.ndim == 1 else queries
@@ -229,8 +241,7 @@ def _classify(x: ArrayLike, y: ArrayLike, queries: ArrayLike, weights: Weights) 
         out.append(moment @ first + (mass - moment) @ second)
     score = np.concatenate(out)
     total = score.sum(1, keepdims=True)
-    h = np.divide(score, total, out=np.full_like(score, np.nan), where=total > 0)
-    return Optimal(h, int((total == 0).sum()))
+    return np.divide(score, total, out=np.full_like(score, np.nan), where=total > 0)
 
 
 def failing_alpha(eps: float) -> float:
@@ -244,7 +255,7 @@ def failing_alpha(eps: float) -> float:
 
     def excess(log_alpha: float) -> float:
         alpha = np.exp(log_alpha)
-        h, _ = mixup_optimal([0, 1, 2], np.array([0, 1, 0]), Beta(alpha, alpha), eps, [1.0])
+        h = mixup_optimal([0, 1, 2], [0, 1, 0], Beta(alpha, alpha), eps, [1.0])
         return h[0, 0] - 0.5
 
     return float(np.exp(brentq(excess, np.log(1e-3), np.log(1e3 / eps**2), rtol=1e-8)))

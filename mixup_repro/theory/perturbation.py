@@ -38,7 +38,17 @@ def covariance(a: Tensor, b: Tensor, alpha: float) -> Tensor:
 def mixup_risk(
     loss: Loss, f: Function, x: Tensor, y: Tensor, alpha: float, nodes: int = 40
 ) -> Tensor:
-    """The Mixup risk (eq. 4): all n^2 pairs, Gauss-Jacobi quadrature over lambda."""
+    """The Mixup risk (eq. 4): all n^2 pairs, Gauss-Jacobi quadrature over lambda.
+
+    Points -1 and 1 with labels -1 and 1, and f = 0: half of the pairs are two points, whose mean
+    label 1 - 2 lambda has the mean square 1/3 at alpha = 1; the other half have labels -1 or 1.
+
+    >>> import torch
+    >>> from mixup_repro.theory.perturbation import mixup_risk
+    >>> x = y = torch.tensor([[-1.0], [1.0]]).double()
+    >>> mixup_risk(lambda y, u: (y - u).square().sum(-1), torch.zeros_like, x, y, alpha=1)
+    tensor(0.6667, dtype=torch.float64)
+    """
     risk = torch.zeros((), dtype=x.dtype)
     for lam, weight in zip(*lambda_quadrature(alpha, nodes)):
         inputs = lam * x.unsqueeze(1) + (1 - lam) * x
@@ -50,7 +60,18 @@ def mixup_risk(
 def perturbed_risk(
     loss: Loss, f: Function, x: Tensor, y: Tensor, alpha: float, nodes: int = 40
 ) -> Tensor:
-    """The same risk as ERM on modified data under random perturbations (Theorem 1, eq. 7)."""
+    """The same risk as ERM on modified data under random perturbations (Theorem 1, eq. 7).
+
+    >>> import torch
+    >>> from mixup_repro.theory.perturbation import mixup_risk, perturbed_risk
+    >>> from mixup_repro.theory.taylor import cross_entropy
+    >>> x, y = torch.tensor([[0.0], [1.0], [3.0]]).double(), torch.eye(3).double()
+    >>> f = lambda x: torch.cat([-x, x.square(), x.sin()], -1)
+    >>> f"{mixup_risk(cross_entropy, f, x, y, alpha=0.5):.12f}"
+    '3.021812918218'
+    >>> f"{perturbed_risk(cross_entropy, f, x, y, alpha=0.5):.12f}"
+    '3.021812918218'
+    """
     mean = theta_bar(alpha)
     x_tilde, y_tilde = modified(x, alpha).unsqueeze(1), modified(y, alpha).unsqueeze(1)
 

@@ -74,7 +74,18 @@ def quadratic_risk(loss: Loss, f: Function, x: Tensor, y: Tensor, alpha: float) 
     """Theorem 2, eq. (12): E_Q of a twice differentiable loss as modified loss + R1 + ... + R4.
 
     x (n, d), y (n, c); f and the loss act on single examples, (d,) -> (c,) and (c,), (c,) -> ().
-    Corollaries 1 to 3 are this with the cross-entropy, logistic and squared-error losses.
+    Corollaries 1 to 3 are this with the cross-entropy, logistic and squared-error losses. With the
+    squared error and a linear f nothing is of higher order than two, so it is the Mixup risk:
+
+    >>> import torch
+    >>> from mixup_repro.theory.perturbation import mixup_risk
+    >>> from mixup_repro.theory.taylor import quadratic_risk, squared_error
+    >>> x, y = torch.tensor([[0.0], [1.0], [3.0]]).double(), torch.eye(3).double()
+    >>> f = lambda x: torch.cat([-x, x, 2 * x], -1)
+    >>> f"{quadratic_risk(squared_error, f, x, y, alpha=0.5).total:.12f}"
+    '7.277777777778'
+    >>> f"{mixup_risk(squared_error, f, x, y, alpha=0.5):.12f}"
+    '7.277777777778'
 
     Raises:
         ValueError: the loss has no (or a degenerate) second derivative, so that R1 and R3 do not

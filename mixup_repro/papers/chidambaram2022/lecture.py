@@ -46,7 +46,7 @@ def definitions() -> Figure:
                 left += part
     _plane(plane)
     _density(intervals, len(rows))
-    share = mixup_optimal(POINTS, LABELS, MIXING, EPS, QUERY[None]).h[0]
+    share = mixup_optimal(POINTS, LABELS, MIXING, EPS, QUERY[None])[0]
     weights.set_xlabel(rf"weight; shares: $h_\epsilon(x) = ({share[0]:.2f}, {share[1]:.2f})$")
     weights.set_title("what they add to each class")
     for axis in (intervals, weights):
@@ -102,7 +102,7 @@ def optimal_line() -> Figure:
     queries = np.linspace(0, 2, 801)
     for axis, eps in zip(axes, (0.1, 0.4)):
         for alpha, colour, line in zip((1, 32, 128), COLOURS, LINES):
-            h = mixup_optimal(*LINE, Beta(alpha, alpha), eps, queries).h
+            h = mixup_optimal(*LINE, Beta(alpha, alpha), eps, queries)
             axis.plot(queries, h[:, 0], line, color=colour, label=rf"$\alpha = {alpha}$")
         axis.plot([0, 2], [1, 1], "ks", markersize=5, label="points of class 1")
         axis.plot([1], [0], "ko", markersize=5, label="point of class 2")
@@ -120,7 +120,7 @@ def optimal_plane() -> Figure:
     axis_values = np.linspace(-1.1, 1.1, 121)
     queries = np.stack(np.meshgrid(axis_values, axis_values), -1).reshape(-1, 2)
     for axis, eps in zip(axes, (0.3, 0.1)):
-        h = mixup_optimal(*CROSS, Beta(1, 1), eps, queries).h[:, 0].reshape(121, 121)
+        h = mixup_optimal(*CROSS, Beta(1, 1), eps, queries)[:, 0].reshape(121, 121)
         shown = axis.imshow(
             h, origin="lower", extent=(-1.1, 1.1, -1.1, 1.1), cmap="coolwarm_r", vmin=0, vmax=1
         )
@@ -132,7 +132,7 @@ def optimal_plane() -> Figure:
     section = np.linspace(-0.5, 0.5, 2001)
     for eps, colour, line in zip((0.3, 0.1, 0.01), COLOURS, LINES):
         points = np.c_[np.zeros_like(section), section]
-        h = mixup_optimal(*CROSS, Beta(1, 1), eps, points).h[:, 0]
+        h = mixup_optimal(*CROSS, Beta(1, 1), eps, points)[:, 0]
         axes[2].plot(section, h, line, color=colour, label=rf"$\epsilon = {eps:g}$")
     axes[2].set_title("along class 1's line")
     axes[2].set_xlabel("$x_2$, at $x_1 = 0$")

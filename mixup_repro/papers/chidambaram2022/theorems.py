@@ -41,10 +41,10 @@ def lemma_2_3() -> list[Check]:
             near = np.linalg.norm(lam * x[s] + (1 - lam) * x[t] - query, axis=1) < eps
             score[y[s]] += (lam * weight)[near].sum()
             score[y[t]] += ((1 - lam) * weight)[near].sum()
-        h = mixup_optimal(x, y, Beta(alpha, alpha), eps, query[None]).h[0]
+        h = mixup_optimal(x, y, Beta(alpha, alpha), eps, query[None])[0]
         errors.append(np.abs(h - score / score.sum()).max())
         at_edge = x[0] + np.array([[eps - 1e-9, 0], [eps + 1e-9, 0]])
-        h = mixup_optimal(x, y, Beta(alpha, alpha), eps, at_edge).h
+        h = mixup_optimal(x, y, Beta(alpha, alpha), eps, at_edge)
         jumps.append(np.abs(h[1] - h[0]).max())
     return [
         Check("(1) against a sum over 20,000 lambda", len(errors), max(errors), 1e-3),
@@ -55,7 +55,7 @@ def lemma_2_3() -> list[Check]:
 def proposition_2_5() -> list[Check]:
     """The limit at the origin, and on both lines beside it."""
     near = np.array([[0.0, 0.0], [0.0, 1e-6], [1e-6, 0.0]])
-    h = mixup_optimal_limit(*CROSS, Beta(1, 1), near, tolerance=1e-12).h
+    h = mixup_optimal_limit(*CROSS, Beta(1, 1), near, tolerance=1e-12)
     error = np.abs(h - [[0.5, 0.5], [1, 0], [0, 1]]).max()
     return [Check("h at the origin is 1/2, and 1 beside it", 3, error, ROUNDING)]
 
@@ -65,7 +65,7 @@ def theorem_2_7() -> list[Check]:
     wrong, small = [], (0.02, 0.05, 0.1, 0.2, 0.3)
     for eps in (*small, 0.5):
         alpha = 1.01 * failing_alpha(eps)
-        h = mixup_optimal(*LINE, Beta(alpha, alpha), eps, np.array([1.0])).h[0]
+        h = mixup_optimal(*LINE, Beta(alpha, alpha), eps, np.array([1.0]))[0]
         wrong.append(h[1] - h[0])
     ratio = {e: failing_alpha(e) / failing_alpha_bound(e) - 1 for e in (*small, 0.5)}
     part = "alpha that is needed over the proof's, less 1, eps"
@@ -81,7 +81,7 @@ def proposition_2_8() -> list[Check]:
     errors = []
     for x, y in (LINE, CROSS, *map(scattered, range(3))):
         for alpha in ALPHAS:
-            h = mixup_optimal_limit(x, y, Beta(alpha, alpha), x).h
+            h = mixup_optimal_limit(x, y, Beta(alpha, alpha), x)
             errors.append(np.abs(h - np.eye(h.shape[1])[y]).max())
     return [Check("1 - h of the right class on the data", len(errors), max(errors), ROUNDING)]
 
@@ -94,7 +94,7 @@ def theorem_2_10() -> list[Check]:
         assert assumption_2_9(x, y).holds(1e-3)
         for s in range(len(x)):
             beside = x[s] + 1e-7 * (np.delete(x, s, 0) - x[s])
-            h = mixup_optimal_limit(x, y, Beta(alpha, alpha), beside, tolerance=1e-13).h
+            h = mixup_optimal_limit(x, y, Beta(alpha, alpha), beside, tolerance=1e-13)
             errors.append(1 - h[:, y[s]].min())
     part = "1 - h of the right class at 1e-7 of the way to another point"
     return [Check(part, len(errors), max(errors), 1e-6)]
@@ -108,7 +108,7 @@ def theorem_3_2() -> list[Check]:
         s, t = rng.choice(len(x), 2, replace=False)
         lam = rng.random()
         query = lam * x[s] + (1 - lam) * x[t]
-        h = mixup_optimal_limit(x, y, Beta(1, 1), query[None]).h[0]
+        h = mixup_optimal_limit(x, y, Beta(1, 1), query[None])[0]
         wrong += [float(h.argmax() != k) for k in range(3) if assumption_3_1(x, y, k, query)]
     return [Check("misclassified where Assumption 3.1 holds", len(wrong), max(wrong), 0.0)]
 
