@@ -15,7 +15,8 @@ from mixup_repro import report
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import compose, expand, experiments
 from mixup_repro.papers.carratino2020 import fig4
-from mixup_repro.papers.claims import Claim
+from mixup_repro.papers.chidambaram2022 import fig2
+from mixup_repro.papers.claims import CONTRADICTED, Claim
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, by_epoch, by_seed, select, summarise
 from mixup_repro.papers.sources import Runs
@@ -199,3 +200,27 @@ def test_what_a_setting_lacks_is_not_run_and_not_an_error():
             data = ItemData(on.name, "paper", 1, frame.assign(dataset=dataset), **parts)
             entry = report.Entry(paper, item, on, data)
             assert not entry.shows_something, on.name
+
+
+def test_times_that_were_never_reached_are_censored_and_not_numbers():
+    """Chidambaram's Figure 2: a seed that never gets there took longer than any."""
+    rows = [
+        {"method": method, "alpha": alpha, "seed": seed, "epoch": epoch + 1}
+        | {"train_accuracy": 1 - error}
+        for method, alpha, errors in (
+            ("erm", np.nan, [0.30, 0.10, 0.02]),
+            ("mixup", 1024.0, [0.60, 0.40, 0.30]),
+        )
+        for seed in range(5)
+        for epoch, error in enumerate(errors)
+    ]
+    curves = pd.DataFrame(rows)
+    runs = curves.drop_duplicates(["method", "seed"]).assign(dataset="mnist")
+    empty = dict.fromkeys(("predictions", "maps", "bins", "terms", "ood"), pd.DataFrame())
+    data = ItemData("fig2_mnist", "paper", 5, runs, curves, **empty)
+    half, most = fig2.rate(data)
+    # 0.9 -> 0.02: half of the way is 0.46, which Mixup reaches in epoch 2 and ERM in 1: not within
+    # twice; 90 % is 0.108, which it never reaches.
+    assert half.effect.mean == most.effect.mean == 0
+    assert half.verdict == most.verdict == CONTRADICTED
+    assert "never" not in half.part and "5 of 5 seeds never" in most.part

@@ -15,6 +15,7 @@ from mixup_repro.papers.claims import (
     DIFFERS,
     INCONCLUSIVE,
     SUPPORTED,
+    mostly,
     number,
     signed,
     zero,
@@ -128,3 +129,14 @@ def test_a_claim_of_zero_needs_every_value_to_be_zero():
     assert zero("", [0.0, 0.0]).verdict == SUPPORTED
     assert zero("", [0.0, 1.0]).verdict == INCONCLUSIVE
     assert zero("", [0.9, 1.0, 1.1]).verdict == CONTRADICTED
+
+
+def test_what_happens_in_most_seeds_is_counted_exactly():
+    five = mostly("", [True] * 5)
+    assert (five.verdict, five.effect.mean) == (SUPPORTED, 1.0)
+    assert five.effect.low == pytest.approx(0.05 ** (1 / 5))  # P(5 of 5) = 0.05 at this share
+    assert mostly("", [False] * 5).verdict == CONTRADICTED
+    assert mostly("", [True] * 4).verdict == INCONCLUSIVE  # 0.5^4 > 0.05
+    assert mostly("", [True] * 5 + [False] * 2).verdict == INCONCLUSIVE
+    with pytest.raises(NoValues):
+        mostly("", [])

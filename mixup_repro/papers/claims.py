@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 import pandas as pd
+from scipy import stats
 
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import Interval, NoValues, agrees, interval
@@ -117,6 +118,21 @@ def over_alphas(about: str, table: pd.DataFrame, sign: int, detail: str = "") ->
     yield signed(f"{about}mean over alphas", table.mean(axis=1), sign)
     for alpha in table:
         yield signed(f"{detail or about}alpha = {alpha:g}", table[alpha], sign, headline=False)
+
+
+def mostly(part: str, flags: Sequence[bool] | pd.Series) -> Finding:
+    """The paper says that something happens; here it is counted in how many seeds it does.
+
+    Supported where it does in more than half, contradicted where it does in fewer, at 95 % of an
+    exact (Clopper-Pearson) interval on that side; five of five seeds are enough.
+    """
+    n, k = len(flags), int(sum(flags))
+    if not n:
+        raise NoValues("no seeds to count")
+    test = stats.binomtest(k, n)
+    low, high = test.proportion_ci(0.9)  # 5 % on each side
+    verdict = SUPPORTED if low > 0.5 else CONTRADICTED if high < 0.5 else INCONCLUSIVE
+    return Finding(part, Interval(k / n, low, high, n), "> 0.5", verdict)
 
 
 def changes(part: str, values: Values) -> Finding:

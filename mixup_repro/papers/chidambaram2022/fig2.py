@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from mixup_repro.papers import style
-from mixup_repro.papers.claims import Claim, Finding, number, signed
+from mixup_repro.papers.claims import Claim, Finding, mostly, number, signed
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, by_epoch, select, summarise
 from mixup_repro.papers.sources import Runs
@@ -29,7 +31,8 @@ LOGS = {
         **{1: (45.22, 48.54), 32: (48.66, 47.99), 128: (48.42, 47.54), 1024: (48.29, 47.96)},
     },
 }
-LEVELS = (0.5, 0.9)  # shares of ERM's final progress at which the rates are compared
+LEVELS = (0.5, 0.9)  # shares of the way to ERM's final error at which the rates are compared
+GUESSING = {"mnist": 0.9, "cifar10": 0.9, "cifar100": 0.99}  # the error of a blind guess
 
 
 def train_error(data: ItemData, method: str, alpha: float | None = None) -> pd.DataFrame:
@@ -66,20 +69,31 @@ def closer(data: ItemData) -> Iterator[Finding]:
 
 
 def epochs_to(data: ItemData, method: str, alpha: float | None, level: pd.Series) -> pd.Series:
-    """The first epoch at which the training error is at most `level`, by seed; NaN if never."""
+    """The first epoch at which the training error is at most `level`, by seed; infinite if never.
+
+    A seed that never gets there is censored: it took longer than it was trained. So these times may
+    be compared, but not averaged.
+    """
     reached = train_error(data, method, alpha).le(level, axis=1)
-    return reached.idxmax().where(reached.any()).astype(float)
+    return reached.idxmax().where(reached.any(), math.inf).astype(float)
 
 
 def rate(data: ItemData) -> Iterator[Finding]:
-    """Mixup needs less than twice ERM's epochs to the same error."""
-    erm = train_error(data, "erm")
+    """Mixup comes to an error in less than twice ERM's epochs, in most seeds.
+
+    The levels are shares of the way from guessing to ERM's final error. "Less than twice" is ours:
+    the paper says "a very similar rate".
+    """
+    guessing = GUESSING[data.runs["dataset"].iloc[0]]
+    final = train_error(data, "erm").iloc[-1]
     for share in LEVELS:
-        level = erm.iloc[0] - share * (erm.iloc[0] - erm.iloc[-1])
-        ours = epochs_to(data, "mixup", WORST, level).fillna(2 * erm.index[-1])
-        twice = paired(ours, 2 * epochs_to(data, "erm", None, level))
-        part = f"epochs to {share:.0%} of ERM's progress, alpha = 1024, less twice ERM's"
-        yield signed(part, twice, -1)
+        level = guessing - share * (guessing - final)
+        erm = epochs_to(data, "erm", None, level)
+        ours = epochs_to(data, "mixup", WORST, level)
+        never = int(np.isinf(ours).sum())
+        unreached = f" ({never} of {len(ours)} seeds never)" if never else ""
+        part = f"{share:.0%} of the way to ERM's error within twice its epochs, alpha = 1024"
+        yield mostly(part + unreached, ours < 2 * erm)
 
 
 def final_test_error(data: ItemData, method: str, alpha: float | None = None) -> pd.Series:
@@ -105,8 +119,8 @@ CLAIMS = (
     Claim(
         "fig2_rate",
         "sec. 2.5",
-        "Mixup minimises the empirical risk at nearly ERM's rate (here: in less than twice the "
-        "epochs).",
+        "Mixup minimises the empirical risk at a rate very similar to ERM's (our yardstick: in "
+        "less than twice the epochs).",
         rate,
     ),
     Claim("fig2_test", "authors' logs", "Final test errors.", log_errors, on=tuple(LOGS)),
