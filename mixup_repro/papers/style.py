@@ -31,6 +31,7 @@ def _look(colour: str, line: str, marker: str) -> dict[str, Any]:
 SERIES = {method.title: _look(*method.look) for method in registry.METHODS.values()} | {
     "ERM (rescaled)": _look("grey", ":", "s"),
     "Mixup (rescaled)": _look("orange", "-", "D"),
+    "Approximate Mixup (rescaled)": _look("purple", "-", "d"),
 }
 METHODS = {name: method.title for name, method in registry.METHODS.items()}
 RC: dict[Any, object] = {
