@@ -15,3 +15,12 @@ settings.load_profile("steady")
 def committed() -> list[report.Entry]:
     """The entries of the committed results, read and judged once: it takes seconds."""
     return report.entries(CHECKOUT / "results")
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Hydra's folders go to a temporary one, downloads fail at once, wandb has no key."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import commands
 import numpy as np
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from PIL import Image
+from torch import Tensor, nn
 
 from mixup_repro.jobs import register, resolve
 from mixup_repro.paths import CHECKOUT
@@ -83,6 +85,19 @@ def record(folder: RunFolder) -> dict:
         "data": {"label": "digits"},
         "evaluations": [row | {"evaluation": "plain", "eval_alpha": None}, row],
     }
+
+
+def points(n: int = 5, d: int = 3, c: int = 3, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Inputs (n, d) that are not centred and unbalanced one-hot labels (n, c), in float64."""
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, d, generator=g, dtype=torch.float64) + torch.arange(d)
+    return x, nn.functional.one_hot(torch.arange(n) ** 2 % c, c).double()
+
+
+def smooth_network(d: int = 3, c: int = 3, seed: int = 1) -> nn.Module:
+    """A network in float64 for which quadrature and second derivatives are exact."""
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(d, 7), nn.Tanh(), nn.Linear(7, c)).double()
 
 
 def make_image_folder(root: Path, classes: int = 2, per_class: int = 10, size: int = 32) -> Path:

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import job, make_image_folder
+from helpers import job, make_image_folder, points, smooth_network
 from scipy import stats
-from torch import nn
 
 from mixup_repro import beta, networks
 from mixup_repro.data import Dataset, load
@@ -31,18 +30,6 @@ CONFIG = MethodConfig(name="any")
 ALPHA = 0.7
 
 
-def data(n: int = 6, d: int = 4, c: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs (n, d) that are not centred and unbalanced one-hot labels (n, c)."""
-    g = torch.Generator().manual_seed(0)
-    x = torch.randn(n, d, generator=g, dtype=F64) + torch.arange(d)
-    return x, F.one_hot(torch.arange(n) ** 2 % c, c).to(F64)
-
-
-def network(d: int = 4, c: int = 3) -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(d, 8), nn.Tanh(), nn.Linear(8, c)).to(F64)
-
-
 def modification(x: torch.Tensor, y: torch.Tensor, alphas: list[float]) -> Modification:
     moments = (
         torch.tensor([[f(a)] for a in alphas], dtype=F64)
@@ -53,7 +40,7 @@ def modification(x: torch.Tensor, y: torch.Tensor, alphas: list[float]) -> Modif
 
 def test_the_estimator_is_unbiased():
     """z-test of its mean over draws of theta and partner, example by example, and over all."""
-    (x, y), f, draws = data(), network(), 60_000
+    (x, y), f, draws = points(n=6, d=4), smooth_network(d=4), 60_000
     rng = np.random.default_rng(0)
     partner = torch.from_numpy(rng.integers(len(x), size=(draws, len(x))))
     lam = torch.from_numpy(rng.beta(ALPHA, ALPHA, (draws, len(x))))
@@ -79,7 +66,7 @@ def test_the_estimator_is_unbiased():
 
 
 def test_gradients_of_the_estimator_are_those_of_the_exact_loss_in_the_mean():
-    (x, y), draws = data(), 20_000
+    (x, y), draws = points(n=6, d=4), 20_000
     rng = np.random.default_rng(1)
     partner = torch.from_numpy(rng.integers(len(x), size=(draws, len(x))))
     lam = torch.from_numpy(rng.beta(ALPHA, ALPHA, (draws, len(x))))
@@ -90,14 +77,14 @@ def test_gradients_of_the_estimator_are_those_of_the_exact_loss_in_the_mean():
     exact = Batch(x[None], y[None], modification=modification(x, y, [ALPHA]))
     gradients = []
     for name, batch in (("approx_mixup", sampled), ("approx_mixup_exact", exact)):
-        f = network()
+        f = smooth_network(d=4)
         METHODS[name].function(f, batch, CONFIG).loss.mean().backward()
         gradients.append(torch.cat([p.grad.flatten() for p in f.parameters()]))
     assert (gradients[0] - gradients[1]).norm() < 0.02 * gradients[1].norm()
 
 
 def test_erm_on_modified_data_is_equation_20():
-    (x, y), f = data(), network()
+    (x, y), f = points(n=6, d=4), smooth_network(d=4)
     batch = Batch(x[None], y[None], modification=modification(x, y, [ALPHA]))
     outcome = METHODS["erm_modified"].function(f, batch, CONFIG)
     expected = cross_entropy(modified(y, ALPHA), f(modified(x, ALPHA)))
@@ -106,7 +93,7 @@ def test_erm_on_modified_data_is_equation_20():
 
 def test_at_lambda_one_for_a_tiny_alpha_nothing_is_added():
     """theta_bar tends to 1 with alpha to 0: no shrinking, no perturbation, plain ERM."""
-    (x, y), f = data(), network()
+    (x, y), f = points(n=6, d=4), smooth_network(d=4)
     ones = torch.ones(1, len(x), dtype=F64)
     m = modification(x, y, [1e-12])
     batch = Batch(x[None], y[None], x.flip(0)[None], y.flip(0)[None], ones, modification=m)

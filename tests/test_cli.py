@@ -29,13 +29,7 @@ DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "reci
 README = "dataset=digits", "architecture=mlp", "method=mixup", "method.alpha=1", "recipe.epochs=2"
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Hydra's folders go to a temporary one, downloads fail at once, wandb has no key."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def records(runs_dir: Path) -> list[Path]:

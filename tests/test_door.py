@@ -27,9 +27,7 @@ QUICK = ("dataset=digits", "architecture=mlp", "architecture.hidden=[8]", "recip
 QUICK += HARDWARE
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture

@@ -35,10 +35,7 @@ from mixup_repro.training.progress import Progress
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]"
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Hydra's folders go to a temporary one."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def rows(runs_dir: Path) -> pd.DataFrame:

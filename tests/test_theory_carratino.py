@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from helpers import points, smooth_network
 from scipy import integrate, stats
 from scipy.special import betainc
 from sklearn.datasets import load_digits, make_blobs
@@ -25,20 +26,6 @@ from mixup_repro.theory.taylor import (
 
 ALPHAS = [1e-3, 0.1, 0.5, 1.0, 2.0, 32.0, 1e4]
 F64 = torch.float64
-
-
-def data(n: int = 5, d: int = 3, c: int = 3, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs and one-hot labels, unbalanced and not centred."""
-    g = torch.Generator().manual_seed(seed)
-    x = torch.randn(n, d, generator=g, dtype=F64) + torch.arange(d)
-    y = nn.functional.one_hot(torch.arange(n) ** 2 % c, c).to(F64)
-    return x, y
-
-
-def network(d: int = 3, c: int = 3, seed: int = 1) -> nn.Module:
-    """A smooth network: quadrature and second derivatives are exact for it."""
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(d, 7), nn.Tanh(), nn.Linear(7, c)).to(F64)
 
 
 def draws(alpha: float, n: int) -> list[tuple[float, float, int]]:
@@ -125,8 +112,8 @@ def test_alpha_must_be_positive(bad):
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
 @pytest.mark.parametrize("loss", [cross_entropy, squared_error])
 def test_theorem_1_both_risks_are_equal(alpha, loss):
-    x, y = data()
-    f = network()
+    x, y = points()
+    f = smooth_network()
     mixup = mixup_risk(loss, f, x, y, alpha, nodes=60)
     assert perturbed_risk(loss, f, x, y, alpha, nodes=60).item() == pytest.approx(
         mixup.item(), rel=1e-10
@@ -136,7 +123,7 @@ def test_theorem_1_both_risks_are_equal(alpha, loss):
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
 def test_theorem_1_perturbations_have_mean_zero_and_add_up_to_the_mixture(alpha):
-    x, _ = data()
+    x, _ = points()
     for i in range(len(x)):
         mean = sum(w * delta(x, t, i, j, alpha) for t, w, j in draws(alpha, len(x)))
         assert mean.abs().max() < 1e-12
@@ -146,7 +133,7 @@ def test_theorem_1_perturbations_have_mean_zero_and_add_up_to_the_mixture(alpha)
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
 def test_lemma_1_covariances_of_the_perturbations(alpha):
-    x, y = data()
+    x, y = points()
     for a, b in ((x, x), (x, y), (y, y)):
         expected = torch.zeros(len(x), a.shape[1], b.shape[1], dtype=F64)
         for i in range(len(x)):
@@ -163,8 +150,8 @@ def test_lemma_1_covariances_of_the_perturbations(alpha):
 @pytest.mark.parametrize("d", [3, 6])  # n = 5: Sigma_xx has full rank, and has not
 @pytest.mark.parametrize("loss", [cross_entropy, squared_error])
 def test_theorem_2_terms_add_up_to_the_second_order_expectation(alpha, d, loss):
-    x, y = data(d=d)
-    f = network(d=d)
+    x, y = points(d=d)
+    f = smooth_network(d=d)
     terms = quadratic_risk(loss, f, x, y, alpha)
     assert terms.total.item() == pytest.approx(
         approximate_risk(loss, f, x, y, alpha).item(), rel=1e-10
@@ -173,8 +160,8 @@ def test_theorem_2_terms_add_up_to_the_second_order_expectation(alpha, d, loss):
 
 
 def test_corollary_1_closed_form_of_the_cross_entropy():
-    x, y = data()
-    f, alpha = network(), 1.0
+    x, y = points()
+    f, alpha = smooth_network(), 1.0
     x_tilde, y_tilde = modified(x, alpha), modified(y, alpha)
     r1 = r2 = r3 = 0.0
     for i in range(len(x)):
@@ -196,9 +183,9 @@ def test_corollary_1_closed_form_of_the_cross_entropy():
 
 
 def test_corollary_2_logistic_equals_cross_entropy_of_two_classes():
-    x, _ = data()
+    x, _ = points()
     y = torch.tensor([0, 1, 1, 0, 1], dtype=F64)
-    g = network(c=1)
+    g = smooth_network(c=1)
     two = quadratic_risk(
         cross_entropy,
         lambda z: torch.cat([-g(z) / 2, g(z) / 2], -1),
@@ -217,7 +204,7 @@ def linear(w: torch.Tensor, b: torch.Tensor):
 
 def linear_risks(alpha: float):
     """For random W, b: Mixup risk, mean error with the best intercept, and |b - b_bar|^2."""
-    x, y = data(n=6)
+    x, y = points(n=6)
     g = torch.Generator().manual_seed(2)
     rows = []
     for _ in range(6):
@@ -250,7 +237,7 @@ def test_corollary_3_equation_19_as_printed_has_other_coefficients():
 
 @pytest.mark.parametrize("alpha", [0.2, 8.0])
 def test_corollary_3_mixup_has_no_effect_on_linear_least_squares(alpha):
-    x, y = data(n=8)
+    x, y = points(n=8)
     design = torch.cat([x, torch.ones(len(x), 1, dtype=F64)], 1)
     solution = torch.linalg.lstsq(design, y).solution.T
     w, b = solution[:, :3].clone().requires_grad_(), solution[:, 3].clone().requires_grad_()
@@ -260,7 +247,7 @@ def test_corollary_3_mixup_has_no_effect_on_linear_least_squares(alpha):
 
 
 def test_corollary_3_quadratic_risk_is_exact_for_linear_models():
-    x, y = data()
+    x, y = points()
     f = linear(torch.randn(3, 3, dtype=F64), torch.randn(3, dtype=F64))
     exact = mixup_risk(squared_error, f, x, y, 1.0)
     assert quadratic_risk(squared_error, f, x, y, 1.0).total.item() == pytest.approx(
@@ -270,8 +257,8 @@ def test_corollary_3_quadratic_risk_is_exact_for_linear_models():
 
 @pytest.mark.parametrize("n, d", [(5, 3), (5, 12)])
 def test_regularisation_without_inverses_is_r1_plus_r3(n, d):
-    x, y = data(n=n, d=d)
-    f = network(d=d)
+    x, y = points(n=n, d=d)
+    f = smooth_network(d=d)
     terms = quadratic_risk(cross_entropy, f, x, y, 0.7)
     assert regularisation(f, x, y, 0.7, chunk=2).item() == pytest.approx(
         (terms.r1 + terms.r3).item(), rel=1e-9
@@ -279,7 +266,7 @@ def test_regularisation_without_inverses_is_r1_plus_r3(n, d):
 
 
 def test_regularisation_takes_pictures():
-    x, y = data(n=4, d=3 * 8 * 8)
+    x, y = points(n=4, d=3 * 8 * 8)
     torch.manual_seed(0)
     net = nn.Sequential(nn.Flatten(-3), nn.Linear(192, 5), nn.Tanh(), nn.Linear(5, 3)).to(F64)
     flat = regularisation(net[1:], x, y, 1.0)
@@ -344,11 +331,11 @@ def test_entropy_is_scipys():
 
 
 def test_what_cannot_be_computed_is_said():
-    x, y = data()
+    x, y = points()
     with pytest.raises(ValueError, match="at least two examples"):
         modified(x[:1], 1.0)
     with pytest.raises(ValueError, match="second derivative"):
-        quadratic_risk(lambda t, u: (t * u).sum(), network(), x, y, 1.0)
+        quadratic_risk(lambda t, u: (t * u).sum(), smooth_network(), x, y, 1.0)
     with pytest.raises(ValueError, match="at least two classes"):
         softmax_regression(x.numpy(), y.numpy()[:, :1])
     with pytest.raises(ValueError, match="separable"):
@@ -357,8 +344,8 @@ def test_what_cannot_be_computed_is_said():
 
 @pytest.mark.parametrize("layer", [nn.BatchNorm1d(3), nn.Dropout()])
 def test_batchnorm_and_dropout_have_no_derivative_per_example(layer):
-    x, y = data()
-    net = nn.Sequential(layer, network()).to(F64).train()
+    x, y = points()
+    net = nn.Sequential(layer, smooth_network()).to(F64).train()
     for function in (
         lambda: quadratic_risk(cross_entropy, net, x, y, 1.0),
         lambda: regularisation(net, x, y, 1.0),
