@@ -80,6 +80,11 @@ def subtitle(data: ItemData) -> str:
 
 def note(data: ItemData) -> str:
     """n, interval and scale, for the foot of a figure."""
-    n = data.seeds()
-    told = f"Mean and 95 % t interval over {n} seeds" if n > 1 else "One seed, so no interval"
+    each = data.runs.groupby("run_id")["seed"].nunique()
+    few, many = each.min(), each.max()
+    told = f"Mean and 95 % t interval over {many} seeds"
+    if many == 1:
+        told = "One seed, so no interval"
+    elif few < many:
+        told = f"{few} to {many} seeds: mean, and 95 % t interval of two or more"
     return f"{told}. Scale: {data.scale}."

@@ -28,7 +28,8 @@ def benchmark(data: ItemData) -> str:
     Raises:
         NoValues: its runs were evaluated on none.
     """
-    names = sorted(data.ood["benchmark"].dropna().unique(), key=lambda n: (len(n), n))
+    corrupted = data.ood[data.ood["corruption"].notna()]
+    names = sorted(corrupted["benchmark"].unique(), key=lambda n: (len(n), n))
     if not names:
         raise NoValues("no corrupted test sets; type evaluate.py ... benchmark=generated")
     return str(names[0])

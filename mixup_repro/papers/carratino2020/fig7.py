@@ -135,7 +135,7 @@ ITEM = Item(
         On(
             "fig7_cifar10",
             Runs("carratino2020/fig7_cifar10", only=dict.fromkeys(SCALES, "method.epsilon=0.25")),
-            stands_in="",
+            stands_in="label smoothing at 1/4",
             differs=(
                 "the paper does not name the weight epsilon of label smoothing's uniform "
                 "distribution; here 1 - theta_bar(1) = 1/4, at which labels are shrunk as Mixup's."
