@@ -84,8 +84,8 @@ def rate(data: ItemData) -> Iterator[Finding]:
     The levels are shares of the way from guessing to ERM's final error. "Less than twice" is ours:
     the paper says "a very similar rate".
     """
-    guessing = GUESSING[data.runs["dataset"].iloc[0]]
     final = train_error(data, "erm").iloc[-1]
+    guessing = GUESSING[data.runs["dataset"].iloc[0]]
     for share in LEVELS:
         level = guessing - share * (guessing - final)
         erm = epochs_to(data, "erm", None, level)
