@@ -58,7 +58,7 @@ def _note(number: int, _frame: FrameType | None) -> None:
 
 def requested() -> bool:
     """Whether this process was asked to stop. With several ranks, any rank's answer counts."""
-    return bool(_received)
+    return bool(_watching and _received)
 
 
 def check() -> None:
@@ -67,7 +67,7 @@ def check() -> None:
     Raises:
         Stop: this process was asked to stop.
     """
-    if _watching and _received:
+    if requested():
         raise Stop
 
 
@@ -90,6 +90,19 @@ def leave(say: Callable[[str], None]) -> NoReturn:
     raise SystemExit(EX_TEMPFAIL)
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Inside, the signals wait; processes started here are born so, until `leave_to_parent`."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def leave_to_parent() -> None:
     """In a process that reads for another: signals to the whole group are the other's to answer.
 
@@ -100,3 +113,5 @@ def leave_to_parent() -> None:
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(10))
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

@@ -307,7 +307,7 @@ GOLDEN = [
         "cifar10-lenet-erm_modified-a1-b58b2278",
     ),
     (
-        "experiment=carratino2020/fig7_cifar10 method=label_smoothing",
+        "experiment=carratino2020/fig7_cifar10 method=label_smoothing method.epsilon=0.25",
         "cifar10-lenet-label_smoothing-c1b66757",
     ),
     (

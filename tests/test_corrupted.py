@@ -177,7 +177,11 @@ def test_frost_without_its_photographs_is_refused_before_any_work_and_the_rest_i
 @pytest.mark.parametrize(
     ("config", "data", "message"),
     [
-        (BenchmarkConfig("imagenet-d", "x"), dataset(), "choose one of generated, cifar10-c, c"),
+        (
+            BenchmarkConfig("imagenet-d", "x"),
+            dataset(),
+            "choose one of generated, cifar10-h, c",
+        ),
         (BenchmarkConfig("generated"), dataset(), r"needs benchmark\.root=<folder>"),
         (BenchmarkConfig("generated", "x"), dataset(side=7), "needs pictures of 8 x 8 pixels at"),
         (BenchmarkConfig("generated", "x"), dataset(channels=2), "32 x 32 and 2"),

@@ -292,7 +292,7 @@ def test_weights_that_are_none_are_one_line(finished, content):
     finished.weights_path.unlink()
     if content is not None:
         finished.weights_path.write_bytes(content)
-    with pytest.raises(InputError, match=r"weights\.pt is (damaged|not there).*clean\.py done"):
+    with pytest.raises(InputError, match=r"weights\.pt is (damaged|not there).*clean done"):
         restore(finished, digits())
 
 

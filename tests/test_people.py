@@ -34,7 +34,7 @@ def config(tmp_path, monkeypatch):
 
     digest = hashlib.md5((tmp_path / people.FILE).read_bytes()).hexdigest()
     monkeypatch.setattr(people, "MD5", digest)
-    return job("dataset=cifar10", "benchmark=cifar10h", f"benchmark.root={tmp_path}").benchmark
+    return job("dataset=cifar10", "benchmark=cifar10_h", f"benchmark.root={tmp_path}").benchmark
 
 
 def test_shares_are_means_over_people(pictures, config):

@@ -48,20 +48,23 @@ class Saver:
     def due_after_step(self) -> bool:
         """Whether to write after a step."""
         late = time.perf_counter() - self.saved > 60 * self.hardware.checkpoint_minutes
-        if world_size() == 1:
-            self.stop = interrupt.requested()
-            return self.stop or late
+        self.stop = interrupt.requested() if world_size() == 1 else self._asked()
+        return self.stop or late
+
+    def _asked(self) -> bool:
+        """Whether any rank was asked to stop, found out now and then.
+
+        All stop or none: whoever goes on would wait for the others. So all ask at the same step,
+        and the slowest one's seconds say after how many steps they ask again.
+        """
         self.since += 1
         if self.since < self.every:
             return False
-        # All or none: whoever goes on would wait for the others. So all ask at the same step, and
-        # the slowest rank's seconds say after how many steps they ask again.
         now = time.perf_counter()
-        flags = [float(interrupt.requested()), float(late), now - self.asked]
-        stop, any_late, seconds = largest(flags, self.device)
+        stop, seconds = largest([float(interrupt.requested()), now - self.asked], self.device)
         self.every = max(1, min(1000, int(self.since * ASK_S / max(seconds, 1e-9))))
-        self.asked, self.since, self.stop = now, 0, stop > 0
-        return self.stop or any_late > 0
+        self.asked, self.since = now, 0
+        return stop > 0
 
     @contextmanager
     def writing(self) -> Iterator[None]:

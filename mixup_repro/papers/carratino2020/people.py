@@ -105,7 +105,7 @@ ITEM = Item(
             "people_cifar10",
             Runs(
                 "carratino2020/fig7_cifar10",
-                ask="benchmark=cifar10h",
+                ask="benchmark=cifar10_h",
                 only=dict.fromkeys(SCALES, "method.epsilon=0.1"),
             ),
             stands_in="",
