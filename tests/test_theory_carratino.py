@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -244,6 +246,41 @@ def test_corollary_3_mixup_has_no_effect_on_linear_least_squares(alpha):
     risk = mixup_risk(squared_error, linear(w, b), x, y, alpha)
     gradients = torch.autograd.grad(risk, (w, b))
     assert max(float(g.abs().max()) for g in gradients) < 1e-10
+
+
+def random_network(seed: int, scale: float) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Smooth, two inputs and three classes; its logits are about as large as `scale`."""
+    g = torch.Generator().manual_seed(seed)
+    v, w = (torch.randn(shape, generator=g, dtype=F64) for shape in ((2, 8), (8, 3)))
+    return lambda x: scale * torch.tanh(x @ v) @ w
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.slow)])
+def test_no_smooth_network_is_refused(count):
+    """Rounding leaves a few 1e-16 where the softmax's Hessian has its zero."""
+    for seed in range(count):
+        x, y = data(n=3, d=2, seed=seed)
+        f = random_network(seed, 1.0)
+        total = quadratic_risk(cross_entropy, f, x, y, 0.7).total.item()
+        truth = approximate_risk(cross_entropy, f, x, y, 0.7, nodes=8).item()
+        assert total == pytest.approx(truth, rel=1e-9, abs=1e-9), seed
+
+
+def test_confident_predictions_are_right_or_refused_with_the_sum():
+    """R1 and R3 grow like the inverse of the least probability; their sum does not."""
+    refused = 0
+    for seed in range(30):
+        x, y = data(n=3, d=2, seed=seed)
+        f = random_network(seed, 5.0)
+        terms = regularisation(f, x, y, 0.7).item()
+        try:
+            found = quadratic_risk(cross_entropy, f, x, y, 0.7)
+        except ValueError as error:
+            refused += 1
+            assert float(str(error).rsplit(": ")[-1]) == pytest.approx(terms, rel=1e-5)
+        else:
+            assert (found.r1 + found.r3).item() == pytest.approx(terms, rel=1e-8, abs=1e-8)
+    assert 0 < refused < 30
 
 
 def test_corollary_3_quadratic_risk_is_exact_for_linear_models():

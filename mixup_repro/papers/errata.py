@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from inspect import cleandoc
 
 
 class Kind(StrEnum):
@@ -43,6 +44,19 @@ class Number:
         agree = abs(self.right - self.independent) <= self.allowed
         return agree and (self.printed is None or abs(self.printed - self.right) > self.allowed)
 
+    @property
+    def row(self) -> str:
+        """A row of the witness's table; what rounding explains is written as 0."""
+        values = (self.printed, self.right, self.independent)
+        what = self.what.replace("|", "\\|")
+        return f"| {what} | " + " | ".join(_written(v, self.allowed) for v in values) + " |"
+
+
+def _written(value: float | None, allowed: float) -> str:
+    if value is None:
+        return ""
+    return f"{0.0 if abs(value) <= allowed else value:.6g}"
+
 
 @dataclass(frozen=True)
 class Erratum:
@@ -65,3 +79,34 @@ class Erratum:
     derivation: str
     holds: str
     witness: Callable[[], list[Number]]
+
+
+def markdown(errata: list[Erratum]) -> str:
+    """The errata as Markdown, a heading and a table of the witness's numbers each.
+
+    Computes every witness: seconds each. Texts may be indented blocks, as in a docstring.
+    """
+    return "\n".join(_section(erratum) for erratum in errata)
+
+
+def _section(erratum: Erratum) -> str:
+    rows = "\n".join(number.row for number in erratum.witness())
+    return f"""\
+### {erratum.id}: {erratum.where} ({erratum.kind})
+
+**Printed.** {cleandoc(erratum.printed)}
+
+**Right.** {cleandoc(erratum.right)}
+
+**Derivation.**
+
+{cleandoc(erratum.derivation)}
+
+| Number | Printed | Right | By another route |
+|---|---|---|---|
+{rows}
+
+**What holds.** {cleandoc(erratum.holds)}
+
+Check: `mixup-repro check {erratum.id}`
+"""

@@ -4,7 +4,8 @@ The decomposition into R1 and R3 inverts two matrices that can be singular, and 
 say how. H = nabla_uu l is singular for the softmax, along the vector of ones; but labels sum to 1,
 so what H's inverse is applied to has no component along it, and the pseudo-inverse is exact.
 Sigma_xx^(i) is singular where n <= d, and the rows of Sigma_yx^(i) lie in its range, so there too.
-`quadratic_risk` checks both. `regularisation` needs neither inverse.
+As a prediction becomes confident R1 and R3 grow without bound, and cancel. `quadratic_risk` checks
+all of this by the terms of eq. (33), which need no inverse; `regularisation` is made of these.
 """
 
 from __future__ import annotations
@@ -88,25 +89,27 @@ def quadratic_risk(loss: Loss, f: Function, x: Tensor, y: Tensor, alpha: float) 
     '7.277777777778'
 
     Raises:
-        ValueError: the loss has no (or a degenerate) second derivative, so that R1 and R3 do not
-            exist apart from each other; or as `derivatives`.
+        ValueError: R1 and R3 do not exist apart from each other, because the loss has no (or a
+            degenerate) second derivative; or double precision cannot tell them apart, because
+            predictions are too confident; or as `derivatives`.
     """
     x_tilde, y_tilde = modified(x, alpha), modified(y, alpha)
     d = derivatives(loss, f, x_tilde, y_tilde)
     s_xx, s_yx, s_yy = covariance(x, x, alpha), covariance(y, x, alpha), covariance(y, y, alpha)
-    h_inverse, s_inverse = torch.linalg.pinv(d.l_uu, hermitian=True), _pinv(s_xx)
+    h_inverse, s_inverse = _pinv(d.l_uu, 1e-12), _pinv(s_xx, 1e-10)
     b = -d.l_uy @ s_yx
-    if not torch.allclose(d.l_uu @ h_inverse @ b, b, atol=1e-9 * float(b.detach().abs().max() + 1)):
-        raise ValueError(
-            "R1 and R3 need a loss whose second derivative in u is there and is not zero along "
-            "the labels; this one has none"
-        )
     j = h_inverse @ b @ s_inverse  # J^(i), eq. (13)
     difference = d.jacobian - j
     r1 = _inner(s_xx, difference.mT @ d.l_uu @ difference) / 2
     r3 = -_inner(s_inverse, b.mT @ h_inverse @ b) / 2
     r2 = _inner(s_xx, torch.einsum("nc,ncij->nij", d.l_u, d.f_xx)) / 2
     r4 = _inner(s_yy, d.l_yy) / 2
+    both = _inner(s_xx, d.jacobian.mT @ d.l_uu @ d.jacobian) / 2 - _inner(b, d.jacobian)
+    if not abs(r1 + r3 - both) <= 1e-9 * (1 + abs(both)):
+        raise ValueError(
+            "R1 and R3 need a loss whose second derivative in u is not (nearly) zero along the "
+            f"labels; here only their sum can be computed: {float(both):.6g}"
+        )
     return Quadratic(vmap(loss)(y_tilde, f(x_tilde)).mean(), r1, r2, r3, r4)
 
 
@@ -134,9 +137,10 @@ def approximate_risk(
     return total / n
 
 
-def _pinv(s: Tensor) -> Tensor:
-    # A covariance of n points in more dimensions has rank n - 1; rounding must not count as rank.
-    return torch.linalg.pinv(s, hermitian=True, rtol=1e-10)
+def _pinv(s: Tensor, rtol: float) -> Tensor:
+    # A covariance of n points in more dimensions has rank n - 1, the softmax's Hessian c - 1:
+    # rounding, several times the default tolerance of c 2e-16, must not count as rank.
+    return torch.linalg.pinv(s, hermitian=True, rtol=rtol)
 
 
 def _inner(a: Tensor, b: Tensor) -> Tensor:
