@@ -90,6 +90,19 @@ def leave(say: Callable[[str], None]) -> NoReturn:
     raise SystemExit(EX_TEMPFAIL)
 
 
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Inside, the signals wait; in processes started inside, until they `leave_to_parent`.
+
+    PyTorch gives its workers handlers of its own first, by which SIGTERM would end them.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def leave_to_parent() -> None:
     """In a process that reads for another: signals to the whole group are the other's to answer.
 
@@ -100,3 +113,4 @@ def leave_to_parent() -> None:
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(10))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

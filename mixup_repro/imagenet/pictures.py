@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from mixup_repro.data.picture_files import Pictures, read_picture
 from mixup_repro.errors import InputError
-from mixup_repro.interrupt import leave_to_parent
+from mixup_repro.interrupt import held_back, leave_to_parent
 from mixup_repro.schema import DatasetConfig
 
 RATIO = (3 / 4, 4 / 3)  # shapes of random resized crops, as in torchvision
@@ -52,7 +52,9 @@ def read(
         pin_memory=pinned,
         worker_init_fn=_begin,
     )
-    for pixels, y, damaged in loader:
+    with held_back():
+        read_batches = iter(loader)
+    for pixels, y, damaged in read_batches:
         if damaged and config.unreadable is None:
             raise InputError(
                 f"{damaged[0]} cannot be read as a picture; replace it, or go on without it by "
