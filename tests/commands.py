@@ -131,6 +131,7 @@ def _become(
     os.environ.update(env)
     if first:
         first()
+    multiprocessing.set_start_method(None, force=True)  # Python's own, not that of this server
     del sys.modules[__name__]  # a copy of the tree has one of its own
     sys.path.remove(str(Path(__file__).parent))
     module = words[1] if words[0] == "-m" else None
