@@ -259,7 +259,7 @@ def random_network(seed: int, scale: float) -> Callable[[torch.Tensor], torch.Te
 def test_no_smooth_network_is_refused(count):
     """Rounding leaves a few 1e-16 where the softmax's Hessian has its zero."""
     for seed in range(count):
-        x, y = data(n=3, d=2, seed=seed)
+        x, y = points(n=3, d=2, seed=seed)
         f = random_network(seed, 1.0)
         total = quadratic_risk(cross_entropy, f, x, y, 0.7).total.item()
         truth = approximate_risk(cross_entropy, f, x, y, 0.7, nodes=8).item()
@@ -270,7 +270,7 @@ def test_confident_predictions_are_right_or_refused_with_the_sum():
     """R1 and R3 grow like the inverse of the least probability; their sum does not."""
     refused = 0
     for seed in range(30):
-        x, y = data(n=3, d=2, seed=seed)
+        x, y = points(n=3, d=2, seed=seed)
         f = random_network(seed, 5.0)
         terms = regularisation(f, x, y, 0.7).item()
         try:
