@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from html import escape
 
@@ -23,6 +24,7 @@ from mixup_repro.papers.claims import (
 )
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.report.markdown import readme_table
+from mixup_repro.report.sections import published
 from mixup_repro.report.verdicts import Verdict, Word, counted
 from mixup_repro.store import results
 
@@ -169,3 +171,20 @@ def test_a_readme_without_the_place_for_verdicts_is_refused(text, found, folder,
     with pytest.raises(InputError, match="put them back"):
         report.write_readme(found, folder, tmp_path / "README.md")
     assert (tmp_path / "README.md").read_text() == text
+
+
+def test_published_numbers_stand_in_a_table_of_their_own(found, folder):
+    assert "## Beside published numbers" not in (folder / "REPORT.md").read_text()
+    shutil.copy(CHECKOUT / "results" / "references.csv", folder)
+    try:
+        table = published(folder)
+        own = table[(table["network"] == "ResNet-20 v1") & (table["epochs"] == 200)]
+        assert set(own["ERM"].dropna()) == {92.02}  # the logs' median, read by hand
+        assert table["Mixup"].notna().sum() >= 20 and "source" in table
+        report.write(found, folder)
+        assert "## Beside published numbers" in (folder / "REPORT.md").read_text()
+        (folder / "references.csv").write_text("dataset,network\ncifar10,x\n")
+        with pytest.raises(InputError, match=r"references\.csv"):
+            published(folder)
+    finally:
+        (folder / "references.csv").unlink()

@@ -12,11 +12,14 @@ from mixup_repro.report.items import PAPERS, Entry
 from mixup_repro.report.sections import (
     ABOUT,
     ABOUT_IMPORTED,
+    ABOUT_PUBLISHED,
     IMPORTED,
+    PUBLISHED,
     Section,
     imported,
     missing,
     pictures,
+    published,
     section,
     theory,
 )
@@ -58,7 +61,9 @@ def write(found: list[Entry], folder: Path) -> None:
             parts += [f"- `{name}`: {commands}" for name, commands in absent]
             parts.append("")
     if not (table := imported(folder)).empty:
-        parts += [f"## {IMPORTED}\n", f"{ABOUT_IMPORTED}\n", markdown(table)]
+        parts += [f"## {IMPORTED}\n", f"{ABOUT_IMPORTED}\n", markdown(table), ""]
+    if not (table := published(folder)).empty:
+        parts += [f"## {PUBLISHED}\n", f"{ABOUT_PUBLISHED}\n", markdown(table)]
     with replacing(folder / "REPORT.md") as file:
         file.write("\n".join(parts).rstrip() + "\n")
 

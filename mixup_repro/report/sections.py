@@ -12,6 +12,7 @@ from mixup_repro.papers import style
 from mixup_repro.papers.items import On, Paper
 from mixup_repro.report.items import Entry, findings_table, proven
 from mixup_repro.store import results
+from mixup_repro.store.tables import read_table
 
 ABOUT = """A claim *holds* where all its parts do, *in part* where some do, *does not hold* where
 none does, and is *unclear* where the data are too few. It is said with *here* of a stand-in,
@@ -25,6 +26,10 @@ contradicted by chance. The paper's own setting is its data, network, schedule a
 what is cut short, or has fewer seeds, says so. Theorems are checked by numbers in float64: n is
 the number of cases, and a part is supported where the worst error is what rounding explains. *Not
 run* names the settings that a claim can be tested on and was not. `verdicts.csv` has every part."""
+
+
+REFERENCES_KEY = "dataset network method alpha epochs source differs".split()
+REFERENCES = [*REFERENCES_KEY, "accuracy"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,29 @@ def imported(folder: Path) -> pd.DataFrame:
         }
         rows.append(about | {"source": head["source"]} | cells)
     return pd.DataFrame(rows)
+
+
+PUBLISHED = "Beside published numbers"
+ABOUT_PUBLISHED = """What others report of such runs, where the papers print nothing: test
+accuracy (%), the median of the last ten epochs. Their recipes are not the papers' (weight decay
+1e-4 in the logs of dmlc/web-data), so no verdict counts them. `references.csv` has alpha, where it
+is told."""
+
+
+def published(folder: Path) -> pd.DataFrame:
+    """Published test accuracies (%): a row a network and number of epochs, a column a method.
+
+    Raises:
+        InputError: references.csv is malformed.
+    """
+    path = folder / "references.csv"
+    if not path.exists():
+        return pd.DataFrame()
+    frame = read_table(path, REFERENCES, REFERENCES_KEY)
+    frame["accuracy"] = 100 * frame["accuracy"]
+    keys = ["dataset", "network", "epochs", "source", "differs"]
+    wide = frame.pivot_table(index=keys, columns="method", values="accuracy")
+    return wide.reset_index().rename_axis(columns=None)
 
 
 def missing(paper: Paper, found: list[Entry]) -> list[tuple[str, str]]:

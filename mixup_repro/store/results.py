@@ -14,6 +14,8 @@
     results/distances.csv              what mixup-repro distances measured
     results/imported.csv               one row for each evaluation of a network that was trained
                                        elsewhere (mixup-repro import-weights); none is in runs.csv
+    results/references.csv             test accuracies that others published, written by hand
+    results/verdicts.csv               what the report made of every part of every claim
 
 A row is replaced only by a finished run of the same id, seed and evaluation on the same data; none
 is dropped. So `git diff results/` shows what another machine got.

@@ -23,7 +23,8 @@ from mixup_repro.store.files import replacing
 
 TEXT = frozenset(
     "run_id paper item dataset data architecture method scale evaluation commit device precision "
-    "source sha256 recipe benchmark corruption part claim where says tested verdict".split()
+    "source sha256 recipe benchmark corruption part claim where says tested verdict network "
+    "differs".split()
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that starts so
 FINITE = float(np.finfo(float).max)
