@@ -157,7 +157,7 @@ def test_a_report_without_runs_says_what_to_type(tmp_path):
 
 def test_the_committed_report_is_what_the_committed_runs_give(committed, tmp_path):
     """Figures aside (their bytes depend on the fonts at hand), the report regenerates exactly."""
-    for name in ("theorems.csv", "imported.csv"):
+    for name in ("theorems.csv", "imported.csv", "references.csv"):
         shutil.copy(CHECKOUT / "results" / name, tmp_path)
     report.write(committed, tmp_path)
     assert (tmp_path / "REPORT.md").read_text() == (CHECKOUT / "results/REPORT.md").read_text()
@@ -176,7 +176,14 @@ def test_committed_items_draw_the_papers_panels_and_curves_end_at_the_final_erro
     committed,
 ):
     panels = {
-        "carratino2020": {"fig1": 4, "fig3": 2, "fig7": 2, "fig9": 2, "temperature": 2},
+        "carratino2020": {
+            "fig1": 4,
+            "fig3": 2,
+            "fig7": 2,
+            "fig9": 2,
+            "temperature": 2,
+            "people": 2,
+        },
         "chidambaram2022": {"fig3": 14, "fig8": 2, "fig12": 14, "table2": 2},
     }
     for item in committed:
