@@ -387,3 +387,20 @@ def test_a_wheel_holds_every_config_and_file_that_the_package_reads(installed):
         )
         names = [os.path.relpath(name, folder) for name in tracked.stdout.splitlines()]
         assert names and not [name for name in names if not (package / inside / name).exists()]
+
+
+@pytest.mark.parametrize("command", ["train", "train hardware=node", "plan"])
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [
+        ("architecture.name=nope", "architecture.name=nope: choose one of linear, mlp"),
+        ("architecture.library=nope", "architecture.library=nope: timm, or null"),
+        ("architecture.width=8", "architecture.width=8: is for resnet18 and resnet34"),
+    ],
+)
+def test_a_network_that_is_none_is_one_line_whoever_asks(command, word, named, door):
+    name, *more = command.split()
+    code, _, err = door(name, *QUICK, *more, word, f"runs_dir={Path.cwd() / 'runs'}")
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert code == 2 and named in lines[0] and "Traceback" not in err, err
+    assert not list(Path.cwd().rglob("record.json"))

@@ -100,21 +100,33 @@ def build(
 
 
 def is_stacked(config: ArchitectureConfig) -> bool:
-    """Whether the network comes stacked: perceptrons and random features."""
-    return config.library is None and NETWORKS[config.name].make is None
+    """Whether the network comes stacked: perceptrons and random features.
+
+    Raises:
+        InputError: unknown name.
+    """
+    kind = _own(config)
+    return kind is not None and kind.make is None
 
 
-def _maker(config: ArchitectureConfig) -> Optional[Callable[..., nn.Module]]:
-    """What makes a network that is a module of its own; None for those that come stacked."""
-    if config.library not in (None, "timm"):
+def _own(config: ArchitectureConfig) -> Optional[Kind]:
+    """The kind of a network of our own; None for timm's."""
+    if config.library == "timm":
+        return None
+    if config.library is not None:
         raise InputError(f"architecture.library={config.library}: timm, or null for our own")
-    own = config.library is None
-    if own and config.name not in NETWORKS:
+    if config.name not in NETWORKS:
         raise InputError(
             f"architecture.name={config.name}: choose one of {', '.join(NETWORKS)}, or one of "
             f"timm's with architecture=timm architecture.name=<name>"
         )
-    reads = NETWORKS[config.name].reads if own else ()
+    return NETWORKS[config.name]
+
+
+def _maker(config: ArchitectureConfig) -> Optional[Callable[..., nn.Module]]:
+    """What makes a network that is a module of its own; None for those that come stacked."""
+    own = _own(config)
+    reads = own.reads if own else ()
     for name in FIELDS:
         value = getattr(config, name)
         if value is not None and name not in reads:
@@ -127,8 +139,7 @@ def _maker(config: ArchitectureConfig) -> Optional[Callable[..., nn.Module]]:
         raise InputError(f"architecture.width={config.width}: must be at least 1")
     if not own:
         return partial(timm_network, config.name)
-    make = NETWORKS[config.name].make
-    return partial(make, width=config.width) if make and config.width else make
+    return partial(own.make, width=config.width) if own.make and config.width else own.make
 
 
 def stack_size(config: ArchitectureConfig, batch_size: int, device: torch.device) -> int:
