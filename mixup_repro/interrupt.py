@@ -1,4 +1,4 @@
-"""Requests to stop: noted when they come, and answered at the next safe point, within seconds.
+"""Requests to stop: noted when they come, and answered at the next safe point.
 
 Schedulers send a signal before they take a machine away: Slurm SIGTERM, or what `--signal` names;
 submitit SIGUSR2; a person Ctrl-C (SIGINT), whose second one ends the process at once. Training

@@ -20,12 +20,13 @@ another network or other data than the paper's: that neither confirms nor contra
 part is *supported* where the 95 % interval of its effect excludes zero in the paper's direction,
 *contradicted* where it excludes zero in the other, and else *inconclusive*. A number *agrees*
 where the paper's lies within the 95 % t interval of the difference of two such means, *differs*
-where it does not. Intervals are t intervals over seeds; differences are paired by seed; none is
-corrected for the number of claims, so of 20 parts of which nothing is true one is supported or
-contradicted by chance. The paper's own setting is its data, network, schedule and repetitions;
-what is cut short, or has fewer seeds, says so. Theorems are checked by numbers in float64: n is
-the number of cases, and a part is supported where the worst error is what rounding explains. *Not
-run* names the settings that a claim can be tested on and was not. `verdicts.csv` has every part."""
+where it does not. Intervals are t intervals over seeds (what is counted in seeds is judged by an
+exact one, 95 % on each side); differences are paired by seed; none is corrected for the number of
+claims, so of 20 parts of which nothing is true one is supported or contradicted by chance. The
+paper's own setting is its data, network, schedule and repetitions; what is cut short, or has
+fewer seeds, says so. Theorems are checked by numbers in float64: n is the number of cases, and a
+part is supported where the worst error is what rounding explains. *Not run* names the settings
+that a claim can be tested on and was not. `verdicts.csv` has every part."""
 
 
 REFERENCES_KEY = "dataset network method alpha epochs source differs".split()

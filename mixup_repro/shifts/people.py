@@ -2,7 +2,7 @@
 
 The pictures are the test set's own, and the truth of one is the share of people for each class. So
 accuracy is the share that agrees with the prediction, cross-entropy is never below the entropy of
-people (0.154 nats), and a network is calibrated if it is as sure as they agree.
+people's votes, and a network is calibrated if it is as sure as they agree.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Predictions beside people's votes: is a network as unsure as people are? A question of our own.
 
 CIFAR-10H (Peterson et al., 2019) has about 50 people's votes on each test picture of CIFAR-10. A
-network that knew them would have their entropy, 0.154 nats, as its cross-entropy.
+network that knew them would have their entropy as its cross-entropy.
 """
 
 from __future__ import annotations

@@ -234,7 +234,7 @@ ITEM = Item(
             Runs("carratino2020/table2_imagenet", ask="benchmark=" + ",".join(BENCHMARKS)),
             stands_in="",
             differs=(
-                "5 seeds. ImageNet-C is read in two ways: as released, and resized as in the "
+                "ImageNet-C is read in two ways: as released, and resized as in the "
                 "authors' code. ImageNet-A is scored among 1000 classes, which the paper's numbers "
                 "fit; its 200-way protocol stands below without a number of the paper's."
             ),
