@@ -115,13 +115,15 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--repeats", type=int, default=5, help="turns that are measured")
     options = parser.parse_args()
     device = torch.device(options.device)
     if device.type == "cuda" and not torch.cuda.is_available():
         parser.exit(2, "error: no GPU here; --device cpu --quick only shows that it runs\n")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     print(f"PyTorch {torch.__version__}, {name}, {len(os.sched_getaffinity(0))} CPU cores")
-    pictures, large, repeats = (16, 16, 1) if options.quick else (50_000, 2_560, 5)
+    pictures, large = (16, 16) if options.quick else (50_000, 2_560)
+    repeats = 1 if options.quick else options.repeats
     side = 32 if options.quick else 224
     rows = [["images/s", "A", "B", "C", "D", "D/A", "D/B", "of the floor", "aim for D"]]
     for network in ("resnet18", "resnet34"):

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import job, make_image_folder
+from helpers import job, make_image_folder, train_here
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from mixup_repro.data import load
 from mixup_repro.jobs import expand
 from mixup_repro.schema import Config
+from mixup_repro.training.job import device_of
 from mixup_repro.training.learner import Learner
 from mixup_repro.training.loop import Stack
 
+DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]"
 RATES = [0.02, 0.02, 0.1, 0.005, 0.05, 0.05]
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -117,3 +119,22 @@ def test_bfloat16_is_close_to_float32_on_a_gpu(pictures):
     assert rounded.network.autocast == torch.bfloat16
     for batch in batches[:2]:
         torch.testing.assert_close(rounded.step(batch), exact.step(batch), rtol=0.1, atol=0.1)
+
+
+@needs_gpu
+def test_a_job_trains_on_the_gpu_that_auto_takes(tmp_path, capsys):
+    """hardware.device=auto, from the command to the record."""
+    code = train_here(*DIGITS, "recipe.epochs=2", runs_dir=tmp_path / "runs")
+    assert code == 0, capsys.readouterr().err
+    (record,) = (tmp_path / "runs").glob("*/*/record.json")
+    assert torch.cuda.get_device_name() in record.read_text()
+
+
+def test_a_gpu_has_its_number(monkeypatch):
+    """torch.cuda.set_device refuses a device without one."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_of(job(*DIGITS)) == torch.device("cuda:0")
+    assert device_of(job(*DIGITS, "hardware.device=cuda")) == torch.device("cuda:0")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert device_of(job(*DIGITS)) == torch.device("cuda:1")

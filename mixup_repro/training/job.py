@@ -35,7 +35,7 @@ def device_of(config: Config) -> torch.device:
     name = config.hardware.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and world_size() > 1:
+    if name == "cuda":
         name = f"cuda:{local_rank()}"
     try:
         device = torch.device(name)
