@@ -17,9 +17,8 @@ from mixup_repro.papers.chidambaram2022 import lecture
 from mixup_repro.theory import margins
 from mixup_repro.theory.conditions import assumption_2_9, assumption_3_1
 from mixup_repro.theory.midpoints import mixup_matrix, recover
+from mixup_repro.theory.mixing import Beta, FromDensity
 from mixup_repro.theory.optimal import (
-    Beta,
-    FromDensity,
     failing_alpha,
     failing_alpha_bound,
     mixup_optimal,

@@ -13,7 +13,8 @@ from matplotlib.patches import Circle
 from mixup_repro.papers import style
 from mixup_repro.papers.chidambaram2022.theorems import CROSS, LINE
 from mixup_repro.theory import margins
-from mixup_repro.theory.optimal import Beta, failing_alpha, failing_alpha_bound, mixup_optimal
+from mixup_repro.theory.mixing import Beta
+from mixup_repro.theory.optimal import failing_alpha, failing_alpha_bound, mixup_optimal
 
 COLOURS = (style.BLUE, style.ORANGE, style.GREEN)
 LINES = ("-", "--", "-.")

@@ -9,8 +9,8 @@ from mixup_repro.plan import PlanSpec, draw_block
 from mixup_repro.theory import margins
 from mixup_repro.theory.conditions import assumption_2_9, assumption_3_1
 from mixup_repro.theory.midpoints import recover
+from mixup_repro.theory.mixing import Beta
 from mixup_repro.theory.optimal import (
-    Beta,
     failing_alpha,
     failing_alpha_bound,
     mixup_optimal,
