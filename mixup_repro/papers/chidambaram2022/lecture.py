@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from mixup_repro.papers import style
-from mixup_repro.papers.chidambaram2022.theorems import CROSS, LINE
+from mixup_repro.papers.chidambaram2022.toy_sets import CROSS, LINE
 from mixup_repro.theory import margins
 from mixup_repro.theory.mixing import Beta
 from mixup_repro.theory.optimal import failing_alpha, failing_alpha_bound, mixup_optimal
