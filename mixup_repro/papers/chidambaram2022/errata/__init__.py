@@ -1,0 +1,12 @@
+"""Errata of the paper, each with its derivation and with numbers by two routes.
+
+In the order of the paper. What it says of its training runs, and its code, are no part of them.
+"""
+
+from mixup_repro.papers.chidambaram2022.errata import classifier, failure
+from mixup_repro.papers.errata import Erratum
+
+ERRATA: list[Erratum] = [
+    *classifier.ERRATA,
+    *failure.ERRATA,
+]
