@@ -71,6 +71,16 @@ def mixup_optimal(
 def coefficients(x: ArrayLike, y: ArrayLike, mixing: Mixing, eps: float, query: ArrayLike) -> Pair:
     """xi^{i,j} and xi^{i,j}_lambda (section 2.2) at one query (d,), each (k, k); B_eps is open.
 
+    On the cross of Proposition 2.5 each class has eps / 8 at the origin, from its own segment:
+
+    >>> from mixup_repro.theory.mixing import Beta
+    >>> from mixup_repro.theory.optimal import coefficients
+    >>> cross = [[0, 1], [0, -1], [1, 0], [-1, 0]]
+    >>> xi, xi_lambda = coefficients(cross, [0, 0, 1, 1], Beta(1, 1), eps=0.4, query=[0, 0])
+    >>> xi
+    array([[0.05, 0.  ],
+           [0.  , 0.05]])
+
     Raises:
         ValueError: eps <= 0, or data that `check_data` refuses.
     """
@@ -176,7 +186,13 @@ def _weigh(x: np.ndarray, queries: np.ndarray, weights: Weights) -> Iterator[Pai
 def mixup_loss(x: ArrayLike, y: ArrayLike, alpha: float, g: Classifier, nodes: int = 40) -> float:
     """J_mix (section 2.1) of a classifier g, from points (q, d) to (q, k), with Beta(alpha, alpha).
 
-    Gauss-Jacobi quadrature over lambda for every ordered pair: for g without kinks or jumps.
+    Gauss-Jacobi quadrature over lambda for every ordered pair: for g without kinks or jumps. Of a
+    classifier that says 1/2 everywhere it is log 2:
+
+    >>> import numpy as np
+    >>> from mixup_repro.theory.optimal import mixup_loss
+    >>> round(mixup_loss([0, 1, 2], [0, 1, 0], 1.0, lambda z: np.full((len(z), 2), 0.5)), 6)
+    0.693147
 
     Raises:
         ValueError: alpha <= 0, or data that `check_data` refuses.
@@ -188,7 +204,7 @@ def mixup_loss(x: ArrayLike, y: ArrayLike, alpha: float, g: Classifier, nodes: i
         shares = lam * target[:, None] + (1 - lam) * target
         outputs = g(mixed.reshape(-1, x.shape[1])).reshape(shares.shape)
         loss -= weight * xlogy(shares, outputs).sum(-1).mean()
-    return loss
+    return float(loss)
 
 
 def least_mixup_loss(y: ArrayLike, alpha: float) -> float:

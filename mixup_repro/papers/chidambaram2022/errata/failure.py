@@ -89,6 +89,24 @@ def _price() -> list[Number]:
     return numbers
 
 
+def _longer_lines() -> list[Number]:
+    numbers = []
+    for k in (2, 10):
+        x, y = np.arange(10.0)[:, None], np.arange(10) % k
+        grid = np.arange(1, 1000) / 1000
+        wrong = [(mixup_optimal(x, y, Beta(1, 1), e, x).argmax(1) != y).any() for e in grid]
+
+        def lead(eps: float, x: np.ndarray = x, y: np.ndarray = y) -> float:
+            """Of the class of the point 1, over the best other one."""
+            h = direct.h_eps(x, y, 1, 1, eps, x[1])
+            return float(h[y[1]] - np.delete(h, y[1]).max())
+
+        what = f"least eps at which h_eps errs, X_10^{k}, alpha = 1"
+        first = float(optimize.brentq(lead, 0.5, 0.999, xtol=1e-6))
+        numbers.append(Number(what, None, float(grid[np.argmax(wrong)]), first, 1e-3))
+    return numbers
+
+
 ERRATA = (
     Erratum(
         id="thm2_7_proof",
@@ -137,5 +155,32 @@ ERRATA = (
             Theorem 2.7 and Table 1. For large n the price is tiny, so networks may well pay it.
             """,
         witness=_price,
+    ),
+    Erratum(
+        id="d1_longer_lines",
+        where="Appendix D.1",
+        kind=Kind.CONDITION,
+        printed="""
+            On longer alternating lines Mixup fails even at alpha = 1, since a point's pair with
+            itself, 1/m^2, is rarer than pairs of one class around it.
+            """,
+        right="""
+            That is no reason for X_10^10, where no two points have one class. And at alpha = 1
+            h_eps errs only for eps above about 0.70 on X_10^2, and 0.95 on X_10^10: almost the
+            distance of neighbours.
+            """,
+        derivation="""
+            1. In the ball a pair's measure is of the order of eps: each segment of length l
+               through the point has lambda within eps/l.
+            2. The self-pair has 1/m^2 for every eps, so h_eps is right for small eps at every
+               alpha.
+            3. At alpha = 1 the pairs' measures add up to that only near eps = 1, as the numbers
+               say.
+            """,
+        holds="""
+            The observation that the trained networks err; why they do is open: ERM errs on X_10^2
+            too.
+            """,
+        witness=_longer_lines,
     ),
 )
