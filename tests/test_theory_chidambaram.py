@@ -20,7 +20,7 @@ from sympy import Matrix
 from torch.nn.functional import softplus
 
 from mixup_repro import beta
-from mixup_repro.papers.chidambaram2022 import lecture
+from mixup_repro.papers.chidambaram2022 import lecture, lecture_assumptions
 from mixup_repro.papers.chidambaram2022.theorems import THEOREMS
 from mixup_repro.papers.claims import CONTRADICTED, ERRATUM
 from mixup_repro.theory import margins
@@ -93,6 +93,28 @@ def test_the_bars_of_the_definitions_picture_add_up_to_h_eps():
         share[int(bar.get_facecolor()[0] > 0.5)] += bar.get_width()  # blue, then orange
     printed = [float(word) for word in re.findall(r"\d\.\d\d", weights.get_xlabel())]
     np.testing.assert_allclose(share / share.sum(), printed, atol=0.0051)
+
+
+def test_the_sandwich_picture_has_the_mass_of_all_pairs_of_two_points():
+    """6 of 9 ordered pairs; in the ball they are xi of the library, less the self-pair of 1."""
+    for axis, alpha in zip(lecture_assumptions.sandwich().axes, (1.0, 32.0)):
+        curves = [line.get_xydata() for line in axis.lines if len(line.get_xydata()) > 2]
+        step = curves[0][1, 0] - curves[0][0, 0]
+        assert sum(c[:, 1].sum() * step for c in curves) == pytest.approx(6 / 9, abs=2e-3)
+        xi, _ = coefficients(*LINE, Beta(alpha, alpha), 0.1, np.ones(1))
+        ball = sum((c[:, 1] * (abs(c[:, 0] - 1) < 0.1)).sum() * step for c in curves)
+        assert ball == pytest.approx(xi.sum() - 1 / 9, abs=5e-3)
+
+
+def test_the_pictures_of_the_assumptions_show_where_they_hold_and_fail():
+    left, right = lecture_assumptions.collinear().axes
+    assert left.get_title() == "it fails: distance 0.00" and "it holds" in right.get_title()
+    plane, values = lecture_assumptions.closer().axes
+    assert "it holds" in plane.get_title()
+    first, second, crossing, _ = (line.get_ydata() for line in values.lines)
+    ends = [np.interp(0, values.lines[0].get_xdata(), h) for h in (first, second)]
+    np.testing.assert_allclose(ends, [1 / 1.3, 1 / 1.45], atol=1e-3)
+    assert ends[1] + 0.03 < crossing[0] < ends[0] - 0.03
 
 
 def test_lemma_2_3_minimises_the_local_mixup_loss():
