@@ -39,8 +39,12 @@ def test_both_routes_agree_and_what_is_printed_is_neither(erratum):
 
 @pytest.mark.parametrize("erratum", ERRATA, ids=lambda e: e.id)
 def test_a_derivation_has_two_to_six_numbered_steps(erratum):
-    steps = re.findall(r"^\d+\. ", cleandoc(erratum.derivation), re.M)
+    text = cleandoc(erratum.derivation)
+    steps = re.findall(r"^\d+\. ", text, re.M)
     assert steps == [f"{k}. " for k in range(1, len(steps) + 1)] and 2 <= len(steps) <= 6
+    assert not re.search(
+        r"^ *\d+\.$", text, re.M
+    )  # a wrapped number that Markdown takes for a step
     for text in (erratum.printed, erratum.right, erratum.holds):
         assert cleandoc(text).endswith(".")
 

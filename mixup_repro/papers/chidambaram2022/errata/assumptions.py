@@ -130,7 +130,8 @@ ERRATA = (
         printed="A corollary of Theorem 3.2.",
         right="""
             Theorem 3.2 speaks of the class only, its continuity is false (thm3_2_continuity), and
-            at a data point its proof divides by a length of 0. The proof is direct.
+            at a data point what its proof divides by eps has no finite limit. The proof is
+            direct.
             """,
         derivation="""
             1. h^i = 1 on X_i is Proposition 2.8.
@@ -182,8 +183,8 @@ ERRATA = (
         derivation="""
             1. At x in X_i, eps small, A^{i,j} needs lambda > 1 - eps/|x - t|, A^{j,i} lambda <
                eps/|x - s|.
-            2. X_1 = {0}, X_2 = {1}, Beta(1, 2): the measures are eps^2 / 4 and (2 eps - eps^2) /
-               4.
+            2. X_1 = {0}, X_2 = {1}, Beta(1, 2): they measure eps^2 / 4 and (2 eps - eps^2) / 4 of
+               all triples.
             3. (s, t, lambda) -> (t, s, 1 - lambda) leaves J_mix and h as they are, so P_f may
                always be replaced by its mean with its mirror image, for which both measures are
                equal.
@@ -200,8 +201,9 @@ ERRATA = (
         kind=Kind.FALSE,
         printed="Where Assumption 3.1 holds for class i, h says i and is continuous.",
         right="""
-            h says i there, and nearby on X_mix. It is continuous on X_mix only if all segments
-            through x between the classes give x the same share, as where there is one of them.
+            h says i there, and nearby on X_mix. It is continuous on X_mix only if h tends to h(x)
+            along every segment through x, as where one passes, or where all of them give x the
+            same share.
             """,
         derivation="""
             1. On one segment beside x h is the pair's share, which tends to the share s_pq at x.

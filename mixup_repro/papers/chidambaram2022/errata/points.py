@@ -95,7 +95,7 @@ ERRATA = (
             """,
         derivation="""
             1. m pairs of probability 1/m^2 each, m of which are a point with itself: m m / m^2 =
-               1.
+               1 in expectation.
             2. A permutation of b positions has one fixed point in expectation: m/b in an epoch.
             3. Neither counts lambda near 0 or 1, where a mixture is almost a data point.
             """,
