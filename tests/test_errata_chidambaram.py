@@ -42,9 +42,7 @@ def test_a_derivation_has_two_to_six_numbered_steps(erratum):
     text = cleandoc(erratum.derivation)
     steps = re.findall(r"^\d+\. ", text, re.M)
     assert steps == [f"{k}. " for k in range(1, len(steps) + 1)] and 2 <= len(steps) <= 6
-    assert not re.search(
-        r"^ *\d+\.$", text, re.M
-    )  # a wrapped number that Markdown takes for a step
+    assert not re.search(r"^ *\d+\.$", text, re.M)  # Markdown takes it for a step
     for text in (erratum.printed, erratum.right, erratum.holds):
         assert cleandoc(text).endswith(".")
 

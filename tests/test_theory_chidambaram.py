@@ -293,6 +293,23 @@ def test_lemma_2_3_the_jump_on_the_line_is_that_of_one_self_pair(query, after):
         assert right[0] == pytest.approx(after, abs=1e-8)
 
 
+def test_lemma_2_3_the_jumps_vanish_as_the_atoms_do():
+    """n points of a law without atoms: a self-pair has 1 / n^2 of the mass, the ball what it has."""
+    largest = []
+    for n in (10, 40, 160):
+        rng = np.random.default_rng(0)
+        x, y, eps, jumps = rng.random((n, 2)), np.arange(n) % 2, 0.3, []
+        x[:, 0] += y  # two squares, side by side
+        for other in x[1:10]:
+            along = (other - x[0]) / np.linalg.norm(other - x[0])
+            edge = x[0] + eps * along + np.array([[-1e-9], [1e-9]]) * along
+            if np.linalg.norm(other - x[0]) > eps:
+                h = mixup_optimal(x, y, Beta(1, 1), eps, edge)
+                jumps.append(np.abs(h[1] - h[0]).max())
+        largest.append(max(jumps))
+    assert largest[0] > 4 * largest[1] > 16 * largest[2] > 0
+
+
 def test_coefficients_equal_monte_carlo():
     x, y = scattered()
     query, eps, n = np.array([0.2, 0.1]), 0.4, 2_000_000
