@@ -294,7 +294,7 @@ def test_lemma_2_3_the_jump_on_the_line_is_that_of_one_self_pair(query, after):
 
 
 def test_lemma_2_3_the_jumps_vanish_as_the_atoms_do():
-    """n points of a law without atoms: a self-pair has 1 / n^2 of the mass, the ball what it has."""
+    """n points of a law without atoms: a self-pair has 1 / n^2 of the mass in an unchanged ball."""
     largest = []
     for n in (10, 40, 160):
         rng = np.random.default_rng(0)

@@ -73,6 +73,7 @@ def lemma_3_7(draws: int = 300) -> list[Check]:
 
     Labels by coin, and by the sign of a coordinate: the paper does not say how they come about. At
     99.9 % of an exact binomial interval; n <= 2 is left out, where the rate 1 - 2/n says nothing.
+    Whether Muthukumar et al. state it so was not looked up.
     """
     short: dict[str, list[float]] = {"labels by coin": [], "labels by a coordinate's sign": []}
     for n, (name, lack) in product((4, 6, 10, 20), short.items()):
