@@ -170,8 +170,8 @@ ERRATA = (
         right="""
             So it is where P_X has no atoms. On finite data h_eps jumps at the points of X_mix
             whose distance from a data point is eps, unless h_eps is that point's label already.
-            (Its extension off X_mix is Dugundji's, with values in the simplex; Tietze's has them
-            in [0, 1]^k.)
+            Its extension off X_mix is Dugundji's, with values in the simplex; Tietze's has them
+            in [0, 1]^k.
             """,
         derivation="""
             1. x_m -> x gives xi_{x_m} -> xi_x if the sphere of radius eps about x has measure 0.
