@@ -22,7 +22,7 @@ PAPERS = """
     methods.second_order:second_order evaluation.rescaling:rescaled evaluation.metrics:metrics
     evaluation.temperature:fit_temperature theory.perturbation:mixup_risk
     theory.perturbation:perturbed_risk theory.taylor:quadratic_risk theory.optimal:mixup_optimal
-    theory.optimal:mixup_optimal_limit
+    theory.optimal:mixup_optimal_limit theory.optimal:coefficients theory.optimal:mixup_loss
     """.split()
 
 

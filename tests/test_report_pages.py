@@ -17,6 +17,7 @@ from mixup_repro.papers.claims import (
     AGREES,
     CONTRADICTED,
     DIFFERS,
+    ERRATUM,
     INCONCLUSIVE,
     NOT_RUN,
     SUPPORTED,
@@ -70,6 +71,10 @@ def test_every_claim_has_a_verdict_run_or_not(found, folder):
         ((CONTRADICTED, INCONCLUSIVE), "unclear"),
         ((INCONCLUSIVE,), "unclear"),
         ((NOT_RUN,), "not run"),
+        ((SUPPORTED, ERRATUM), "holds"),
+        ((CONTRADICTED, SUPPORTED, ERRATUM), "holds in part"),
+        ((CONTRADICTED, ERRATUM), "does not hold"),
+        ((ERRATUM, NOT_RUN), "erratum"),
     ],
 )
 def test_the_word_of_a_claim_is_of_all_its_parts_and_a_stand_in_says_here(kinds, word):

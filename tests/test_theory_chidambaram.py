@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import re
+from functools import partial
+from itertools import permutations
 
+import mpmath
+import networkx
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate, stats
+from scipy import integrate, linalg, stats
 from scipy.optimize import minimize
 from sklearn.svm import SVC
+from sympy import Matrix
+from torch.nn.functional import softplus
 
 from mixup_repro import beta
-from mixup_repro.papers.chidambaram2022 import lecture
+from mixup_repro.papers.chidambaram2022 import lecture, lecture_assumptions
+from mixup_repro.papers.chidambaram2022.theorems import THEOREMS
+from mixup_repro.papers.claims import CONTRADICTED, ERRATUM
 from mixup_repro.theory import margins
 from mixup_repro.theory.conditions import assumption_2_9, assumption_3_1
-from mixup_repro.theory.midpoints import mixup_matrix, recover
+from mixup_repro.theory.midpoints import mixup_matrix, permutes_columns, recover
+from mixup_repro.theory.mixing import Beta, FromDensity
 from mixup_repro.theory.optimal import (
-    Beta,
-    FromDensity,
+    coefficients,
     failing_alpha,
     failing_alpha_bound,
+    least_mixup_loss,
+    mixup_loss,
     mixup_optimal,
     mixup_optimal_limit,
+    safe_alpha,
 )
 
 LINE = np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 0])  # X_3^2
@@ -81,6 +93,28 @@ def test_the_bars_of_the_definitions_picture_add_up_to_h_eps():
         share[int(bar.get_facecolor()[0] > 0.5)] += bar.get_width()  # blue, then orange
     printed = [float(word) for word in re.findall(r"\d\.\d\d", weights.get_xlabel())]
     np.testing.assert_allclose(share / share.sum(), printed, atol=0.0051)
+
+
+def test_the_sandwich_picture_has_the_mass_of_all_pairs_of_two_points():
+    """6 of 9 ordered pairs; in the ball they are xi of the library, less the self-pair of 1."""
+    for axis, alpha in zip(lecture_assumptions.sandwich().axes, (1.0, 32.0)):
+        curves = [line.get_xydata() for line in axis.lines if len(line.get_xydata()) > 2]
+        step = curves[0][1, 0] - curves[0][0, 0]
+        assert sum(c[:, 1].sum() * step for c in curves) == pytest.approx(6 / 9, abs=2e-3)
+        xi, _ = coefficients(*LINE, Beta(alpha, alpha), 0.1, np.ones(1))
+        ball = sum((c[:, 1] * (abs(c[:, 0] - 1) < 0.1)).sum() * step for c in curves)
+        assert ball == pytest.approx(xi.sum() - 1 / 9, abs=5e-3)
+
+
+def test_the_pictures_of_the_assumptions_show_where_they_hold_and_fail():
+    left, right = lecture_assumptions.collinear().axes
+    assert left.get_title() == "it fails: distance 0.00" and "it holds" in right.get_title()
+    plane, values = lecture_assumptions.closer().axes
+    assert "it holds" in plane.get_title()
+    first, second, crossing, _ = (line.get_ydata() for line in values.lines)
+    ends = [np.interp(0, values.lines[0].get_xdata(), h) for h in (first, second)]
+    np.testing.assert_allclose(ends, [1 / 1.3, 1 / 1.45], atol=1e-3)
+    assert ends[1] + 0.03 < crossing[0] < ends[0] - 0.03
 
 
 def test_lemma_2_3_minimises_the_local_mixup_loss():
@@ -234,6 +268,137 @@ def test_lemma_2_3_h_eps_is_continuous_but_where_the_ball_meets_a_point():
     assert smooth[1] < smooth[0] / 3 < 0.02
 
 
+@pytest.mark.parametrize(
+    "query, after",
+    [(0.4, 11 / 15), (0.6, None)],
+)
+def test_lemma_2_3_the_jump_on_the_line_is_that_of_one_self_pair(query, after):
+    """X_3^2, eps = 0.4: query 0.4 leaves the point 0, query 0.6 meets the point 1.
+
+    With C the mass of the ball without the self-pair, the share of its class jumps by
+    (1/9) (1 - h) / (C + 1/9).
+    """
+    (x, y), eps = LINE, 0.4
+    left, right = mixup_optimal(x, y, Beta(1, 1), eps, np.array([query - 1e-10, query + 1e-10]))
+    own = 0 if query == 0.4 else 1
+    without, beside = (right, left) if own == 0 else (left, right)
+    grid = (np.arange(1_000_000) + 0.5) / 1_000_000  # of lambda, for each pair of two points
+    mass = sum(
+        np.mean(np.abs(grid * a + (1 - grid) * b - query) < eps)
+        for a, b in ((0, 1), (1, 0), (1, 2), (2, 1), (0, 2), (2, 0))
+    )
+    jump = (1 - without[own]) / (mass + 1)
+    assert beside[own] - without[own] == pytest.approx(jump, abs=1e-5) and jump > 0.05
+    if after:
+        assert right[0] == pytest.approx(after, abs=1e-8)
+
+
+def test_lemma_2_3_the_jumps_vanish_as_the_atoms_do():
+    """n points of a law without atoms: a self-pair has 1 / n^2 of the mass in an unchanged ball."""
+    largest = []
+    for n in (10, 40, 160):
+        rng = np.random.default_rng(0)
+        x, y, eps, jumps = rng.random((n, 2)), np.arange(n) % 2, 0.3, []
+        x[:, 0] += y  # two squares, side by side
+        for other in x[1:10]:
+            along = (other - x[0]) / np.linalg.norm(other - x[0])
+            edge = x[0] + eps * along + np.array([[-1e-9], [1e-9]]) * along
+            if np.linalg.norm(other - x[0]) > eps:
+                h = mixup_optimal(x, y, Beta(1, 1), eps, edge)
+                jumps.append(np.abs(h[1] - h[0]).max())
+        largest.append(max(jumps))
+    assert largest[0] > 4 * largest[1] > 16 * largest[2] > 0
+
+
+def test_coefficients_equal_monte_carlo():
+    x, y = scattered()
+    query, eps, n = np.array([0.2, 0.1]), 0.4, 2_000_000
+    rng = np.random.default_rng(2)
+    s, t = rng.integers(len(x), size=(2, n))
+    lam = rng.beta(5, 2, n)
+    near = np.linalg.norm(lam[:, None] * x[s] + (1 - lam[:, None]) * x[t] - query, axis=1) < eps
+    xi, xi_lambda = coefficients(x, y, Beta(5, 2), eps, query)
+    for i, j in np.ndindex(3, 3):
+        hit = near & (y[s] == i) & (y[t] == j)
+        assert abs(xi[i, j] - hit.mean()) <= 5 * (hit.mean() / n) ** 0.5
+        assert abs(xi_lambda[i, j] - (hit * lam).mean()) <= 5 * (hit.mean() / n) ** 0.5
+    ours = xi_lambda + (xi - xi_lambda).T  # Lemma 2.3: of both orders, what class i gets
+    score = ours.sum(1)
+    np.testing.assert_allclose(
+        mixup_optimal(x, y, Beta(5, 2), eps, query[None])[0], score / score.sum(), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("eps", [0.05, 0.5, 0.7])
+def test_proposition_2_5_xi_is_an_eighth_of_eps_not_a_quarter(eps):
+    """Segments of length 2: |2 lambda - 1| < eps has the measure eps; 2 of 16 ordered pairs."""
+    xi, _ = coefficients(*CROSS, Beta(1, 1), eps, [0.0, 0.0])
+    lam = (np.arange(100_000) + 0.5) / 100_000
+    pairs = sum(
+        np.mean(np.linalg.norm(np.outer(lam, a) + np.outer(1 - lam, b), axis=1) < eps)
+        for a in CROSS[0][:2]
+        for b in CROSS[0][:2]
+    )
+    assert xi[0, 0] == pytest.approx(pairs / 16, abs=1e-5) == pytest.approx(eps / 8, abs=1e-5)
+    assert xi[0, 0] == xi[1, 1] and xi[0, 1] == (0 if eps < 0.5**0.5 else pytest.approx(0))
+
+
+def test_the_mixup_loss_equals_monte_carlo():
+    (x, y), rng = scattered(), np.random.default_rng(0)
+    v, draws = rng.normal(size=(2, 3)), 1_000_000
+    s, t = rng.integers(len(x), size=(2, draws))
+    lam = rng.beta(2, 2, (draws, 1))
+
+    def g(z):
+        return np.exp(z @ v) / np.exp(z @ v).sum(1, keepdims=True)
+
+    targets = lam * np.eye(3)[y[s]] + (1 - lam) * np.eye(3)[y[t]]
+    losses = -(targets * np.log(g(lam * x[s] + (1 - lam) * x[t]))).sum(1)
+    assert abs(mixup_loss(x, y, 2.0, g) - losses.mean()) < 5 * losses.std() / draws**0.5
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 32.0])
+def test_proposition_2_2_the_least_mixup_loss_is_the_entropy_of_the_mixtures_labels(alpha):
+    """In general position by mpmath; on the alternating line over the line's own density."""
+    x, y = scattered()
+    h = mixup_loss(x, y, alpha, lambda z: mixup_optimal_limit(x, y, Beta(alpha, alpha), z), 400)
+    with mpmath.workdps(20):
+        power = (alpha - 1, mpmath.beta(alpha, alpha))
+
+        def term(t):  # -t log t by the density; twice, by symmetry
+            return -2 * t * mpmath.log(t) * (t * (1 - t)) ** power[0] / power[1]
+
+        entropy = float(mpmath.quad(term, [0, 0.1, 0.5, 0.9, 1]))
+    expected = entropy * np.mean(y[:, None] != y)
+    assert least_mixup_loss(y, alpha) == pytest.approx(expected, rel=1e-9)
+    assert h == pytest.approx(expected, rel=1e-4)
+
+
+def test_proposition_2_2_on_the_line_no_classifier_beats_h():
+    """At z in (0, 1) the pairs of 0 and 1 have density 2, those of 0 and 2 density 1 (alpha = 1).
+
+    So class 1 has the share 2 z / 3 there, and the least loss is the mean entropy of these shares.
+    """
+    x, y = LINE
+
+    def entropy(z):
+        share = 2 * z / 3
+        return -share * np.log(share) - (1 - share) * np.log1p(-share)
+
+    least = 2 * 3 / 9 * integrate.quad(entropy, 0, 1)[0]
+    h = mixup_loss(x, y, 1.0, lambda z: mixup_optimal_limit(x, y, Beta(1, 1), z), 400)
+    assert h == pytest.approx(least, rel=1e-4) == pytest.approx(0.3624, abs=1e-4)
+
+    def continuous(z, r):  # h but within r of the point 1, where it falls to its label
+        away = abs(z[:, 0] - 1)
+        share = 2 / 3 * (1 - away) + np.clip(1 - away / r, 0, 1) * (1 / 3 + 2 / 3 * away)
+        return np.c_[1 - share, share]
+
+    losses = [mixup_loss(x, y, 1.0, partial(continuous, r=r), 400) for r in (0.2, 0.05, 0.0125)]
+    assert losses[0] > losses[1] > losses[2] > least
+    assert losses[1] == pytest.approx(0.3684, abs=3e-4)
+
+
 def test_proposition_2_5_discontinuity_at_the_origin():
     points = np.array([[0.0, 0.0], [0.0, 1e-6], [1e-6, 0.0]])
     h = mixup_optimal_limit(*CROSS, Beta(1, 1), points, tolerance=1e-12)
@@ -282,10 +447,52 @@ def test_theorem_2_7_some_alpha_makes_h_eps_misclassify_the_middle(eps):
         assert (h[0] > h[1]) == wrong
 
 
-def test_theorem_2_7_the_proofs_bound_is_enough_for_small_eps_only():
-    """It takes |lam - 1/2| <= eps for the ball, where the pair (0, 2) needs eps / 2."""
-    assert all(failing_alpha(eps) < failing_alpha_bound(eps) for eps in (0.02, 0.1, 0.3))
-    assert failing_alpha(0.5) > failing_alpha_bound(0.5)
+def lead_of_the_wrong_class(eps: float, alpha: float) -> float:
+    """9 times class 0's coefficient at the point 1 less class 1's, by quadrature, eps < 1.
+
+    The pairs of 0 and 2 mix into the ball for |lambda - 1/2| < eps / 2. Of a pair with the point
+    itself, the outer point has a weight w < eps.
+    """
+    y = stats.beta(alpha, alpha)
+    density, options = y.pdf, {"limit": 200, "points": [0.5 - eps / 2, 0.5, 0.5 + eps / 2]}
+    inside, _ = integrate.quad(lambda t: density(t) * (abs(t - 0.5) < eps / 2), 0, 1, **options)
+    tilt, _ = integrate.quad(lambda w: (2 * w - 1) * density(w), 0, eps, limit=200)
+    return 2 * inside - 1 + 4 * tilt
+
+
+@pytest.mark.parametrize("eps", [0.05, 0.3, 0.5, 0.9])
+def test_theorem_2_7_the_threshold_is_where_the_coefficients_are_equal(eps):
+    alpha = failing_alpha(eps)
+    assert (
+        lead_of_the_wrong_class(eps, 0.99 * alpha) < 0 < lead_of_the_wrong_class(eps, 1.01 * alpha)
+    )
+
+
+def test_theorem_2_7_the_proofs_bound_is_enough_below_0_3991_only():
+    """Its variance is twice the right one, and it takes eps for eps / 2 and xi_21 for xi_12."""
+    for eps in (0.05, 0.1, 0.3, 0.39):
+        assert lead_of_the_wrong_class(eps, failing_alpha_bound(eps)) > 0
+    for eps in (0.41, 0.5, 0.8, 0.99):
+        assert lead_of_the_wrong_class(eps, failing_alpha_bound(eps)) < 0
+    assert failing_alpha(0.399) < failing_alpha_bound(0.399)
+    assert failing_alpha(0.3992) > failing_alpha_bound(0.3992)
+
+
+@given(st.floats(0.02, 0.99), st.floats(1, 20))
+def test_theorem_2_7_the_mended_bound_is_enough_for_every_eps(eps, factor):
+    alpha = factor * safe_alpha(eps)
+    h = mixup_optimal(*LINE, Beta(alpha, alpha), eps, np.array([1.0]))[0]
+    assert h[0] > 0.5
+    # Both inequalities of its proof.
+    y = stats.beta(alpha, alpha)
+    assert y.cdf(0.5 + eps / 2) - y.cdf(0.5 - eps / 2) >= 1 - 2 * np.exp(-(eps**2) * (alpha + 0.5))
+    assert 2 * beta.theta_bar(alpha) - 1 <= (2 * alpha + 1) ** -0.5  # E|1 - 2 Y|
+
+
+def test_theorem_2_7_the_mended_bound_is_enough_where_the_ball_holds_the_neighbours():
+    for eps in (1.0, 1.2, 2.5):
+        mixing = Beta(safe_alpha(eps), safe_alpha(eps))
+        assert mixup_optimal(*LINE, mixing, eps, np.array([1.0]))[0, 0] > 0.5
 
 
 # --- Assumptions 2.9 and 3.1 ---------------------------------------------------------------------
@@ -353,6 +560,45 @@ def test_theorem_3_2_where_assumption_3_1_holds_h_says_the_class(seed, lam, alph
         assert assumption_3_1(x, y, nearer, query)
 
 
+TWO_LINES = np.array([[-0.3, 0], [0, -0.45], [1.0, 0], [0, 1.0]]), np.array([0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("alpha", [1.0, 4.0])
+def test_theorem_3_2_is_not_continuous_where_two_segments_of_different_shares_cross(alpha):
+    """At the origin the mean of both shares, by density / length; along a segment its own share."""
+    x, y = TWO_LINES
+    assert assumption_3_1(x, y, 0, np.zeros(2))
+    points = np.array([[0.0, 0], [1e-6, 0], [-1e-6, 0], [0, 1e-6], [0, -1e-6]])
+    h = mixup_optimal_limit(x, y, Beta(alpha, alpha), points, 1e-12)[:, 0]
+    shares, lengths = np.array([1 / 1.3, 1 / 1.45]), np.array([1.3, 1.45])
+    weights = stats.beta(alpha, alpha).pdf(shares) / lengths
+    np.testing.assert_allclose(h[0], weights @ shares / weights.sum(), rtol=1e-9)
+    np.testing.assert_allclose(h[1:], shares[[0, 0, 1, 1]], atol=1e-5)
+    # So no value at the origin makes it continuous: both sides differ by .08.
+    assert h[1] - h[3] > 0.07
+
+
+def test_theorem_3_2_the_counterexample_by_drawing_mixtures():
+    (x, y), n, eps = TWO_LINES, 4_000_000, 0.01
+    rng = np.random.default_rng(0)
+    s, t = rng.integers(4, size=(2, n))
+    lam = rng.random((n, 1))
+    mixed = lam * x[s] + (1 - lam) * x[t]
+    share = lam[:, 0] * (y[s] == 0) + (1 - lam[:, 0]) * (y[t] == 0)
+    found = {}
+    for place in ((0.0, 0.0), (0.1, 0.0), (0.0, 0.1)):
+        # Beside the origin two same-class segments run elsewhere; the ball holds one segment.
+        near = np.linalg.norm(mixed - place, axis=1) < eps
+        found[place] = share[near].mean(), share[near].std() / near.sum() ** 0.5
+    for place, truth in (
+        ((0.0, 0.0), 0.73161),
+        ((0.1, 0.0), 0.9 / 1.3),
+        ((0.0, 0.1), 0.9 / 1.45),
+    ):
+        mean, error = found[place]
+        assert abs(mean - truth) < 5 * error + 1e-3 < 0.01
+
+
 def test_assumption_3_1_fails_off_the_lines_between_other_classes_and_at_other_points():
     assert not assumption_3_1(*LINE, 0, np.array([1.0]))  # the other class's point
     assert not assumption_3_1(*LINE, 1, np.array([1.0]))  # 0 and 2 mix across it
@@ -399,21 +645,55 @@ def test_what_are_no_midpoints_has_no_points():
     assert recover(np.random.default_rng(0).normal(size=(21, 2))) == []
 
 
-@pytest.mark.parametrize("m", [7, 8])
+@pytest.mark.parametrize("m", [6, 7, 8])
 def test_lemma_c2_a_permuted_mixup_matrix_adds_rank(m):
-    """rank [A, PA] > m unless PA is A with its columns permuted."""
+    """rank [A, PA] > m unless PA is A with its columns permuted; ranks without rounding."""
     a, rng = mixup_matrix(m), np.random.default_rng(0)
-    assert np.linalg.matrix_rank(a) == m
     pairs = {tuple(np.flatnonzero(row)): k for k, row in enumerate(a)}
-    for trial in range(20):
+
+    def rank(order):
+        return Matrix(np.hstack([a, a[order]]).astype(int)).rank()
+
+    for trial in range(6):
         order = rng.permutation(len(a))
-        if trial < 5:  # nearly a permutation of columns: two rows exchanged
+        if trial < 3:  # nearly a permutation of columns: two rows exchanged
             order = np.arange(len(a))
-            order[[0, -1]] = order[[-1, 0]]
-        assert np.linalg.matrix_rank(np.hstack([a, a[order]])) > m
+            order[[0, -1 - trial]] = order[[-1 - trial, 0]]
+        assert not permutes_columns(a, order) and rank(order) > m
     columns = rng.permutation(m)
     rows = [pairs[tuple(sorted(columns[list(pair)]))] for pair in pairs]
-    assert np.linalg.matrix_rank(np.hstack([a, a[rows]])) == m
+    assert permutes_columns(a, np.array(rows)) and rank(np.array(rows)) == m
+
+
+@pytest.mark.parametrize("m, lacking", [(3, 6), (4, 48)])
+def test_lemma_c2_every_permutation_of_few_points(m, lacking):
+    """m = 3: all 6 have rank m, and permute columns. m = 4: 48 have, of which 24 do not."""
+    a = mixup_matrix(m)
+    low = [
+        np.array(p)
+        for p in permutations(range(len(a)))
+        if np.linalg.matrix_rank(np.hstack([a, a[list(p)]])) == m
+    ]
+    assert len(low) == lacking
+    assert sum(permutes_columns(a, order) for order in low) == {3: 6, 4: 24}[m]
+
+
+@pytest.mark.parametrize("m", [3, 4, 5, 6])
+def test_lemma_c2_by_automorphisms_of_the_line_graph(m):
+    """P leaves the span of A where it is if and only if it keeps which pairs share a point.
+
+    The projection onto the span has three values, for pairs that share 2, 1 and 0 points. So the
+    lemma is that the pairs' line graph has no automorphisms but those of the points: m! of them.
+    """
+    a = mixup_matrix(m)
+    projection = a @ np.linalg.inv(a.T @ a) @ a.T
+    shared = (a @ a.T).astype(int)
+    values = [np.unique(projection[shared == k].round(12)) for k in np.unique(shared)]
+    assert all(len(v) == 1 for v in values) and len(np.unique(values)) == len(values)
+    graph = networkx.from_numpy_array(shared == 1)
+    matcher = networkx.isomorphism.GraphMatcher(graph, graph)
+    count = sum(1 for _ in matcher.isomorphisms_iter())
+    assert count == {3: 6, 4: 48, 5: 120, 6: 720}[m]
 
 
 # --- Theorem 3.5 and Corollary 3.8 ---------------------------------------------------------------
@@ -482,10 +762,112 @@ def test_mixup_solution_minimises_the_loss_of_all_pairs():
     assert gradient(theta) < 0.02 * gradient(np.zeros(20))
 
 
+def two_margins(positive: int, n: int, alpha: float) -> np.ndarray:
+    """Mixup's outputs for each class, a minimisation in two variables: points of a class are alike.
+
+    J_mix = p^2 l(a) + q^2 l(b) + 2 p q E[lam l(v) + (1 - lam) l(-v)], v = lam a - (1 - lam) b.
+    """
+    lam, weight = beta.lambda_quadrature(alpha, 60)
+    p = positive / n
+
+    def loss(margins):
+        a, b = margins
+        v = lam * a - (1 - lam) * b
+        across = weight @ (lam * np.logaddexp(0, -v) + (1 - lam) * np.logaddexp(0, v))
+        own = np.logaddexp(0, -margins)  # a mixture of one class has its class's margin
+        return p**2 * own[0] + (1 - p) ** 2 * own[1] + 2 * p * (1 - p) * across
+
+    return minimize(
+        loss, [2.0, 2.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-14}
+    ).x
+
+
+@pytest.mark.parametrize("positive", [5, 4, 3, 1])
+def test_theorem_3_5_the_margins_of_classes_of_different_sizes_differ(positive):
+    x, y = gaussian(10, int(margins.bound(10)) + 1, positive)
+    a, b = two_margins(positive, 10, 1.0)
+    outputs = y * (x @ margins.mixup_solution(x, y, 1.0))
+    np.testing.assert_allclose(outputs, np.where(y > 0, a, b), rtol=1e-4)
+    assert (abs(a - b) < 1e-6) == (positive == 5)
+
+
+@pytest.mark.parametrize("positive, least", [(4, 0.9), (3, 1.8), (1, 2.2)])
+def test_corollary_3_8_fails_for_unequal_classes(positive, least):
+    """Directions from the two margins and from a support vector machine, without our solvers."""
+    x, y = gaussian(10, int(margins.bound(10)) + 1, positive)
+    a, b = two_margins(positive, 10, 1.0)
+    mixup, *_ = linalg.lstsq(x, y * np.where(y > 0, a, b))
+    erm = SVC(kernel="linear", C=1e8, tol=1e-10).fit(np.r_[x, -x], np.r_[y, -y]).coef_[0]
+    assert margins.angle(mixup, erm) > least
+    ours = margins.angle(margins.mixup_solution(x, y, 1.0), margins.gradient_descent(x, y))
+    assert ours == pytest.approx(margins.angle(mixup, erm), abs=0.03)
+
+
+@pytest.mark.parametrize("n, enough", [(6, True), (10, True), (10, False)])
+def test_lemma_3_7_the_rate_by_wishart_matrices(n, enough):
+    """All are support vectors where G^-1 1 > 0; G = Z Z^T is a Wishart matrix, whatever labels.
+
+    Labels by coin only mirror the points, so that the rate cannot depend on how many are positive.
+    """
+    d = int(margins.bound(n)) + 1 if enough else n + 10
+    grams = stats.wishart(d, np.eye(n)).rvs(2000, random_state=0)
+    rate = (np.linalg.solve(grams, np.ones((2000, n, 1))) > 0).all((1, 2)).mean()
+    assert (rate >= 1 - 2 / n) == enough
+    ours = [margins.interpolates(*gaussian(n, d, 2, seed)) for seed in range(400)]
+    assert abs(np.mean(ours) - rate) < 5 * (rate * (1 - rate) / 400) ** 0.5 + 0.005
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_lemma_e1_the_curvature_is_that_of_automatic_differentiation(alpha):
+    rng = np.random.default_rng(0)
+    points, theta = rng.normal(size=(2, 5)), rng.normal(size=5)
+    lam, weight = (torch.from_numpy(v) for v in beta.lambda_quadrature(alpha, 40))
+
+    def loss(theta):
+        u = (torch.outer(lam, x) + torch.outer(1 - lam, z)) @ theta
+        return weight @ (lam * softplus(-u) + (1 - lam) * softplus(u))
+
+    x, z = torch.from_numpy(points)
+    full = torch.autograd.functional.hessian(loss, torch.from_numpy(theta)).numpy()
+    values = np.linalg.eigvalsh(full)
+    np.testing.assert_allclose(values[:3], 0, atol=1e-12)  # off the span it is flat
+    ours = np.linalg.eigvalsh(margins.curvature(points, theta, alpha))
+    np.testing.assert_allclose(ours, values[3:], rtol=1e-9)
+    assert ours[0] > 1e-6
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.sampled_from(ALPHAS))
+def test_lemma_e1_halfway_the_loss_is_below_the_mean_of_both_ends(seed, alpha):
+    """Strict convexity by its definition, and with points that are not independent: z = -3 x."""
+    rng = np.random.default_rng(seed)
+    lam, weight = beta.lambda_quadrature(alpha, 40)
+    for u, v in (rng.normal(size=(2, 2)), np.outer(rng.normal(size=2), [1, -3])):
+        losses = []
+        for outputs in (u, v, (u + v) / 2):
+            at = lam * outputs[0] + (1 - lam) * outputs[1]
+            losses.append(weight @ (np.logaddexp(0, at) - lam * at))
+        assert losses[2] < (losses[0] + losses[1]) / 2
+
+
 def test_corollary_3_8_gradient_descent_and_mixup_agree_above_the_bound():
     x, y = gaussian(10, int(margins.bound(10)) + 1, 5)
     angle = margins.angle(margins.mixup_solution(x, y, 1.0), margins.gradient_descent(x, y))
     assert angle < 0.05
+
+
+# --- what becomes of the statements ---------------------------------------------------------------
+
+
+def test_every_statement_holds_but_for_these_parts():
+    found = {(t.id, c.part): c.verdict for t in THEOREMS for c in t.check()}
+    false = [(claim, part) for (claim, part), v in found.items() if v == CONTRADICTED]
+    assert [claim for claim, _ in false] == ["lemma2_3", "thm3_2", "thm3_5", "cor3_8"]
+    for (_, part), word in zip(
+        false, ("self|itself", "two segments cross", "3 points", "3 points")
+    ):
+        assert re.search(word, part)
+    assert [claim for (claim, _), v in found.items() if v == ERRATUM] == ["prop2_5", "thm2_7"]
 
 
 # --- bad input -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from mixup_repro.stats import Interval, NoValues, agrees, interval
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
 AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
+ERRATUM = "erratum"
 Values: TypeAlias = "Sequence[float] | pd.Series"
 
 
@@ -71,16 +72,21 @@ class Check:
     """One part of a theorem, tried on `cases` random or chosen cases: the worst error of them.
 
     `allowed` is what rounding explains; a larger error contradicts the statement.
+    printed: the part is not the statement but a formula as printed, or a constant or step of the
+    proof; a larger error is an erratum then, and the verdict on the statement is of other parts.
     """
 
     part: str
     cases: int
     worst_error: float
     allowed: float
+    printed: bool = False
 
     @property
     def verdict(self) -> str:
-        return SUPPORTED if self.worst_error <= self.allowed else CONTRADICTED
+        if self.worst_error <= self.allowed:
+            return SUPPORTED
+        return ERRATUM if self.printed else CONTRADICTED
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,10 @@ exact one, 95 % on each side); differences are paired by seed; none is corrected
 claims, so of 20 parts of which nothing is true one is supported or contradicted by chance. The
 paper's own setting is its data, network, schedule and repetitions; what is cut short, or has
 fewer seeds, says so. Theorems are checked by numbers in float64: n is the number of cases, and a
-part is supported where the worst error is what rounding explains. *Not run* names the settings
-that a claim can be tested on and was not. `verdicts.csv` has every part."""
+part is supported where the worst error is what rounding explains. The verdict is on the statement:
+a formula as printed beside it, or a constant of its proof, that is wrong is an *erratum*, and
+counts neither way. *Not run* names the settings that a claim can be tested on and was not.
+`verdicts.csv` has every part."""
 
 
 REFERENCES_KEY = "dataset network method alpha epochs source differs".split()

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mixup_repro.papers.claims import (
     AGREES,
+    ERRATUM,
     INCONCLUSIVE,
     NOT_RUN,
     SUPPORTED,
@@ -32,6 +33,7 @@ class Word(StrEnum):
     FAILS = "does not hold"
     UNCLEAR = "unclear"
     NOT_RUN = "not run"
+    ERRATUM = "erratum"
 
 
 COLUMNS = (
@@ -64,8 +66,14 @@ class Verdict:
 
     @property
     def word(self) -> Word:
-        """What becomes of the claim by its headline parts: all, some, none, or too few data."""
+        """What becomes of the claim by its headline parts: all, some, none, or too few data.
+
+        An erratum is a finding of its own: the statement beside it is judged by the other parts.
+        """
         kinds = set(self.kinds) - {NOT_RUN}
+        if kinds == {ERRATUM}:
+            return Word.ERRATUM
+        kinds -= {ERRATUM}
         good = {SUPPORTED, AGREES}
         if not kinds:
             return Word.NOT_RUN

@@ -99,6 +99,21 @@ def mixup_solution(
     return with_outputs(x, found.x)
 
 
+def curvature(points: np.ndarray, theta: np.ndarray, alpha: float, nodes: int = 40) -> np.ndarray:
+    """The Hessian (2, 2) of two points' J_mix on their span, in an orthonormal basis (Lemma E.1).
+
+    points: (2, d), of opposite labels, mixed with each other; the pairs of a point with itself only
+    add to it. With m = lam x + (1 - lam) z and u = theta^T m it is E[s(u) s(-u) m m^T], s the
+    logistic function.
+    """
+    lam, weight = lambda_quadrature(alpha, nodes)
+    mix = np.stack([lam, 1 - lam], 1)
+    u = mix @ (points @ theta)
+    of_outputs = (mix * (weight * expit(u) * expit(-u))[:, None]).T @ mix
+    _, factor = np.linalg.qr(points.T)
+    return factor @ of_outputs @ factor.T
+
+
 def angle(a: np.ndarray, b: np.ndarray) -> float:
     """The angle between two directions (d,), in degrees; accurate for small ones too."""
     a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)

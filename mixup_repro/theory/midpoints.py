@@ -79,3 +79,9 @@ def mixup_matrix(m: int) -> np.ndarray:
     """A (m (m - 1) / 2, m) of appendix C.2: each row has two ones, for the points it adds."""
     i, j = np.triu_indices(m, 1)
     return np.eye(m)[i] + np.eye(m)[j]
+
+
+def permutes_columns(a: np.ndarray, order: np.ndarray) -> bool:
+    """Whether the rows a[order], the PA of Lemma C.2, are a with its columns permuted."""
+    columns = [sorted(map(tuple, m.T)) for m in (a, a[order])]
+    return columns[0] == columns[1]

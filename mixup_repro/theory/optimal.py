@@ -11,116 +11,20 @@ image, of 1 - lambda, gives the same classifier, and so does max(lambda, 1 - lam
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import integrate, special, stats
 from scipy.optimize import brentq
+from scipy.special import digamma, xlogy
+
+from mixup_repro.beta import lambda_quadrature
+from mixup_repro.theory.mixing import Beta, Mixing
 
 CHUNK = 2_000_000  # pairs times queries at once
-HINT = "It must be bounded, with its jumps, kinks and narrow peaks named in `points`."
-Density = Callable[[np.ndarray], np.ndarray]
 Pair = tuple[np.ndarray, np.ndarray]
-
-
-class Mixing(Protocol):
-    """A distribution of lambda on [0, 1]; arrays in, arrays of the same shape out."""
-
-    def mass(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """P(low < lam < high)."""
-
-    def moment(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """E[lam; low < lam < high]."""
-
-    def density(self, lam: np.ndarray) -> np.ndarray:
-        """The density at lam; where it jumps, the mean of both sides."""
-
-
-@dataclass(frozen=True)
-class Beta:
-    """Beta(a, b); Beta(alpha, alpha) is Mixup's. Incomplete beta functions, accurate in tails.
-
-    Raises:
-        ValueError: a or b is not > 0.
-    """
-
-    a: float
-    b: float
-
-    def __post_init__(self) -> None:
-        if not (self.a > 0 and self.b > 0):
-            raise ValueError(f"Beta({self.a}, {self.b}): both must be > 0")
-
-    def mass(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        return _between(self.a, self.b, low, high)
-
-    def moment(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        return self.a / (self.a + self.b) * _between(self.a + 1, self.b, low, high)
-
-    def density(self, lam: np.ndarray) -> np.ndarray:
-        return stats.beta(self.a, self.b).pdf(lam)
-
-
-@dataclass(frozen=True)
-class FromDensity:
-    """Any bounded density on [0, 1]: Lemma 2.3 is for them all. Masses and moments by quadrature.
-
-    density: of an array, elementwise, such as `scipy.stats.truncnorm(-1, 1, 0.5, 0.5).pdf`.
-    points: where it jumps or has a kink or a narrow peak, in order. With its ends given, uniform
-    mixing `FromDensity(scipy.stats.uniform(0.2, 0.6).pdf, (0.2, 0.8))` is exact.
-
-    Raises:
-        ValueError: points that are not increasing inside of [0, 1]; a density whose integral is
-            not 1; or, in use too, one that is too rough for the quadrature.
-    """
-
-    density: Density
-    points: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not all(a <= b for a, b in pairwise((0, *self.points, 1))):
-            raise ValueError(f"points={self.points}: must increase, inside of [0, 1]")
-        with np.errstate(all="ignore"):
-            total = float(self.mass(np.zeros(()), np.ones(())))
-        if not abs(total - 1) < 1e-6:
-            raise ValueError(
-                f"the density's integral over [0, 1] is {total:.6g}: must be 1. {HINT}"
-            )
-
-    def mass(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        return self._integral(self.density, low, high)
-
-    def moment(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        return self._integral(lambda lam: lam * self.density(lam), low, high)
-
-    def _integral(self, f: Density, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        total = np.zeros(np.broadcast_shapes(np.shape(low), np.shape(high)))
-        for start, stop in pairwise((0, *self.points, 1)):
-            a = np.clip(low, start, stop)
-            width = np.clip(high, start, stop) - a
-            # All intervals at once, cut alike until the heaviest are right.
-            value, error = integrate.quad_vec(
-                lambda u, a=a, width=width: width * f(a + u * width),
-                *(0, 1),
-                epsrel=1e-9,
-                norm="max",
-                limit=100,
-            )
-            if error > 1e-6 * np.abs(value).max():
-                raise ValueError(f"the density cannot be integrated to 1e-6. {HINT}")
-            total += value
-        return total
-
-
-def _between(a: float, b: float, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    # On the upper half differences of the survival function keep their digits.
-    lower = special.betainc(a, b, high) - special.betainc(a, b, low)
-    upper = special.betaincc(a, b, low) - special.betaincc(a, b, high)
-    return np.where(low > a / (a + b), upper, lower)
+Classifier = Callable[[np.ndarray], np.ndarray]
 
 
 def check_data(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +55,8 @@ def mixup_optimal(
     Theorem 2.7's points on a line, classes 0, 1, 0: with large alpha the middle is misclassified,
     because mixtures of its neighbours come to lie on it.
 
-    >>> from mixup_repro.theory.optimal import Beta, mixup_optimal
+    >>> from mixup_repro.theory.mixing import Beta
+    >>> from mixup_repro.theory.optimal import mixup_optimal
     >>> mixup_optimal([0, 1, 2], [0, 1, 0], Beta(1, 1), eps=0.1, queries=[1]).round(3)
     array([[0.138, 0.862]])
     >>> mixup_optimal([0, 1, 2], [0, 1, 0], Beta(128, 128), eps=0.1, queries=[1]).round(3)
@@ -160,6 +65,35 @@ def mixup_optimal(
     Raises:
         ValueError: eps <= 0, or data that `check_data` refuses.
     """
+    return _classify(x, y, queries, _in_ball(mixing, eps))
+
+
+def coefficients(x: ArrayLike, y: ArrayLike, mixing: Mixing, eps: float, query: ArrayLike) -> Pair:
+    """xi^{i,j} and xi^{i,j}_lambda (section 2.2) at one query (d,), each (k, k); B_eps is open.
+
+    On the cross of Proposition 2.5 each class has eps / 8 at the origin, from its own segment:
+
+    >>> from mixup_repro.theory.mixing import Beta
+    >>> from mixup_repro.theory.optimal import coefficients
+    >>> cross = [[0, 1], [0, -1], [1, 0], [-1, 0]]
+    >>> xi, xi_lambda = coefficients(cross, [0, 0, 1, 1], Beta(1, 1), eps=0.4, query=[0, 0])
+    >>> xi
+    array([[0.05, 0.  ],
+           [0.  , 0.05]])
+
+    Raises:
+        ValueError: eps <= 0, or data that `check_data` refuses.
+    """
+    x, y = check_data(x, y)
+    query = np.atleast_1d(np.asarray(query, dtype=float))
+    ((mass, moment),) = _weigh(x, query[None], _in_ball(mixing, eps))
+    one_hot = np.eye(int(y.max()) + 1)[y]
+    xi, xi_lambda = (one_hot.T @ part.reshape(len(x), -1) @ one_hot for part in (mass, moment))
+    return xi / len(x) ** 2, xi_lambda / len(x) ** 2
+
+
+def _in_ball(mixing: Mixing, eps: float) -> Weights:
+    """The mass and moment of the lambda that mix a pair into the ball."""
     if not eps > 0:
         raise ValueError(f"eps={eps}: must be > 0; the limit is mixup_optimal_limit")
 
@@ -171,7 +105,7 @@ def mixup_optimal(
         mass, moment = (np.where(near, f(low, high), 0.0) for f in (mixing.mass, mixing.moment))
         return mass, moment
 
-    return _classify(x, y, queries, weights)
+    return weights
 
 
 def mixup_optimal_limit(
@@ -181,7 +115,8 @@ def mixup_optimal_limit(
 
     Between two points of two classes it is their mixture's label, which Mixup trains it to be:
 
-    >>> from mixup_repro.theory.optimal import Beta, mixup_optimal_limit
+    >>> from mixup_repro.theory.mixing import Beta
+    >>> from mixup_repro.theory.optimal import mixup_optimal_limit
     >>> mixup_optimal_limit([0, 1], [0, 1], Beta(1, 1), queries=[0, 0.25, 1, 2])
     array([[1.  , 0.  ],
            [0.75, 0.25],
@@ -225,23 +160,62 @@ def _classify(x: ArrayLike, y: ArrayLike, queries: ArrayLike, weights: Weights) 
     x, y = check_data(x, y)
     queries = np.asarray(queries, dtype=float)
     queries = queries[:, None] if queries.ndim == 1 else queries
-    n, k = len(x), int(y.max()) + 1
+    n, classes = len(x), np.eye(int(y.max()) + 1)[y]
+    # Row p of `first` has a 1 for the class of pair p's first point, of `second` for the other's.
+    first, second = np.repeat(classes, n, 0), np.tile(classes, (n, 1))
+    parts = [m @ first + (mass - m) @ second for mass, m in _weigh(x, queries, weights)]
+    score = np.concatenate(parts)
+    total = score.sum(1, keepdims=True)
+    return np.divide(score, total, out=np.full_like(score, np.nan), where=total > 0)
+
+
+def _weigh(x: np.ndarray, queries: np.ndarray, weights: Weights) -> Iterator[Pair]:
+    """Mass and moment of every ordered pair, (q, n * n) each, for some of the queries at once."""
+    n = len(x)
     s, t = np.repeat(np.arange(n), n), np.tile(np.arange(n), n)
     own, span = s == t, x[s] - x[t]
     length = np.linalg.norm(span, axis=1)
-    # Row p of `first` has a 1 for the class of s, of `second` for that of t.
-    first, second = np.eye(k)[y[s]], np.eye(k)[y[t]]
-    out = []
+    squared = np.where(own, 1.0, length**2)
     for part in np.array_split(queries, max(1, len(queries) * n * n // CHUNK)):
         away = x[t] - part[:, None]
-        squared = np.where(own, 1.0, length**2)
         lam = -(away * span).sum(-1) / squared
         distance = np.linalg.norm(away + lam[..., None] * span, axis=-1)
-        mass, moment = weights(_Closest(lam, distance), length, own)
-        out.append(moment @ first + (mass - moment) @ second)
-    score = np.concatenate(out)
-    total = score.sum(1, keepdims=True)
-    return np.divide(score, total, out=np.full_like(score, np.nan), where=total > 0)
+        yield weights(_Closest(lam, distance), length, own)
+
+
+def mixup_loss(x: ArrayLike, y: ArrayLike, alpha: float, g: Classifier, nodes: int = 40) -> float:
+    """J_mix (section 2.1) of a classifier g, from points (q, d) to (q, k), with Beta(alpha, alpha).
+
+    Gauss-Jacobi quadrature over lambda for every ordered pair: for g without kinks or jumps. Of a
+    classifier that says 1/2 everywhere it is log 2:
+
+    >>> import numpy as np
+    >>> from mixup_repro.theory.optimal import mixup_loss
+    >>> round(mixup_loss([0, 1, 2], [0, 1, 0], 1.0, lambda z: np.full((len(z), 2), 0.5)), 6)
+    0.693147
+
+    Raises:
+        ValueError: alpha <= 0, or data that `check_data` refuses.
+    """
+    x, y = check_data(x, y)
+    target, loss = np.eye(int(y.max()) + 1)[y], 0.0
+    for lam, weight in zip(*lambda_quadrature(alpha, nodes)):
+        mixed = lam * x[:, None] + (1 - lam) * x
+        shares = lam * target[:, None] + (1 - lam) * target
+        outputs = g(mixed.reshape(-1, x.shape[1])).reshape(shares.shape)
+        loss -= weight * xlogy(shares, outputs).sum(-1).mean()
+    return float(loss)
+
+
+def least_mixup_loss(y: ArrayLike, alpha: float) -> float:
+    """The least J_mix where no point lies on a segment of two others, and no two segments overlap.
+
+    Then h is the mixture's label, so that J_mix(h) is the labels' mean entropy: 0 for a pair of one
+    class, else E[-lam log lam - (1 - lam) log(1 - lam)] = psi(2 alpha + 1) - psi(alpha + 1).
+    """
+    y = np.asarray(y)
+    mixed = (y[:, None] != y).mean()
+    return float(mixed * (digamma(2 * alpha + 1) - digamma(alpha + 1)))
 
 
 def failing_alpha(eps: float) -> float:
@@ -262,5 +236,21 @@ def failing_alpha(eps: float) -> float:
 
 
 def failing_alpha_bound(eps: float) -> float:
-    """The alpha from which the proof of Theorem 2.7 says that it does: (log 4 / eps^2 - 1) / 2."""
+    """The alpha from which the proof of Theorem 2.7 says that it does: (log 4 / eps^2 - 1) / 2.
+
+    From eps = 0.3991 on that is too little: the proof misprints a variance, takes eps for eps / 2
+    and leaves out what the pairs of two classes say. `safe_alpha` is enough.
+    """
     return (np.log(4) / eps**2 - 1) / 2
+
+
+def safe_alpha(eps: float) -> float:
+    """An alpha from which h_eps misclassifies the middle of X_3^2, for every eps > 0 (ours).
+
+    The proof of Theorem 2.7 mended. Let Y be Beta(alpha, alpha), whose variance is
+    1 / (8 alpha + 4). Class 0 leads by at least 2 P(|Y - 1/2| < eps / 2) - 1 - 2 E|1 - 2 Y| (times
+    1/9): the pairs of 0 and 2, less the point itself, less what the pairs with the middle can say
+    for it. With P >= 1 - 2 exp(-eps^2 (2 alpha + 1) / 2) and E|1 - 2 Y| <= (2 alpha + 1)^(-1/2)
+    that is > 0.
+    """
+    return max(7.5, np.log(8) / eps**2 - 0.5)

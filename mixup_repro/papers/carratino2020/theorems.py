@@ -128,7 +128,7 @@ def linear_least_squares() -> list[Check]:
         mended.append(np.abs(left).max() / np.ptp(risk))
     return [
         Check("Mixup's gradient at the least-squares fit", len(printed), max(gradients), ROUNDING),
-        Check("(19) as printed, relative", len(printed), max(printed), ROUNDING),
+        Check("(19) as printed, relative", len(printed), max(printed), ROUNDING, printed=True),
         Check("(19) without the slip of its proof, relative", len(printed), max(mended), ROUNDING),
     ]
 

@@ -9,11 +9,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
+from scipy.optimize import brentq
 
 from mixup_repro.papers import style
-from mixup_repro.papers.chidambaram2022.theorems import CROSS, LINE
+from mixup_repro.papers.chidambaram2022.toy_sets import CROSS, LINE
 from mixup_repro.theory import margins
-from mixup_repro.theory.optimal import Beta, failing_alpha, failing_alpha_bound, mixup_optimal
+from mixup_repro.theory.mixing import Beta
+from mixup_repro.theory.optimal import (
+    failing_alpha,
+    failing_alpha_bound,
+    mixup_optimal,
+    safe_alpha,
+)
 
 COLOURS = (style.BLUE, style.ORANGE, style.GREEN)
 LINES = ("-", "--", "-.")
@@ -145,15 +152,20 @@ def optimal_plane() -> Figure:
 
 def thresholds() -> Figure:
     """The alpha above which h_eps errs on X_3^2, and the one that Theorem 2.7's proof names."""
-    figure, axes = style.panels(1)
+    figure, (axis,) = style.panels(1)
     eps = np.geomspace(0.01, 0.9, 40)
-    ours, proof = ([f(e) for e in eps] for f in (failing_alpha, failing_alpha_bound))
-    axes[0].loglog(eps, ours, "-", color=style.BLUE, label="needed")
-    axes[0].loglog(eps, np.where(np.array(proof) > 0, proof, np.nan), "--", color=style.ORANGE)
-    axes[0].plot([], [], "--", color=style.ORANGE, label="of the proof")
-    axes[0].set_xlabel(r"$\epsilon$")
-    axes[0].set_ylabel(r"$\alpha$")
-    return style.finish(figure, r"$h_\epsilon$ errs on $X_3^2$ above", "Theorem 2.7")
+    for f, colour, line, name in (
+        (failing_alpha, style.BLUE, "-", "needed"),
+        (failing_alpha_bound, style.ORANGE, "--", "proof's"),
+        (safe_alpha, style.GREEN, "-.", "mended"),
+    ):
+        axis.loglog(eps, [f(e) for e in eps], line, color=colour, label=name)
+    too_little = brentq(lambda e: failing_alpha(e) / failing_alpha_bound(e) - 1, 0.3, 0.5)
+    axis.axvline(too_little, color="black", linewidth=0.8, linestyle=":")
+    axis.set_xlabel(r"$\epsilon$")
+    axis.set_ylabel(r"$\alpha$ above which $h_\epsilon$ errs")
+    note = f"Theorem 2.7. Dotted: from eps = {too_little:.2f} on\nthe proof's alpha is too small."
+    return style.finish(figure, r"What $\alpha$ makes $h_\epsilon$ err on $X_3^2$", note)
 
 
 def angles(n: int = 20, draws: int = 10) -> Figure:

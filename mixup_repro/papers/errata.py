@@ -1,0 +1,112 @@
+"""Errata: what a paper prints that is misprinted, lacks a condition, or is false.
+
+Each can be checked in five minutes: by its derivation, by hand, and by its witness, by numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from inspect import cleandoc
+
+
+class Kind(StrEnum):
+    """What is wrong with what is printed."""
+
+    MISPRINT = "misprint"  # a formula; the paper's use of it, or its proof, has it right
+    CONDITION = "needs a condition"  # true where the condition holds
+    FALSE = "false"
+    PROOF = "a proof's step"  # the statement holds
+    UNSAID = "not said"  # a choice that the paper does not tell, and that decides a result
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of a witness.
+
+    what: in words, with the case it is computed for.
+    printed: what the paper's formula or statement gives; None where it gives no number.
+    right: what ours gives.
+    independent: the same by another route, such as brute force.
+    allowed: the difference between these two that rounding (or quadrature) explains.
+    """
+
+    what: str
+    printed: float | None
+    right: float
+    independent: float
+    allowed: float = 1e-9
+
+    @property
+    def bears_out(self) -> bool:
+        """Whether both routes agree, and what is printed is neither."""
+        agree = abs(self.right - self.independent) <= self.allowed
+        return agree and (self.printed is None or abs(self.printed - self.right) > self.allowed)
+
+    @property
+    def row(self) -> str:
+        """A row of the witness's table; what rounding explains is written as 0."""
+        values = (self.printed, self.right, self.independent)
+        what = self.what.replace("|", "\\|")
+        return f"| {what} | " + " | ".join(_written(v, self.allowed) for v in values) + " |"
+
+
+def _written(value: float | None, allowed: float) -> str:
+    if value is None:
+        return ""
+    return f"{0.0 if abs(value) <= allowed else value:.6g}"
+
+
+@dataclass(frozen=True)
+class Erratum:
+    """One erratum.
+
+    id: what `mixup-repro check` takes.
+    where: the place in the paper.
+    printed: what it says, in our words.
+    right: what is right.
+    derivation: two to six lines of Markdown, each a step that can be followed by hand.
+    holds: what of the paper's statement, or its use, is true all the same.
+    witness: computes the numbers that show it, in seconds.
+    """
+
+    id: str
+    where: str
+    kind: Kind
+    printed: str
+    right: str
+    derivation: str
+    holds: str
+    witness: Callable[[], list[Number]]
+
+
+def markdown(errata: list[Erratum]) -> str:
+    """The errata as Markdown, a heading and a table of the witness's numbers each.
+
+    Computes every witness: seconds each. Texts may be indented blocks, as in a docstring.
+    """
+    return "\n".join(_section(erratum) for erratum in errata)
+
+
+def _section(erratum: Erratum) -> str:
+    rows = "\n".join(number.row for number in erratum.witness())
+    return f"""\
+### {erratum.id}: {erratum.where} ({erratum.kind})
+
+**Printed.** {cleandoc(erratum.printed)}
+
+**Right.** {cleandoc(erratum.right)}
+
+**Derivation.**
+
+{cleandoc(erratum.derivation)}
+
+| Number | Printed | Right | By another route |
+|---|---|---|---|
+{rows}
+
+**What holds.** {cleandoc(erratum.holds)}
+
+Check: `mixup-repro check {erratum.id}`
+"""
