@@ -23,6 +23,7 @@ from mixup_repro.papers.claims import (
     SUPPORTED,
     Setting,
 )
+from mixup_repro.papers.sources import Runs
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.report.markdown import readme_table
 from mixup_repro.report.sections import published
@@ -91,11 +92,22 @@ def test_a_setting_is_the_papers_own_only_with_its_network_data_schedule_and_rep
     assert entry.setting == Setting.ANALOGUE
     own = replace(entry, on=replace(entry.on, stands_in=""))
     assert own.setting == Setting.REDUCED  # scale smoke
-    seeds = entry.data.seeds()
-    whole = replace(own, data=replace(entry.data, scale="paper", planned=seeds))
+    whole = replace(own, data=replace(entry.data, scale="paper", absent=0))
     assert whole.setting == Setting.PAPER
-    fewer = replace(whole, data=replace(whole.data, planned=seeds + 1))
+    fewer = replace(whole, data=replace(whole.data, absent=1))
     assert fewer.setting == Setting.REDUCED
+
+
+@pytest.mark.parametrize(
+    ("kept", "absent"),
+    [("seed < 1", 3), ("alpha != 8", 2), ("method == 'erm' or alpha == 8 and seed == 1", 3)],
+)
+def test_a_grid_of_which_a_part_has_finished_is_shown_cut_short(folder, kept, absent):
+    runs = results.load(folder).query(kept)
+    source = Runs("carratino2020/fig4_digits")
+    data = source.load("fig4_digits", "smoke", folder, runs)
+    assert data.absent == absent and set(data.runs["run_id"]) == set(runs["run_id"])
+    assert source.load("fig4_digits", "smoke", folder, runs.query("method == 'erm'")) is None
 
 
 def test_verdicts_are_a_table_with_every_part(found, folder):

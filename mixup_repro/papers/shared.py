@@ -20,14 +20,14 @@ Row = tuple[Cells, Mapping[str, Callable[[], pd.Series]]]
 class ItemData:
     """What an item of a paper is drawn from: its runs at one scale, with what belongs to them.
 
-    name: as its record has it, such as fig4_digits. planned: how many seeds the grid has at this
-    scale. Each frame is a table of the results
-    (store.results), its rows those of the item's runs, with their method and alpha.
+    name: as its record has it, such as fig4_digits. absent: how many runs of the grid at this scale
+    have not finished. Each frame is a table of the results (store.results), its rows those of the
+    item's runs, with their method and alpha.
     """
 
     name: str
     scale: str
-    planned: int
+    absent: int
     runs: pd.DataFrame
     curves: pd.DataFrame
     predictions: pd.DataFrame

@@ -61,7 +61,7 @@ class Runs:
         return commands
 
     def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
-        """None where one of the runs has not finished, or not as it is in the results.
+        """None where a job of the grid (a method, with all its alphas) has no finished run.
 
         Raises:
             InputError: rows are marked with another scale, or were trained on different data of one
@@ -70,11 +70,10 @@ class Runs:
         if not (runs["scale"] == scale).any():
             return None
         words = (f"experiment={self.grid}", f"scale={scale}", *self._part(scale))
-        found = _run_ids(words, frozenset(runs["run_id"]))
-        if found is None:
+        planned = _planned(words, frozenset(runs["run_id"]))
+        if planned is None:
             return None
-        ids, planned = found
-        runs = runs[runs["run_id"].isin(ids)]
+        runs = runs[runs["run_id"].isin({i for i, _ in planned})]
         # An id holds its scale, so only an edited file can do this.
         other = runs[runs["scale"] != scale]
         if len(other):
@@ -84,29 +83,28 @@ class Runs:
                 f"scale only"
             )
         check_one_data(folder / "runs.csv", runs, "dataset")
-        about = runs.drop_duplicates("run_id").set_index("run_id")[["method", "alpha"]]
-        parts = {kind: _read(folder / kind, key, ids, about) for kind, (_, key) in PARTS.items()}
-        return ItemData(name, scale, planned, runs, **parts)
+        about = runs.drop_duplicates("run_id").set_index("run_id")[["method", "alpha"]].sort_index()
+        parts = {kind: _read(folder / kind, key, about) for kind, (_, key) in PARTS.items()}
+        absent = len(planned - set(zip(runs["run_id"], runs["seed"])))
+        return ItemData(name, scale, absent, runs, **parts)
 
     def _part(self, scale: str) -> list[str]:
         return self.only.get(scale, "").split()
 
 
 @cache
-def _run_ids(words: tuple[str, ...], known: frozenset[str]) -> tuple[list[str], int] | None:
-    """The ids of the runs that the words of a sweep stand for, and how many seeds they have.
+def _planned(words: tuple[str, ...], known: frozenset[str]) -> frozenset[tuple[str, int]] | None:
+    """The runs, by id and seed, that the words of a sweep stand for.
 
-    None if an id is not `known`.
+    None if one of its jobs (a method, with all its alphas) has no `known` id.
     """
-    ids: set[str] = set()
-    seeds: set[int] = set()
+    planned: set[tuple[str, int]] = set()
     for job in compose(words):
-        runs = expand(job)
-        ids |= {run_id(run.config) for run in runs}
-        seeds |= {run.seed for run in runs}
-        if not ids <= known:  # then the jobs after it need not be composed
+        runs = {(run_id(run.config), run.seed) for run in expand(job)}
+        if not any(i in known for i, _ in runs):  # then the jobs after it need not be composed
             return None
-    return sorted(ids), len(seeds)
+        planned |= runs
+    return frozenset(planned)
 
 
 @cache
@@ -114,10 +112,13 @@ def _own_scale(grid: str) -> str:
     return str(next(compose([f"experiment={grid}"])).scale)
 
 
-def _read(folder: Path, key: list[str], ids: list[str], about: pd.DataFrame) -> pd.DataFrame:
-    """The files of these runs as one frame, with columns that say which run a row is of."""
+def _read(folder: Path, key: list[str], about: pd.DataFrame) -> pd.DataFrame:
+    """The files of these runs as one frame, with columns that say which run a row is of.
+
+    about: method and alpha, by run id.
+    """
     parts = []
-    for i in ids:
+    for i in about.index:
         if (folder / f"{i}.csv").exists():
             own = ["seed", *key]
             table = read_table(folder / f"{i}.csv", own, own)
@@ -156,4 +157,4 @@ class Distances:
             return None
         parts = {kind: pd.DataFrame(columns=["method", "seed", *PARTS[kind][1]]) for kind in PARTS}
         draws = rows.assign(run_id=self.dataset, seed=rows["draw"])
-        return ItemData(name, scale, 1, draws, **parts)
+        return ItemData(name, scale, 0, draws, **parts)

@@ -64,7 +64,7 @@ class Entry:
         """How near its runs are to what the paper did."""
         if self.on.stands_in:
             return Setting.ANALOGUE
-        whole = self.data.scale == "paper" and self.data.seeds() >= self.data.planned
+        whole = self.data.scale == "paper" and not self.data.absent
         return Setting.PAPER if whole else Setting.REDUCED
 
     @property
@@ -85,7 +85,7 @@ class Entry:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """Every item on each setting, at each scale at which all that it compares is there.
+    """Every item on each setting, at each scale at which it has runs of all that it compares.
 
     Runs that were not evaluated as an item needs (on corrupted test sets, say) do not make it.
 

@@ -51,6 +51,8 @@ def section(entry: Entry) -> Section:
     about = data.runs.drop_duplicates([*{"run_id", "seed", "share"} & set(data.runs)])
     machine = ", ".join(sorted(about["device"].unique()))
     cost = f"{len(about)} runs, {about['wall_s'].sum() / 60:.1f} minutes on {machine}."
+    if data.absent:
+        cost += f" {data.absent} more runs of the grid have not finished."
     low = about[about["precision"] == "bfloat16"] if "precision" in about else ()
     if len(low):
         cost += f" {len(low)} of them were trained in bfloat16; all were evaluated in float32."
