@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from typing import NamedTuple
 
 import matplotlib.figure
 import pandas as pd
@@ -63,12 +64,21 @@ class Item:
                 raise ValueError(f"{claim.id}: is on {claim.on}, the settings are {names}")
 
 
+class Unsaid(NamedTuple):
+    """What a paper does not say, what we chose, and whether that decides a verdict."""
+
+    where: str
+    not_said: str
+    chosen: str
+    decides: str
+
+
 @dataclass(frozen=True)
 class Paper:
     """A paper: its theorems, the pictures of its theory with captions, and its items.
 
     name: its package below mixup_repro.papers. untested: claims that nothing here tests yet, as id,
-    sentence in our words, and where.
+    sentence in our words, and where. unsaid: what it leaves open.
     """
 
     name: str
@@ -76,6 +86,7 @@ class Paper:
     theorems: tuple[Theorem, ...]
     pictures: Mapping[str, tuple[Callable[[], matplotlib.figure.Figure], str]]
     untested: tuple[tuple[str, str, str], ...]
+    unsaid: tuple[Unsaid, ...]
 
     @cached_property
     def items(self) -> tuple[Item, ...]:

@@ -22,6 +22,7 @@ from mixup_repro.report.sections import (
     published,
     section,
     theory,
+    unsaid,
 )
 from mixup_repro.report.verdicts import Verdict, Word, counted, verdicts, write_verdicts
 from mixup_repro.store.files import remove_leftovers, replacing
@@ -55,6 +56,11 @@ def write(found: list[Entry], folder: Path) -> None:
         parts += [markdown(theory(paper, folder)) or "Not checked here: `make report`.", ""]
         for name, figure, caption in pictures(paper):
             parts += [f"![{name}](figures/{figure})\n", f"{caption}\n"]
+        parts += [
+            "### What the paper does not say, and what we chose\n",
+            markdown(unsaid(paper)),
+            "",
+        ]
         parts += [_section(entry.name, section(entry)) for entry in found if entry.paper is paper]
         if absent := missing(paper, found):
             parts.append("### Not run here, or not all of it\n")

@@ -84,6 +84,12 @@ def theory(paper: Paper, folder: Path) -> pd.DataFrame:
     return frame[frame["paper"] == paper.name].drop(columns=["paper", "says"])
 
 
+def unsaid(paper: Paper) -> pd.DataFrame:
+    """What a paper leaves open, what is done here, and whether that decides a verdict."""
+    columns = ["where", "not said", "here", "does it decide a verdict"]
+    return pd.DataFrame(list(paper.unsaid), columns=columns)
+
+
 def pictures(paper: Paper) -> list[tuple[str, str, str]]:
     """Name, figure and caption of each picture of a paper's theory."""
     shown = paper.pictures.items()

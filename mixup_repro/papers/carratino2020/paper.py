@@ -2,6 +2,7 @@
 
 from mixup_repro.papers.carratino2020.lecture import PICTURES
 from mixup_repro.papers.carratino2020.theorems import THEOREMS
+from mixup_repro.papers.carratino2020.unsaid import UNSAID
 from mixup_repro.papers.items import Paper
 
 PAPER = Paper(
@@ -9,6 +10,7 @@ PAPER = Paper(
     title="Carratino et al., On Mixup Regularization",
     theorems=THEOREMS,
     pictures=PICTURES,
+    unsaid=UNSAID,
     untested=(
         (
             "table1",

@@ -2,6 +2,7 @@
 
 from mixup_repro.papers.chidambaram2022 import lecture, lecture_assumptions
 from mixup_repro.papers.chidambaram2022.theorems import THEOREMS
+from mixup_repro.papers.chidambaram2022.unsaid import UNSAID
 from mixup_repro.papers.items import Paper
 
 PAPER = Paper(
@@ -9,5 +10,6 @@ PAPER = Paper(
     title="Chidambaram et al., Towards Understanding the Data Dependency of Mixup-style Training",
     theorems=THEOREMS,
     pictures=lecture.PICTURES | lecture_assumptions.PICTURES,
+    unsaid=UNSAID,
     untested=(),
 )
