@@ -23,7 +23,7 @@ from mixup_repro.report.sections import (
     section,
     theory,
 )
-from mixup_repro.report.verdicts import Verdict, Word, counted, verdicts, write_verdicts
+from mixup_repro.report.verdicts import Verdict, Word, by_chance, counted, verdicts, write_verdicts
 from mixup_repro.store.files import remove_leftovers, replacing
 
 BEGIN, END = "<!-- verdicts -->", "<!-- /verdicts -->"
@@ -116,7 +116,12 @@ def summary(every: list[Verdict]) -> str:
     """How many claims there are, and the verdicts on them by setting, best known first."""
     claims = {(v.paper, v.claim) for v in every if not v.ours}
     run = {(v.paper, v.claim) for v in every if not v.ours and v.word != Word.NOT_RUN}
-    lines = [f"{len(claims)} claims, {len(claims - run)} of them not run. Verdicts by setting:\n"]
+    tested, wrong = by_chance(every)
+    lines = [
+        f"{len(claims)} claims, {len(claims - run)} of them not run. Of the {tested} verdicts that "
+        f"rest on tests of runs, about {wrong:.1f} would have a part supported or contradicted by "
+        f"chance alone, if no effect were there. Verdicts by setting:\n"
+    ]
     for setting in Setting:
         counts = counted(every, setting)
         told = ", ".join(f"{n} {word}" for word, n in counts.items()) or "none yet"
