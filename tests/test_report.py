@@ -203,6 +203,7 @@ def test_committed_items_draw_the_papers_panels_and_curves_end_at_the_final_erro
         paper, figure_name = item.paper.name, item.name.split("_")[0]
         by_alpha = paper == "chidambaram2022" and figure_name == "fig2"
         expected = len(item.data.alphas()) if by_alpha else panels[paper].get(figure_name, 3)
+        expected = 7 if item.name.endswith("moons_code") else expected  # one variant of Mixup
         assert len(figure.axes) == expected
         if not item.data.runs["dataset"].iloc[0].startswith("x_"):
             continue
