@@ -27,7 +27,7 @@ from mixup_repro.papers.claims import (
     Setting,
 )
 from mixup_repro.paths import CHECKOUT
-from mixup_repro.report.markdown import readme_table
+from mixup_repro.report.markdown import _by_words, readme_table
 from mixup_repro.report.sections import published
 from mixup_repro.report.verdicts import Verdict, Word, by_chance, counted
 from mixup_repro.store import results
@@ -96,15 +96,16 @@ def test_the_word_of_a_claim_is_of_all_its_parts_and_a_stand_in_says_here(kinds,
 
 def test_a_claim_over_alphas_says_at_which_it_holds_and_at_which_the_opposite():
     kinds = {0.1: CONTRADICTED, 1.0: SUPPORTED, 8.0: SUPPORTED}
+    kinds |= {32.0: CONTRADICTED, 64.0: CONTRADICTED, 128.0: CONTRADICTED}
     ece = [Finding("ece", None, "< 0", kind, alpha=a) for a, kind in kinds.items()]
     mean = Finding("ece, mean over alphas", None, "< 0", SUPPORTED, headline=False)
     verdict = Verdict("p", "c", "says", "where", ("a",), Setting.PAPER, findings=(*ece, mean))
-    told = "contradicted at alpha 0.1, supported at alpha 1, 8"
+    told = "contradicted at alpha 0.1, 32 to 128, supported at alpha 1, 8"
     assert verdict.words == f"holds in part ({told})"
     every = [replace(f, part="accuracy", verdict=NEGLIGIBLE) for f in ece]
     both = replace(verdict, findings=(*every, *ece, mean))
     assert both.words == f"holds in part (accuracy: negligible; ece: {told})"
-    assert replace(verdict, findings=tuple(ece[1:])).words == "holds"
+    assert replace(verdict, findings=tuple(ece[1:3])).words == "holds"
 
 
 def test_the_report_says_how_many_verdicts_chance_alone_would_give(found, folder):
@@ -201,6 +202,20 @@ def test_the_readmes_table_is_compact_and_leaves_no_claim_out(found, folder):
     assert not {v.claim for v in every if v.ours} & told  # they count nowhere
     assert "**holds here**: MLP, digits, n = 4" in table
     assert table.count("**not run**") == 2  # a row a paper
+
+
+def test_the_readme_names_settings_that_network_and_data_do_not_tell_apart():
+    at = ("x", "fig9", "Says.", "Fig. 9")
+    about = {"setting": Setting.PAPER, "scale": "paper", "network": "MLP", "n": 10}
+    parts = [(Finding("", None, "", kind),) for kind in (SUPPORTED, CONTRADICTED)]
+    one, two = (
+        Verdict(*at, (name,), dataset="moons", findings=own, **about)
+        for name, own in zip(("fig9_text", "fig9_code"), parts)
+    )
+    told = "**holds**: MLP, moons, `fig9_text`, n = 10; **does not hold**: MLP, moons, `fig9_code`"
+    assert _by_words([one, two]) == f"{told}, n = 10"
+    other = replace(two, dataset="digits")
+    assert "`fig9" not in _by_words([one, other])
 
 
 @pytest.mark.parametrize("text", ["# Ours\n", "<!-- /verdicts -->\n<!-- verdicts -->\n"])

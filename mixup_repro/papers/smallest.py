@@ -21,12 +21,12 @@ class Smallest:
     why: str
 
 
-PRINTED = "the standard error that Carratino et al. print in Table 2"
+PRINTED = "about the standard error that Carratino et al. print in Table 2"
 TABLE = (
     Smallest(
         0.001,
         ("accuracy", "test_accuracy", "train_accuracy", "error", "disagreement", "mce"),
-        "0.1 point of accuracy, of error (mCE too), or of decisions that differ",
+        "0.1 point of accuracy, of error or of decisions that differ",
         PRINTED,
     ),
     Smallest(
@@ -35,12 +35,7 @@ TABLE = (
         "0.01 nats of cross-entropy, loss or regularisation",
         PRINTED,
     ),
-    Smallest(
-        0.005,
-        ("ece", "confidence"),
-        "0.5 points of ECE or of mean confidence",
-        f"{PRINTED} for the ECE, a difference of confidence and accuracy",
-    ),
+    Smallest(0.005, ("ece", "confidence"), "0.5 points of ECE or of mean confidence", PRINTED),
     Smallest(
         0.5,
         ("linearity",),
@@ -49,4 +44,11 @@ TABLE = (
     ),
 )
 SMALLEST = {metric: row.size for row in TABLE for metric in row.metrics}
-ABOUT = "; ".join(f"{row.says} ({row.why})" for row in TABLE)
+
+
+def about() -> str:
+    """The table in a sentence, each reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for row in TABLE:
+        by_reason.setdefault(row.why, []).append(row.says)
+    return "; ".join(f"{', '.join(says)} ({why})" for why, says in by_reason.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -161,10 +162,15 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def _by_words(own: list[Verdict]) -> str:
-    """Network, data and n of a claim by verdict: `**holds here**: MLP, digits, n = 10`."""
+    """Network, data and n of a claim by verdict: `**holds here**: MLP, digits, n = 10`.
+
+    Where two settings have one network and data, with their names.
+    """
     at: dict[str, list[str]] = {}
+    alike = Counter((v.network, v.dataset) for v in own)
     for v in own:
-        where = ", ".join(filter(None, (v.network, v.dataset)))
+        names = v.items if alike[v.network, v.dataset] > 1 else ()
+        where = ", ".join(filter(None, (v.network, v.dataset, *(f"`{name}`" for name in names))))
         runs = [f"{where}, n = {v.n}"] if v.items and v.scale else []
         at.setdefault(f"**{v.words}**", []).extend(runs)
     return "; ".join(f"{words}: {'; '.join(runs)}" if runs else words for words, runs in at.items())

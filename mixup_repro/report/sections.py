@@ -21,7 +21,7 @@ A verdict is said with *here* of a stand-in, another network or other data than 
 neither confirms nor contradicts the paper. A part is *supported* where the 95 % interval of its
 effect excludes zero in the paper's direction, *contradicted* where it excludes zero in the other,
 and else *inconclusive*; but *negligible* where the whole interval is smaller than the smallest
-effect that matters: {smallest.ABOUT}. A number *agrees* where the paper's lies within the 95 % t
+effect that matters: {smallest.about()}. A number *agrees* where the paper's lies within the 95 % t
 interval of the difference of two such means, *differs* where it does not. Intervals are t intervals
 over seeds (what is counted in seeds is judged by an exact one, 95 % on each side); differences are
 paired by seed. A part's p value is corrected for the number of parts of its claim (Holm), and what

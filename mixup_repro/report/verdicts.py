@@ -116,18 +116,38 @@ def _counts(findings: list[Finding]) -> str:
 
 def _by_alpha(findings: list[Finding]) -> str:
     """At which alphas each part has which finding; nothing where no part has alphas."""
-    parts: dict[str, dict[str, list[str]]] = {}
-    for f in findings:
-        alphas = parts.setdefault(f.part, {}).setdefault(f.verdict, [])
-        alphas += [] if f.alpha is None else [f"{f.alpha:g}"]
     if all(f.alpha is None for f in findings):
         return ""
+    parts: dict[str, list[Finding]] = {}
+    for f in findings:
+        parts.setdefault(f.part, []).append(f)
     told = []
-    for part, kinds in parts.items():
-        at = [f"{kind} at alpha {', '.join(a)}" if a else kind for kind, a in kinds.items()]
-        own = ", ".join(at) if len(kinds) > 1 else next(iter(kinds))
-        told.append(f"{part}: {own}" if len(parts) > 1 and part else own)
+    for part, own in parts.items():
+        alphas = [f.alpha for f in own if f.alpha is not None]
+        kinds: dict[str, list[float]] = {}
+        for f in own:
+            kinds.setdefault(f.verdict, []).extend([] if f.alpha is None else [f.alpha])
+        at = ", ".join(
+            f"{kind} at alpha {_listed(some, alphas)}" if some and len(kinds) > 1 else kind
+            for kind, some in kinds.items()
+        )
+        told.append(f"{part}: {at}" if len(parts) > 1 and part else at)
     return "; ".join(told)
+
+
+def _listed(some: list[float], alphas: list[float]) -> str:
+    """Some of the alphas in words, three or more neighbours as `1 to 8`."""
+    runs: list[list[float]] = []
+    for alpha in some:
+        if runs and alphas.index(alpha) == alphas.index(runs[-1][-1]) + 1:
+            runs[-1].append(alpha)
+        else:
+            runs.append([alpha])
+    words = [
+        f"{run[0]:g} to {run[-1]:g}" if len(run) > 2 else ", ".join(f"{a:g}" for a in run)
+        for run in runs
+    ]
+    return ", ".join(words)
 
 
 def verdicts(found: list[Entry], folder: Path) -> list[Verdict]:
