@@ -85,6 +85,12 @@ def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
             re.fullmatch("[0-9a-f]{64}", method.sha256 or ""),
             f"method.sha256={method.sha256}: give the 64 hexadecimal digits of the file of weights",
         )
+    _need(
+        method.u is None or "u" in reads,
+        f"method.u={method.u}: method={method.name} reads no u; it is for label_smoothing",
+    )
+    if "u" in reads:
+        _choice(method.u or "uniform", ("uniform", "mean"), "method.u")
     if "epsilon" in reads:
         epsilon = method.epsilon
         _need(

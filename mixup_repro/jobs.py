@@ -78,6 +78,8 @@ def resolve(cfg: DictConfig) -> Config:
     if job.evaluation.alphas is not None:
         job.evaluation.alphas = number_list(job.evaluation.alphas, "evaluation.alphas")
     check(job)
+    if job.method.u == "uniform":  # one run has one id
+        job.method.u = None
     return job
 
 

@@ -47,7 +47,8 @@ class MethodConfig:
     pairing: Optional[str] = None  # permutation | reversal | uniform
     pairing_group: Optional[int] = None  # partners come from groups of this many; null: the batch
     truncated: Optional[bool] = None  # an example's own weight is max(lam, 1 - lam)
-    epsilon: Optional[float] = None  # label_smoothing: weight of the uniform distribution
+    epsilon: Optional[float] = None  # label_smoothing: weight of u
+    u: Optional[str] = None  # label_smoothing: uniform (so null) | mean, the class frequencies
     sha256: Optional[str] = None  # imported: of the file of weights
 
 

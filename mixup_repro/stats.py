@@ -1,4 +1,4 @@
-"""Means with intervals over seeds, paired differences, agreement with a published number."""
+"""Means with intervals over seeds, paired differences, tests, and Holm's correction of these."""
 
 from __future__ import annotations
 
@@ -58,19 +58,36 @@ def paired(a: pd.Series, b: pd.Series) -> pd.Series:
     return (a - b).dropna()
 
 
-def agrees(
+def p_value(values: Sequence[float]) -> float:
+    """Of the two-sided t test that the mean is zero: 0.05 where an end of `interval` is zero.
+
+    1 for a single value, which says nothing.
+
+    Raises:
+        NoValues: there are none.
+    """
+    i = interval(values)
+    if i.n == 1 or i.mean == 0:
+        return 1.0
+    if i.half == 0:
+        return 0.0
+    t = abs(i.mean) / i.half * stats.t.ppf(0.975, i.n - 1)
+    return float(2 * stats.t.sf(t, i.n - 1))
+
+
+def p_of_reference(
     values: Sequence[float] | pd.Series,
     reference: float,
     reference_n: float,
     rounding: float = 0.0,
     reference_se: float | None = None,
-) -> bool:
-    """Whether a published mean of `reference_n` runs is one that runs like ours would give.
+) -> float:
+    """Of the test that a published mean of `reference_n` runs is one that runs like ours give.
 
-    True where it lies within the 95 % t interval of the difference of two means, widened by half a
-    unit of the published number's last digit (`rounding`). The published mean's standard error is
-    `reference_se` (Welch's test), or where none is printed that of `reference_n` runs, which may be
-    infinitely many, with our spread.
+    At least 0.05 where it lies within the 95 % t interval of the difference of two means, widened
+    by half a unit of the published number's last digit (`rounding`). The published mean's standard
+    error is `reference_se` (Welch's test), or where none is printed that of `reference_n` runs,
+    which may be infinitely many, with our spread.
 
     Raises:
         NoValues: fewer than two values, which have no spread.
@@ -80,10 +97,26 @@ def agrees(
         raise NoValues("agreement needs two values at least")
     gap, sd = abs(x.mean() - reference) - rounding, x.std(ddof=1)
     if gap <= 0:
-        return True
+        return 1.0
     if reference_se is None:
         error = sd * math.sqrt(1 / len(x) + 1 / reference_n)
-        return bool(gap <= stats.t.isf(0.025, len(x) - 1) * error)
+        return float(2 * stats.t.sf(gap / error, len(x) - 1)) if error else 0.0
     theirs = (0.0, reference_se * math.sqrt(reference_n), reference_n)
-    p = stats.ttest_ind_from_stats(gap, sd, len(x), *theirs, equal_var=False).pvalue
-    return bool(p >= 0.05)
+    return float(stats.ttest_ind_from_stats(gap, sd, len(x), *theirs, equal_var=False).pvalue)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """p values adjusted for their number (Holm, 1979), in the order given.
+
+    Where every hypothesis whose adjusted value is at most 0.05 is rejected, the chance that a true
+    one is among them is at most 5 %, however the tests depend on one another.
+
+    >>> from mixup_repro.stats import holm
+    >>> [round(p, 3) for p in holm([0.04, 0.01, 0.03])]
+    [0.06, 0.03, 0.06]
+    """
+    adjusted, largest = [1.0] * len(p), 0.0
+    for rank, k in enumerate(np.argsort(p, kind="stable")):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[k]))
+        adjusted[k] = largest
+    return adjusted

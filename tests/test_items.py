@@ -17,7 +17,7 @@ from mixup_repro.jobs import compose, expand, experiments
 from mixup_repro.papers.carratino2020 import fig4
 from mixup_repro.papers.chidambaram2022 import fig2
 from mixup_repro.papers.claims import CONTRADICTED, Claim
-from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.items import Item, On, check
 from mixup_repro.papers.shared import ItemData, by_epoch, by_seed, select, summarise
 from mixup_repro.papers.sources import Runs
 from mixup_repro.paths import CHECKOUT
@@ -28,9 +28,10 @@ from mixup_repro.store.rows import COLUMNS
 
 SETTINGS = {f"{paper.name}/{on.name}": on for paper in report.PAPERS for _, on in paper.settings}
 CORRUPTED = {name for name in SETTINGS if re.match("carratino2020/fig[56]_", name)}
-ON_RUNS = {name: on for name, on in SETTINGS.items() if isinstance(on.source, Runs)}
+SOURCES = {name: getattr(on.source, "own", on.source) for name, on in SETTINGS.items()}
+ON_RUNS = {name: source for name, source in SOURCES.items() if isinstance(source, Runs)}
 # Of the others the command is that of the grid.
-ASKING = [name for name, on in ON_RUNS.items() if on.source.ask or on.source.only]
+ASKING = [name for name, source in ON_RUNS.items() if source.ask or source.only]
 
 
 @cache  # many settings share a grid
@@ -43,7 +44,7 @@ def ids(*words: str) -> set[str]:
 
 
 def test_every_item_is_there_and_drawn_on_settings_of_its_own_name():
-    assert len(SETTINGS) == sum(len(paper.settings) for paper in report.PAPERS) == 52
+    assert len(SETTINGS) == sum(len(paper.settings) for paper in report.PAPERS) == 54
     for paper in report.PAPERS:
         modules = (CHECKOUT / "mixup_repro/papers" / paper.name).glob("*.py")
         records = [path for path in modules if "\nITEM = Item(" in path.read_text()]
@@ -51,7 +52,7 @@ def test_every_item_is_there_and_drawn_on_settings_of_its_own_name():
 
 
 def test_every_grid_is_drawn_and_every_item_names_a_grid_that_is_there():
-    assert {on.source.grid for on in ON_RUNS.values()} == set(experiments())
+    assert {source.grid for source in ON_RUNS.values()} == set(experiments())
 
 
 @pytest.mark.parametrize("kind", [Item, On])
@@ -68,15 +69,35 @@ def test_no_part_of_a_record_can_be_left_out(kind):
     [
         ({"paper": ""}, "must say something"),
         ({"title": ""}, "must say something"),
-        ({"on": ()}, "needs a name of its own"),
-        ({"on": fig4.ITEM.on[:1] * 2}, "needs a name of its own"),
-        ({"on": (replace(fig4.ITEM.on[0], code=""),)}, "must say something"),
-        ({"claims": (Claim("x", "", "", fig4.grows, on=("fig99",)),)}, "x: is on"),
+        ({"on": ()}, "on must say something"),
+        ({"on": fig4.ITEM.on[:1] * 2}, "two settings have one name"),
+        ({"on": (replace(fig4.ITEM.on[0], code=" "),)}, "fig4_cifar10: code must say something"),
+        ({"on": (replace(fig4.ITEM.on[0], name=""),)}, "name must say something"),
+        ({"claims": (Claim("x", "a", "b", fig4.grows, on=("fig99",)),)}, "x: is on"),
+        ({"claims": (Claim("x", "", "b", fig4.grows),)}, "carratino2020, x: where must say"),
+        ({"claims": (Claim("x", "a", "", fig4.grows),)}, "x: sentence must say something"),
     ],
 )
-def test_a_record_that_says_nothing_or_contradicts_itself_is_refused(changes, says):
-    with pytest.raises(ValueError, match=says):
-        replace(fig4.ITEM, **changes)
+def test_a_record_that_says_nothing_or_contradicts_itself_is_refused_by_name(
+    changes, says, monkeypatch
+):
+    paper = replace(report.PAPERS[0])
+    paper.__dict__["items"] = (replace(fig4.ITEM, **changes),)
+    monkeypatch.setattr("mixup_repro.report.items.PAPERS", (paper,))
+    with pytest.raises(InputError, match=says) as error:
+        report.entries(CHECKOUT / "results")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("place", ["theorem", "untested"])
+def test_a_theorem_and_an_untested_claim_need_their_place_in_the_paper(place):
+    paper = report.PAPERS[0]
+    nowhere = replace(paper, theorems=(replace(paper.theorems[0], where=""),))
+    if place == "untested":
+        nowhere = replace(paper, untested=(("table9", "Something.", ""),))
+    name = "table9" if place == "untested" else paper.theorems[0].id
+    with pytest.raises(InputError, match=f"carratino2020, {name}: where must say something"):
+        check(nowhere)
 
 
 def test_no_two_claims_of_a_paper_on_one_setting_have_one_id():
@@ -90,7 +111,7 @@ def test_no_two_claims_of_a_paper_on_one_setting_have_one_id():
 
 @pytest.mark.parametrize("name", ASKING)
 def test_a_setting_asks_runs_of_its_grid_for_what_its_item_is_about(name):
-    source = ON_RUNS[name].source
+    source = ON_RUNS[name]
     for scale in {"short", *source.only}:
         (command, _, *train), *asked = source.commands(scale)
         grid = ids(f"experiment={source.grid}", f"scale={scale}")

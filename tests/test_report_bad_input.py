@@ -135,3 +135,14 @@ def test_collecting_does_not_write_over_a_malformed_table(folder, good):
     with pytest.raises(InputError, match="line 3"):
         results.collect(good.parent / "runs", folder)
     assert (folder / "runs.csv").read_text() == before
+
+
+@pytest.mark.parametrize("column", ["dataset", "architecture"])
+def test_a_row_that_names_no_data_or_no_network_is_refused_with_its_item(folder, column):
+    at = COLUMNS.index(column)
+
+    def blank(row: str) -> str:
+        return ",".join([*row.split(",")[:at], "", *row.split(",")[at + 1 :]])
+
+    edit(folder / "runs.csv", 4, blank)
+    assert f"carratino2020, fig4_digits: a run has no {column}" in script(folder)

@@ -13,21 +13,24 @@ from test_report import fake_records, rescaling_helps_by_alpha
 
 from mixup_repro import report
 from mixup_repro.errors import InputError
+from mixup_repro.papers import smallest
 from mixup_repro.papers.claims import (
     AGREES,
     CONTRADICTED,
     DIFFERS,
     ERRATUM,
     INCONCLUSIVE,
+    NEGLIGIBLE,
     NOT_RUN,
     SUPPORTED,
+    Finding,
     Setting,
 )
 from mixup_repro.papers.sources import Runs
 from mixup_repro.paths import CHECKOUT
-from mixup_repro.report.markdown import readme_table
+from mixup_repro.report.markdown import _by_words, readme_table
 from mixup_repro.report.sections import published
-from mixup_repro.report.verdicts import Verdict, Word, counted
+from mixup_repro.report.verdicts import Verdict, Word, by_chance, counted
 from mixup_repro.store import results
 
 FIG4 = "carratino2020", "fig4_acc"
@@ -62,29 +65,60 @@ def test_every_claim_has_a_verdict_run_or_not(found, folder):
 
 
 @pytest.mark.parametrize(
-    ("kinds", "word"),
+    ("kinds", "word", "always"),
     [
-        ((SUPPORTED, SUPPORTED), "holds"),
-        ((AGREES, NOT_RUN), "holds"),
-        ((SUPPORTED, CONTRADICTED), "holds in part"),
-        ((SUPPORTED, INCONCLUSIVE), "holds in part"),
-        ((CONTRADICTED, DIFFERS), "does not hold"),
-        ((CONTRADICTED, INCONCLUSIVE), "unclear"),
-        ((INCONCLUSIVE,), "unclear"),
-        ((NOT_RUN,), "not run"),
-        ((SUPPORTED, ERRATUM), "holds"),
-        ((CONTRADICTED, SUPPORTED, ERRATUM), "holds in part"),
-        ((CONTRADICTED, ERRATUM), "does not hold"),
-        ((ERRATUM, NOT_RUN), "erratum"),
+        ((SUPPORTED, SUPPORTED), "holds", "holds"),
+        ((AGREES, NOT_RUN), "holds in part", "unclear"),
+        ((SUPPORTED, CONTRADICTED), "holds in part", "does not hold"),
+        ((SUPPORTED, INCONCLUSIVE), "holds in part", "unclear"),
+        ((SUPPORTED, NEGLIGIBLE), "holds in part", "unclear"),
+        ((CONTRADICTED, DIFFERS), "does not hold", "does not hold"),
+        ((CONTRADICTED, INCONCLUSIVE), "unclear", "does not hold"),
+        ((CONTRADICTED, NEGLIGIBLE), "does not hold", "does not hold"),
+        ((NEGLIGIBLE, NEGLIGIBLE), "negligible", "unclear"),
+        ((NEGLIGIBLE, INCONCLUSIVE), "unclear", "unclear"),
+        ((SUPPORTED, ERRATUM), "holds", "holds"),
+        ((INCONCLUSIVE,), "unclear", "unclear"),
+        ((NOT_RUN,), "not run", "not run"),
     ],
 )
-def test_the_word_of_a_claim_is_of_all_its_parts_and_a_stand_in_says_here(kinds, word):
-    ours = Verdict("p", "c", "says", "where", ("a",), Setting.PAPER, kinds=kinds)
+def test_the_word_of_a_claim_is_of_all_its_parts_and_a_stand_in_says_here(kinds, word, always):
+    parts = (Finding("", None, "", SUPPORTED, headline=False),)
+    parts += tuple(Finding(str(k), None, "", kind) for k, kind in enumerate(kinds))
+    ours = Verdict("p", "c", "says", "where", ("a",), Setting.PAPER, findings=parts)
     assert ours.word == word and ours.words.split(" (")[0] == word
+    assert replace(ours, always=True).word == always
     here = replace(ours, setting=Setting.ANALOGUE).words.split(" (")[0]
     assert here == {"not run": word, "holds in part": "holds here in part"}.get(
         word, f"{word} here"
     )
+    assert replace(ours, findings=()).word == "not run"
+
+
+def test_a_claim_over_alphas_says_at_which_it_holds_and_at_which_the_opposite():
+    kinds = {0.1: CONTRADICTED, 1.0: SUPPORTED, 8.0: SUPPORTED}
+    kinds |= {32.0: CONTRADICTED, 64.0: CONTRADICTED, 128.0: CONTRADICTED}
+    ece = [Finding("ece", None, "< 0", kind, alpha=a) for a, kind in kinds.items()]
+    mean = Finding("ece, mean over alphas", None, "< 0", SUPPORTED, headline=False)
+    verdict = Verdict("p", "c", "says", "where", ("a",), Setting.PAPER, findings=(*ece, mean))
+    told = "contradicted at alpha 0.1, 32 to 128, supported at alpha 1, 8"
+    assert verdict.words == f"holds in part ({told})"
+    every = [replace(f, part="accuracy", verdict=NEGLIGIBLE) for f in ece]
+    both = replace(verdict, findings=(*every, *ece, mean))
+    assert both.words == f"holds in part (accuracy: negligible; ece: {told})"
+    assert replace(verdict, findings=tuple(ece[1:3])).words == "holds"
+
+
+def test_the_report_says_how_many_verdicts_chance_alone_would_give(found, folder):
+    every = report.verdicts(found, folder)
+    tested, wrong = by_chance(every)
+    # Gains in accuracy, cross-entropy and ECE, their growth, and ERM's: all are on one setting.
+    assert tested == 5 and wrong == pytest.approx(0.25)
+    report.write(found, folder)
+    text = (folder / "REPORT.md").read_text()
+    assert "Of the 5 verdicts that rest on tests of runs, about 0.2 would" in text
+    for row in smallest.TABLE:
+        assert row.says in text and row.why in text
 
 
 def test_a_setting_is_the_papers_own_only_with_its_network_data_schedule_and_repetitions(found):
@@ -180,6 +214,20 @@ def test_the_readmes_table_is_compact_and_leaves_no_claim_out(found, folder):
     assert not {v.claim for v in every if v.ours} & told  # they count nowhere
     assert "**holds here**: MLP, digits, n = 4" in table
     assert table.count("**not run**") == 2  # a row a paper
+
+
+def test_the_readme_names_settings_that_network_and_data_do_not_tell_apart():
+    at = ("x", "fig9", "Says.", "Fig. 9")
+    about = {"setting": Setting.PAPER, "scale": "paper", "network": "MLP", "n": 10}
+    parts = [(Finding("", None, "", kind),) for kind in (SUPPORTED, CONTRADICTED)]
+    one, two = (
+        Verdict(*at, (name,), dataset="moons", findings=own, **about)
+        for name, own in zip(("fig9_text", "fig9_code"), parts)
+    )
+    told = "**holds**: MLP, moons, `fig9_text`, n = 10; **does not hold**: MLP, moons, `fig9_code`"
+    assert _by_words([one, two]) == f"{told}, n = 10"
+    other = replace(two, dataset="digits")
+    assert "`fig9" not in _by_words([one, other])
 
 
 @pytest.mark.parametrize("text", ["# Ours\n", "<!-- /verdicts -->\n<!-- verdicts -->\n"])

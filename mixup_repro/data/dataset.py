@@ -15,7 +15,7 @@ from mixup_repro.data import fingerprint
 from mixup_repro.data.batches import Batches, MemoryBatches, modification
 from mixup_repro.data.pixels import Affine, affine, normalised, pixel_statistics
 from mixup_repro.errors import InputError
-from mixup_repro.methods.registry import METHODS
+from mixup_repro.methods.registry import needs_means
 from mixup_repro.schema import Config
 
 TENSORS = ("x_train", "y_train", "x_test", "y_test")
@@ -114,7 +114,7 @@ class Dataset:
         """As `DataSource.batches`."""
         padding, flip = config.recipe.crop_padding or 0, bool(config.recipe.flip)
         mean = None
-        if METHODS[config.method.name].modified_data:
+        if needs_means(config.method):
             mean = modification(self, [a for a in alphas if a is not None], padding, flip)
         return MemoryBatches(self, padding, config.method.pairing != "uniform", mean)
 

@@ -25,7 +25,7 @@ from mixup_repro.data.pixels import affine, normalised
 from mixup_repro.distributed import add_up, from_main, rank, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.imagenet.pictures import Wanted, read
-from mixup_repro.methods.registry import METHODS, PAIRS
+from mixup_repro.methods.registry import METHODS, PAIRS, needs_means
 from mixup_repro.plan import EpochPlan
 from mixup_repro.schema import Config, DatasetConfig
 
@@ -114,7 +114,7 @@ class StreamedSet:
             )
         impossible = {
             "recipe.crop_padding": recipe.crop_padding,
-            f"method={method.name}": METHODS[method.name].modified_data,
+            f"method={method.name}": needs_means(method),
             "method.pairing=uniform": method.pairing == "uniform",
             "evaluation.temperature": asked.temperature,
             "evaluation.terms": asked.terms,

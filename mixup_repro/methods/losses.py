@@ -161,7 +161,9 @@ def cutmix_box(centre: Tensor, lam: Tensor, height: int, width: int) -> Tensor:
 
 
 def label_smoothing(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
-    """Label smoothing (Szegedy et al., 2016): (1 - epsilon) y + epsilon / c.
+    """Label smoothing (Szegedy et al., 2016): (1 - epsilon) y + epsilon u.
+
+    u is uniform, 1 / c, or the class frequencies y_bar of the training set.
 
     >>> import torch
     >>> from mixup_repro.data.batches import Batch
@@ -174,5 +176,6 @@ def label_smoothing(network: Network, batch: Batch, config: MethodConfig) -> Out
             [0.0500, 0.8500, 0.0500, 0.0500]])
     """
     epsilon, classes = needed(config.epsilon), batch.y.shape[-1]
-    targets = (1 - epsilon) * batch.y + epsilon / classes
+    u = needed(batch.modification).y_bar if config.u == "mean" else 1 / classes
+    targets = (1 - epsilon) * batch.y + epsilon * u
     return _outcome(network, batch.x, targets)

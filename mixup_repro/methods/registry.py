@@ -13,6 +13,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from mixup_repro.errors import InputError
+from mixup_repro.schema import MethodConfig
 
 PAIRS, BOX, OWN_LABELS = "pairs", "box", "own labels"  # what the plan of an epoch may draw
 
@@ -78,6 +79,11 @@ def mixing(lam_per: str = "example", pairing: str = "permutation") -> dict[str, 
     return {"alpha": 1.0, "lam_per": lam_per, "pairing": pairing} | rest
 
 
+def needs_means(method: MethodConfig) -> bool:
+    """Whether training needs the training set's means: for modified data, or labels' y_bar."""
+    return METHODS[method.name].modified_data or method.u == "mean"
+
+
 METHODS = {
     "erm": Method("ERM", ("grey", "-", ""), "losses:erm"),
     "mixup": Method("Mixup", ("blue", "--", "o"), "losses:mixup", mixing(), (PAIRS,)),
@@ -134,9 +140,12 @@ METHODS = {
     "cutmix": Method(
         "CutMix", ("orange", "--", "s"), "losses:cutmix", mixing(), (PAIRS, BOX), pictures=True
     ),
-    # Szegedy et al. (2016): (1 - epsilon) y + epsilon / c.
+    # Szegedy et al. (2016): (1 - epsilon) y + epsilon u.
     "label_smoothing": Method(
-        "Label smoothing", ("green", ":", "v"), "losses:label_smoothing", {"epsilon": 0.1}
+        "Label smoothing",
+        ("green", ":", "v"),
+        "losses:label_smoothing",
+        {"epsilon": 0.1, "u": None},
     ),
     # A network that was not trained here, named by its file of weights.
     "imported": Method("Imported", ("grey", "--", "D"), "", {"sha256": None}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -11,11 +11,14 @@ import pandas as pd
 from scipy import stats
 
 from mixup_repro.papers.shared import ItemData
-from mixup_repro.stats import Interval, NoValues, agrees, interval
+from mixup_repro.stats import Interval, NoValues, holm, interval, p_of_reference, p_value
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
 AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
-ERRATUM = "erratum"
+ERRATUM, NEGLIGIBLE = "erratum", "negligible"
+LEVEL = 0.05  # of every test
+# What is left of a finding that its test does not bear once the number of parts is corrected for.
+UNCORRECTED = {SUPPORTED: INCONCLUSIVE, CONTRADICTED: INCONCLUSIVE, DIFFERS: AGREES}
 Values: TypeAlias = "Sequence[float] | pd.Series"
 
 
@@ -30,13 +33,39 @@ class Setting(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One tested part of a claim. `headline` parts are the claim's verdicts, others its detail."""
+    """One tested part of a claim. `headline` parts are the claim's verdicts, others its detail.
+
+    alpha: where the part is one alpha of several. p: of its test; none where nothing is tested.
+    """
 
     part: str
     effect: Interval | None
     expected: str  # what the paper says of the effect: "> 0", "< 0", "= 0" or a number
     verdict: str
     headline: bool = True
+    alpha: float | None = None
+    p: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The part, with its alpha."""
+        at = "" if self.alpha is None else f"alpha = {self.alpha:g}"
+        return ", ".join(filter(None, (self.part, at)))
+
+    def corrected(self, p: float) -> Finding:
+        """The same with a p value that is corrected for the number of parts."""
+        kept = p <= LEVEL or self.verdict not in UNCORRECTED
+        return replace(self, p=p, verdict=self.verdict if kept else UNCORRECTED[self.verdict])
+
+
+def corrected(findings: Sequence[Finding]) -> list[Finding]:
+    """Holm's correction for the number of a claim's headline parts; detail is left as it is."""
+    tested = [k for k, f in enumerate(findings) if f.headline and f.p is not None]
+    adjusted = holm([findings[k].p or 0.0 for k in tested])
+    out = list(findings)
+    for k, p in zip(tested, adjusted):
+        out[k] = out[k].corrected(p)
+    return out
 
 
 @dataclass(frozen=True)
@@ -46,6 +75,7 @@ class Claim:
     test: gives the findings, part by part; where one function tests several claims, `partial`
     says which. on: the settings it is tested on, by name; none for all of its item.
     ours: a question of our own, which the paper does not speak of, and no count has.
+    always: the paper says that it always happens, so one part that is contradicted refutes it.
     """
 
     id: str
@@ -54,17 +84,24 @@ class Claim:
     test: Callable[[ItemData], Iterable[Finding]]
     on: tuple[str, ...] = ()
     ours: bool = False
+    always: bool = False
 
     def concerns(self, name: str) -> bool:
         """Whether the claim is tested on this setting of its item."""
         return not self.on or name in self.on
 
     def findings(self, data: ItemData) -> list[Finding]:
-        """What the runs say; `not run` where the runs it needs are missing."""
+        """What the runs say, corrected for the number of parts.
+
+        From the part on whose runs are missing, all are one that was `not run`.
+        """
+        found = []
         try:
-            return list(self.test(data))
+            for finding in self.test(data):
+                found.append(finding)
         except NoValues:
-            return [Finding("", None, "", NOT_RUN)]
+            found.append(Finding("what follows" if found else "", None, "", NOT_RUN))
+        return corrected(found)
 
 
 @dataclass(frozen=True)
@@ -99,16 +136,26 @@ class Theorem:
     check: Callable[[], list[Check]]
 
 
-def signed(part: str, values: Values, sign: int, headline: bool = True) -> Finding:
+def signed(
+    part: str,
+    values: Values,
+    sign: int,
+    headline: bool = True,
+    least: float = 0.0,
+    alpha: float | None = None,
+) -> Finding:
     """The paper says that the mean of `values` is positive (sign 1) or negative (sign -1).
 
     Supported where the 95 % interval excludes zero in the paper's direction, contradicted where it
-    excludes zero in the other.
+    excludes zero in the other; but negligible where all of it is smaller than `least`, the
+    smallest effect that matters (papers.smallest), which a margin or a slope of ours lacks.
     """
     effect = interval(values)
     low, high = sorted((sign * effect.low, sign * effect.high))
     verdict = SUPPORTED if low > 0 else CONTRADICTED if high < 0 else INCONCLUSIVE
-    return Finding(part, effect, said(sign), verdict, headline)
+    if max(high, -low) < least:
+        verdict = NEGLIGIBLE
+    return Finding(part, effect, said(sign), verdict, headline, alpha, p_value(values))
 
 
 def said(sign: int) -> str:
@@ -116,14 +163,21 @@ def said(sign: int) -> str:
     return "> 0" if sign > 0 else "< 0"
 
 
-def over_alphas(about: str, table: pd.DataFrame, sign: int, detail: str = "") -> Iterator[Finding]:
-    """`signed` for the mean over alphas (columns; seeds are rows), then as detail for each.
+def over_alphas(part: str, table: pd.DataFrame, sign: int, least: float = 0.0) -> Iterator[Finding]:
+    """`signed` for each alpha (columns; seeds are rows); as detail for their mean.
 
-    about: starts the name of every part; detail: that of an alpha's, where it is another.
+    The mean decides nothing: it could hide alphas at which the opposite is true.
+
+    Raises:
+        NoValues: there are no alphas.
     """
-    yield signed(f"{about}mean over alphas", table.mean(axis=1), sign)
+    if table.empty:
+        raise NoValues("no alphas, or no seed that has all of them")
     for alpha in table:
-        yield signed(f"{detail or about}alpha = {alpha:g}", table[alpha], sign, headline=False)
+        yield signed(part, table[alpha], sign, least=least, alpha=float(alpha))
+    if table.shape[1] > 1:
+        mean = f"{part}, mean over alphas"
+        yield signed(mean, table.mean(axis=1), sign, headline=False, least=least)
 
 
 def mostly(part: str, flags: Sequence[bool] | pd.Series) -> Finding:
@@ -135,23 +189,26 @@ def mostly(part: str, flags: Sequence[bool] | pd.Series) -> Finding:
     n, k = len(flags), int(sum(flags))
     if not n:
         raise NoValues("no seeds to count")
-    test = stats.binomtest(k, n)
-    low, high = test.proportion_ci(0.9)  # 5 % on each side
+    test = stats.binomtest(k, n, alternative="greater" if 2 * k > n else "less")
+    low, high = stats.binomtest(k, n).proportion_ci(1 - 2 * LEVEL)  # 5 % on each side
     verdict = SUPPORTED if low > 0.5 else CONTRADICTED if high < 0.5 else INCONCLUSIVE
-    return Finding(part, Interval(k / n, low, high, n), "> 0.5", verdict)
+    return Finding(part, Interval(k / n, low, high, n), "> 0.5", verdict, p=float(test.pvalue))
 
 
-def changes(part: str, values: Values) -> Finding:
+def changes(part: str, values: Values, alpha: float | None = None) -> Finding:
     """A difference that no paper speaks of: `differs` where its interval excludes zero."""
-    effect = interval(values)
-    return Finding(part, effect, "", DIFFERS if effect.low > 0 or effect.high < 0 else AGREES)
+    effect, p = interval(values), p_value(values)
+    verdict = DIFFERS if effect.low > 0 or effect.high < 0 else AGREES
+    return Finding(part, effect, "", verdict, alpha=alpha, p=p)
 
 
 def zero(part: str, values: Values) -> Finding:
     """The paper says that every one of `values` (errors, none negative) is zero."""
     effect = interval(values)
+    if max(values) == 0:
+        return Finding(part, effect, "= 0", SUPPORTED)
     verdict = CONTRADICTED if effect.low > 0 else INCONCLUSIVE
-    return Finding(part, effect, "= 0", SUPPORTED if max(values) == 0 else verdict)
+    return Finding(part, effect, "= 0", verdict, p=p_value(values))
 
 
 def number(
@@ -166,9 +223,9 @@ def number(
 
     One run of ours has no spread, and leaves it inconclusive.
     """
-    verdict = INCONCLUSIVE
+    verdict, p = INCONCLUSIVE, None
     if len(values) > 1:
         rounding = 0.5 * 10**-digits
-        same = agrees(values, reference, reference_n, rounding, reference_se)
-        verdict = AGREES if same else DIFFERS
-    return Finding(part, interval(values), f"{reference:.{digits}f}", verdict)
+        p = p_of_reference(values, reference, reference_n, rounding, reference_se)
+        verdict = AGREES if p >= LEVEL else DIFFERS
+    return Finding(part, interval(values), f"{reference:.{digits}f}", verdict, p=p)

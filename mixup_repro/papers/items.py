@@ -17,6 +17,7 @@ from typing import NamedTuple
 import matplotlib.figure
 import pandas as pd
 
+from mixup_repro.errors import InputError
 from mixup_repro.papers.claims import Claim, Theorem
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.papers.sources import Source
@@ -40,11 +41,7 @@ class On:
 
 @dataclass(frozen=True)
 class Item:
-    """A figure or table of a paper. paper: what the paper reports. All of it is required.
-
-    Raises:
-        ValueError: a text is empty, two settings have one name, or a claim is on none of them.
-    """
+    """A figure or table of a paper; what the paper reports of it. `check` wants all of it."""
 
     title: str
     paper: str
@@ -52,16 +49,6 @@ class Item:
     claims: tuple[Claim, ...]
     draw: Callable[[ItemData], matplotlib.figure.Figure]
     table: Callable[[ItemData], pd.DataFrame]
-
-    def __post_init__(self) -> None:
-        names = [on.name for on in self.on]
-        if not (self.title and self.paper and all(on.code for on in self.on)):
-            raise ValueError(f"{self.title or names}: title, paper and code must say something")
-        if not names or len(set(names)) < len(names):
-            raise ValueError(f"{self.title}: each setting needs a name of its own, not {names}")
-        for claim in self.claims:
-            if not set(claim.on) <= set(names):
-                raise ValueError(f"{claim.id}: is on {claim.on}, the settings are {names}")
 
 
 class Unsaid(NamedTuple):
@@ -105,3 +92,36 @@ class Paper:
         return sorted(
             ((item, on) for item in self.items for on in item.on), key=lambda s: s[1].name
         )
+
+
+def check(paper: Paper) -> None:
+    """Refuse a record that leaves out what the report must say.
+
+    Raises:
+        InputError: an item or a setting lacks a text or a name, or a claim its place in the paper;
+            two settings have one name, or a claim is on none of its item's.
+    """
+    for theorem in paper.theorems:
+        _say(paper, theorem.id, where=theorem.where, sentence=theorem.sentence)
+    for name, sentence, where in paper.untested:
+        _say(paper, name, where=where, sentence=sentence)
+    for item in paper.items:
+        names = [on.name for on in item.on]
+        about = item.title or ", ".join(names) or "an item"
+        _say(paper, about, title=item.title, paper=item.paper, on=item.on)
+        if len(set(names)) < len(names):
+            raise InputError(f"{paper.name}, {about}: two settings have one name among {names}")
+        for on in item.on:
+            _say(paper, on.name or about, name=on.name, code=on.code)
+        for claim in item.claims:
+            _say(paper, claim.id, where=claim.where, sentence=claim.sentence)
+            if not set(claim.on) <= set(names):
+                raise InputError(
+                    f"{paper.name}, {claim.id}: is on {claim.on}, the settings are {names}"
+                )
+
+
+def _say(record: Paper, about: str, /, **texts: object) -> None:
+    for field, text in texts.items():
+        if not (text.strip() if isinstance(text, str) else text):
+            raise InputError(f"{record.name}, {about}: {field} must say something")

@@ -22,7 +22,8 @@ class ItemData:
 
     name: as its record has it, such as fig4_digits. absent: how many runs of the grid at this scale
     have not finished. Each frame is a table of the results (store.results), its rows those of the
-    item's runs, with their method and alpha.
+    item's runs, with their method and alpha. beside: runs of another grid that a claim compares
+    these with; None where they are not there.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ItemData:
     bins: pd.DataFrame
     terms: pd.DataFrame
     ood: pd.DataFrame
+    beside: ItemData | None = None
 
     def metric(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -128,6 +128,26 @@ def _read(folder: Path, key: list[str], about: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=["run_id", "method", "alpha", "seed", *key])
     # As read, a map's 10,000 columns are 10,000 arrays; a copy holds columns of a type in one.
     return pd.concat(parts, ignore_index=True).copy()
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Runs of a grid, with those of another for a claim that compares the two."""
+
+    own: Runs
+    other: Runs
+
+    @property
+    def origin(self) -> str:
+        return self.own.origin
+
+    def commands(self, scale: str) -> list[list[str]]:
+        return [*self.own.commands(scale), *self.other.commands(scale)]
+
+    def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
+        """As `Runs.load`; the others' rows are in `beside`, where they are there."""
+        data = self.own.load(name, scale, folder, runs)
+        return data and replace(data, beside=self.other.load(name, scale, folder, runs))
 
 
 @dataclass(frozen=True)

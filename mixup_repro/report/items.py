@@ -15,7 +15,7 @@ from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020.paper import PAPER as CARRATINO
 from mixup_repro.papers.chidambaram2022.paper import PAPER as CHIDAMBARAM
 from mixup_repro.papers.claims import NOT_RUN, Claim, Finding, Setting
-from mixup_repro.papers.items import Item, On, Paper
+from mixup_repro.papers.items import Item, On, Paper, check
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues
@@ -69,8 +69,15 @@ class Entry:
 
     @property
     def trained(self) -> tuple[str, str]:
-        """The data set, and the network as a title has it; none for what is measured."""
+        """The data set, and the network as a title has it; none for what is measured.
+
+        Raises:
+            InputError: a run does not name them.
+        """
         runs = self.data.runs
+        for column in {"dataset", "architecture"} & set(runs):
+            if runs[column].isna().any():
+                raise InputError(f"{self.paper.name}, {self.name}: a run has no {column}")
         networks = runs["architecture"].unique() if "architecture" in runs else ()
         return ", ".join(runs["dataset"].unique()), ", ".join(map(style.network, networks))
 
@@ -90,8 +97,11 @@ def entries(folder: Path) -> list[Entry]:
     Runs that were not evaluated as an item needs (on corrupted test sets, say) do not make it.
 
     Raises:
-        InputError: there are no finished runs at all, or a file of `folder` is malformed.
+        InputError: a record is not complete, there are no finished runs at all, or a file of
+            `folder` is malformed.
     """
+    for paper in PAPERS:
+        check(paper)
     runs = results.load(folder)
     if runs.empty:
         raise InputError(f"{folder}: no finished runs yet; type make reproduce")
@@ -168,10 +178,11 @@ def findings_table(entry: Entry) -> pd.DataFrame:
         [
             {
                 "claim": claim.id,
-                "tested": f.part,
+                "tested": f.name,
                 "paper": f.expected,
                 "ours": f.effect or "",
                 "n": f.effect.n if f.effect else "",
+                "p": "" if f.p is None else f"{f.p:.2g}",
                 "verdict": f.verdict,
             }
             for claim, findings in entry.findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,7 @@ from mixup_repro.report.sections import (
     theory,
     unsaid,
 )
-from mixup_repro.report.verdicts import Verdict, Word, counted, verdicts, write_verdicts
+from mixup_repro.report.verdicts import Verdict, Word, by_chance, counted, verdicts, write_verdicts
 from mixup_repro.store.files import remove_leftovers, replacing
 
 BEGIN, END = "<!-- verdicts -->", "<!-- /verdicts -->"
@@ -122,7 +123,12 @@ def summary(every: list[Verdict]) -> str:
     """How many claims there are, and the verdicts on them by setting, best known first."""
     claims = {(v.paper, v.claim) for v in every if not v.ours}
     run = {(v.paper, v.claim) for v in every if not v.ours and v.word != Word.NOT_RUN}
-    lines = [f"{len(claims)} claims, {len(claims - run)} of them not run. Verdicts by setting:\n"]
+    tested, wrong = by_chance(every)
+    lines = [
+        f"{len(claims)} claims, {len(claims - run)} of them not run. Of the {tested} verdicts that "
+        f"rest on tests of runs, about {wrong:.1f} would have a part supported or contradicted by "
+        f"chance alone, if no effect were there. Verdicts by setting:\n"
+    ]
     for setting in Setting:
         counts = counted(every, setting)
         told = ", ".join(f"{n} {word}" for word, n in counts.items()) or "none yet"
@@ -162,10 +168,15 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def _by_words(own: list[Verdict]) -> str:
-    """Network, data and n of a claim by verdict: `**holds here**: MLP, digits, n = 10`."""
+    """Network, data and n of a claim by verdict: `**holds here**: MLP, digits, n = 10`.
+
+    Where two settings have one network and data, with their names.
+    """
     at: dict[str, list[str]] = {}
+    alike = Counter((v.network, v.dataset) for v in own)
     for v in own:
-        where = ", ".join(filter(None, (v.network, v.dataset)))
+        names = v.items if alike[v.network, v.dataset] > 1 else ()
+        where = ", ".join(filter(None, (v.network, v.dataset, *(f"`{name}`" for name in names))))
         runs = [f"{where}, n = {v.n}"] if v.items and v.scale else []
         at.setdefault(f"**{v.words}**", []).extend(runs)
     return "; ".join(f"{words}: {'; '.join(runs)}" if runs else words for words, runs in at.items())

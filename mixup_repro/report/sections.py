@@ -8,27 +8,30 @@ from pathlib import Path
 
 import pandas as pd
 
-from mixup_repro.papers import style
+from mixup_repro.papers import smallest, style
 from mixup_repro.papers.items import On, Paper
 from mixup_repro.report.items import Entry, findings_table, proven
 from mixup_repro.store import results
 from mixup_repro.store.tables import read_table
 
-ABOUT = """A claim *holds* where all its parts do, *in part* where some do, *does not hold* where
-none does, and is *unclear* where the data are too few. It is said with *here* of a stand-in,
-another network or other data than the paper's: that neither confirms nor contradicts the paper. A
-part is *supported* where the 95 % interval of its effect excludes zero in the paper's direction,
-*contradicted* where it excludes zero in the other, and else *inconclusive*. A number *agrees*
-where the paper's lies within the 95 % t interval of the difference of two such means, *differs*
-where it does not. Intervals are t intervals over seeds (what is counted in seeds is judged by an
-exact one, 95 % on each side); differences are paired by seed; none is corrected for the number of
-claims, so of 20 parts of which nothing is true one is supported or contradicted by chance. The
-paper's own setting is its data, network, schedule and repetitions; what is cut short, or has
-fewer seeds, says so. Theorems are checked by numbers in float64: n is the number of cases, and a
-part is supported where the worst error is what rounding explains. The verdict is on the statement:
-a formula as printed beside it, or a constant of its proof, that is wrong is an *erratum*, and
-counts neither way. *Not run* names the settings that a claim can be tested on and was not.
-`verdicts.csv` has every part."""
+ABOUT = f"""A claim *holds* where all its parts do, *in part* where some do or some were not run,
+*does not hold* where none does, and is *unclear* where the data are too few. What a paper says
+*always* happens does not hold where one part is contradicted, and is unclear until all parts hold.
+A verdict is said with *here* of a stand-in, another network or other data than the paper's: that
+neither confirms nor contradicts the paper. A part is *supported* where the 95 % interval of its
+effect excludes zero in the paper's direction, *contradicted* where it excludes zero in the other,
+and else *inconclusive*; but *negligible* where the whole interval is smaller than the smallest
+effect that matters: {smallest.about()}. A number *agrees* where the paper's lies within the 95 % t
+interval of the difference of two such means, *differs* where it does not. Intervals are t intervals
+over seeds (what is counted in seeds is judged by an exact one, 95 % on each side); differences are
+paired by seed. A part's p value is corrected for the number of parts of its claim (Holm), and what
+it does not bear at 5 % is inconclusive, or agrees; intervals are shown as they are. Each alpha is a
+part, and a mean over alphas decides nothing. The paper's own setting is its data, network, schedule
+and repetitions; what is cut short, or has fewer seeds, says so. Theorems are checked by numbers in
+float64: n is the number of cases, and a part is supported where the worst error is what rounding
+explains. The verdict is on the statement: a formula as printed beside it, or a constant of its
+proof, that is wrong is an *erratum*, and counts neither way. *Not run* names the settings that a
+claim can be tested on and was not. `verdicts.csv` has every part."""
 
 
 REFERENCES_KEY = "dataset network method alpha epochs source differs".split()

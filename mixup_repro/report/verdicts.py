@@ -12,8 +12,12 @@ import pandas as pd
 
 from mixup_repro.papers.claims import (
     AGREES,
+    CONTRADICTED,
+    DIFFERS,
     ERRATUM,
     INCONCLUSIVE,
+    LEVEL,
+    NEGLIGIBLE,
     NOT_RUN,
     SUPPORTED,
     Claim,
@@ -31,15 +35,17 @@ class Word(StrEnum):
     HOLDS = "holds"
     PART = "holds in part"
     FAILS = "does not hold"
+    NEGLIGIBLE = "negligible"
     UNCLEAR = "unclear"
     NOT_RUN = "not run"
     ERRATUM = "erratum"
 
 
 COLUMNS = (
-    "paper claim item setting scale dataset network n part expected effect low high finding "
+    "paper claim item setting scale dataset network n part expected effect low high p finding "
     "verdict where ours"
 ).split()
+GOOD, BAD = {SUPPORTED, AGREES}, {CONTRADICTED, DIFFERS}
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Verdict:
     """One claim on one setting at one scale; or on all settings that it has no runs of.
 
     items: the settings' names; none for a theorem. scale: "" where nothing was run. n: seeds, draws
-    or a theorem's cases. findings: of all parts. kinds: of the headline parts.
+    or a theorem's cases. findings: of all parts. ours, always: as the claim's.
     """
 
     paper: str
@@ -60,39 +66,88 @@ class Verdict:
     dataset: str = ""
     network: str = ""
     n: int = 0
-    kinds: tuple[str, ...] = (NOT_RUN,)
     findings: tuple[Finding, ...] = ()
     ours: bool = False
+    always: bool = False
+
+    @property
+    def headline(self) -> list[Finding]:
+        """The parts that decide."""
+        return [f for f in self.findings if f.headline]
 
     @property
     def word(self) -> Word:
         """What becomes of the claim by its headline parts: all, some, none, or too few data.
 
-        An erratum is a finding of its own: the statement beside it is judged by the other parts.
+        A claim of what always happens fails with one part. Of a claim of which parts were not run
+        it is not said that it holds. An erratum is a finding of its own: the statement beside it is
+        judged by the other parts.
         """
-        kinds = set(self.kinds) - {NOT_RUN}
-        if kinds == {ERRATUM}:
-            return Word.ERRATUM
-        kinds -= {ERRATUM}
-        good = {SUPPORTED, AGREES}
+        every = {f.verdict for f in self.headline} or {NOT_RUN}
+        kinds = every - {NOT_RUN, ERRATUM}
         if not kinds:
-            return Word.NOT_RUN
-        if kinds <= good:
+            return Word.ERRATUM if ERRATUM in every else Word.NOT_RUN
+        if kinds <= GOOD and NOT_RUN not in every:
             return Word.HOLDS
-        if kinds & good:
+        if self.always:
+            return Word.FAILS if kinds & BAD else Word.UNCLEAR
+        if kinds & GOOD:
             return Word.PART
+        if kinds == {NEGLIGIBLE}:
+            return Word.NEGLIGIBLE
         return Word.UNCLEAR if INCONCLUSIVE in kinds else Word.FAILS
 
     @property
     def words(self) -> str:
-        """The word, of a stand-in with `here`, and how many parts have which finding."""
+        """The word, of a stand-in with `here`, and which parts have which finding."""
         word = str(self.word)
         if self.setting == Setting.ANALOGUE and self.word != Word.NOT_RUN:
             word = "holds here in part" if self.word == Word.PART else f"{word} here"
-        counts = Counter(self.kinds)
-        if len(counts) < 2:
+        if len({f.verdict for f in self.headline}) < 2:
             return word
-        return f"{word} ({', '.join(f'{n} {kind}' for kind, n in counts.items())})"
+        return f"{word} ({_by_alpha(self.headline) or _counts(self.headline)})"
+
+
+def _counts(findings: list[Finding]) -> str:
+    """How many parts have which finding: `2 supported, 1 contradicted`."""
+    counts = Counter(f.verdict for f in findings)
+    return ", ".join(f"{n} {kind}" for kind, n in counts.items())
+
+
+def _by_alpha(findings: list[Finding]) -> str:
+    """At which alphas each part has which finding; nothing where no part has alphas."""
+    if all(f.alpha is None for f in findings):
+        return ""
+    parts: dict[str, list[Finding]] = {}
+    for f in findings:
+        parts.setdefault(f.part, []).append(f)
+    told = []
+    for part, own in parts.items():
+        alphas = [f.alpha for f in own if f.alpha is not None]
+        kinds: dict[str, list[float]] = {}
+        for f in own:
+            kinds.setdefault(f.verdict, []).extend([] if f.alpha is None else [f.alpha])
+        at = ", ".join(
+            f"{kind} at alpha {_listed(some, alphas)}" if some and len(kinds) > 1 else kind
+            for kind, some in kinds.items()
+        )
+        told.append(f"{part}: {at}" if len(parts) > 1 and part else at)
+    return "; ".join(told)
+
+
+def _listed(some: list[float], alphas: list[float]) -> str:
+    """Some of the alphas in words, three or more neighbours as `1 to 8`."""
+    runs: list[list[float]] = []
+    for alpha in some:
+        if runs and alphas.index(alpha) == alphas.index(runs[-1][-1]) + 1:
+            runs[-1].append(alpha)
+        else:
+            runs.append([alpha])
+    words = [
+        f"{run[0]:g} to {run[-1]:g}" if len(run) > 2 else ", ".join(f"{a:g}" for a in run)
+        for run in runs
+    ]
+    return ", ".join(words)
 
 
 def verdicts(found: list[Entry], folder: Path) -> list[Verdict]:
@@ -133,14 +188,23 @@ def write_verdicts(every: list[Verdict], folder: Path) -> None:
         }
         for finding in v.findings or (Finding("", None, "", NOT_RUN),):
             effect = finding.effect
-            part = {"part": finding.part, "finding": finding.verdict}
+            part = {"part": finding.name, "finding": finding.verdict}
             part["expected"] = finding.expected.removeprefix("= ")  # no formula to a spreadsheet
-            numbers = {}
+            numbers = {} if finding.p is None else {"p": finding.p}
             if effect:
-                numbers = {"effect": effect.mean, "low": effect.low, "high": effect.high}
+                numbers |= {"effect": effect.mean, "low": effect.low, "high": effect.high}
             finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
             rows.append(fixed | part | finite)
     write_table(folder / "verdicts.csv", pd.DataFrame(rows, columns=COLUMNS), "%.6g")
+
+
+def by_chance(every: list[Verdict]) -> tuple[int, float]:
+    """How many verdicts on the papers' claims rest on tests, and in how many chance finds a part.
+
+    The second is for effects that are all zero: 5 % of them, as each is corrected for its parts.
+    """
+    tested = [v for v in every if not v.ours and any(f.p is not None for f in v.headline)]
+    return len(tested), LEVEL * len(tested)
 
 
 def counted(every: list[Verdict], setting: Setting) -> dict[Word, int]:
@@ -159,12 +223,15 @@ def _theorems(paper: Paper, folder: Path) -> list[Verdict]:
             out.append(Verdict(*about))
             continue
         parts = tuple(Finding(r.tested, None, "", r.verdict) for r in rows.itertuples())
-        kinds = tuple(part.verdict for part in parts)
         n = int(rows["n"].sum())
-        out.append(
-            Verdict(*about, setting=Setting.EXACT, scale="exact", n=n, kinds=kinds, findings=parts)
-        )
+        out.append(Verdict(*about, setting=Setting.EXACT, scale="exact", n=n, findings=parts))
     return out
+
+
+def _seeds(entry: Entry, findings: list[Finding]) -> int:
+    """The smallest number of seeds that a part which decides rests on; 0 if none was run."""
+    parts = [f for f in findings if f.headline and f.verdict != NOT_RUN]
+    return min((f.effect.n if f.effect else entry.data.seeds() for f in parts), default=0)
 
 
 def _of_claim(paper: Paper, claim: Claim, item: Item, entries: list[Entry]) -> list[Verdict]:
@@ -173,11 +240,12 @@ def _of_claim(paper: Paper, claim: Claim, item: Item, entries: list[Entry]) -> l
     for entry in entries:
         for own, findings in entry.findings:
             if own is claim:
-                kinds = tuple(f.verdict for f in findings if f.headline)
-                n = 0 if set(kinds) == {NOT_RUN} else entry.data.seeds()
                 data, network = entry.trained
                 at = Verdict(*about, (entry.name,), entry.setting, entry.data.scale, data, network)
-                out.append(replace(at, n=n, kinds=kinds, findings=tuple(findings), ours=claim.ours))
+                at = replace(at, n=_seeds(entry, findings), findings=tuple(findings))
+                if at.setting == Setting.PAPER and at.n < entry.data.seeds():
+                    at = replace(at, setting=Setting.REDUCED)  # not all seeds were evaluated
+                out.append(replace(at, ours=claim.ours, always=claim.always))
     there = {entry.name for entry in entries}
     names = sorted(on.name for on in item.on if claim.concerns(on.name))
     missing = tuple(name for name in names if name not in there)

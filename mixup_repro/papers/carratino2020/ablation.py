@@ -15,6 +15,7 @@ from mixup_repro.papers.carratino2020.fig4 import METRICS
 from mixup_repro.papers.claims import Claim, Finding, signed
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, summarise
+from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
 from mixup_repro.stats import NoValues, interval, paired
 
@@ -26,7 +27,8 @@ def worse(data: ItemData, method: str) -> Iterator[Finding]:
     for metric, (_, better, _) in METRICS.items():
         ablated, joint = (data.metric(metric, m, ALPHAS[m]) for m in (method, "mixup"))
         part = f"{metric}, {style.METHODS[method]} - Mixup"
-        yield signed(part, paired(ablated, joint), -better, headline=metric == "accuracy")
+        headline, least = metric == "accuracy", SMALLEST[metric]
+        yield signed(part, paired(ablated, joint), -better, headline, least)
 
 
 CLAIMS = (

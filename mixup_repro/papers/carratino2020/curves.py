@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from mixup_repro.papers import style
 from mixup_repro.papers.claims import Finding, signed
 from mixup_repro.papers.shared import ItemData, by_epoch, select, summarise
+from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.stats import NoValues, interval
 
 NO_CODE = "none is published for this item."  # they published that of ImageNet (footnote 1)
@@ -40,7 +41,8 @@ def follows(data: ItemData, columns: Mapping[str, str]) -> Iterator[Finding]:
         mixup, approximate = (curve(data.curves, m, column) for m in ("mixup", "approx_mixup"))
         erm = curve(data.curves, "erm", column.removesuffix("_rescaled"))
         near, far = ((other - mixup).abs().mean() for other in (approximate, erm))
-        yield signed(f"{name}: distance to Mixup, less ERM's", (near - far).dropna(), -1)
+        less, least = (near - far).dropna(), SMALLEST[column.removesuffix("_rescaled")]
+        yield signed(f"{name}: distance to Mixup, less ERM's", less, -1, least=least)
         ratio = near.mean() / far.mean()
         yield Finding(f"{name}: {ratio:.0%} of ERM's distance", interval(near), "", "", False)
 

@@ -19,6 +19,7 @@ from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, signed
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, summarise
+from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
 
 LAYOUTS = {
@@ -79,7 +80,8 @@ def follows(data: ItemData) -> Iterator[Finding]:
         name = style.METHODS[method]
         part = f"{name}: disagreement (%) with the modified data's Bayes, less the original's"
         sign = -1 if closer_to_modified else 1
-        yield signed(part, difference, sign, headline=method == "mixup")
+        least = 100 * SMALLEST["disagreement"]
+        yield signed(part, difference, sign, method == "mixup", least)
 
 
 CLAIMS = (

@@ -22,6 +22,7 @@ from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, over_alphas, signed
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, summarise
+from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
 from mixup_repro.stats import Interval, NoValues, interval, paired
 
@@ -60,13 +61,13 @@ def gains(data: ItemData, metric: str, method: str) -> pd.DataFrame:
 
 def moves(data: ItemData, metric: str, sign: int) -> Iterator[Finding]:
     """Rescaling moves a metric of Mixup in one direction."""
-    return over_alphas("", gains(data, metric, "mixup"), sign)
+    return over_alphas(metric, gains(data, metric, "mixup"), sign, SMALLEST[metric])
 
 
 def hurts_erm(data: ItemData) -> Iterator[Finding]:
     """Rescaling worsens every metric of ERM."""
     for metric, (_, better, _) in METRICS.items():
-        yield from over_alphas(f"{metric}, ", gains(data, metric, "erm"), -better)
+        yield from over_alphas(metric, gains(data, metric, "erm"), -better, SMALLEST[metric])
 
 
 def grows(data: ItemData) -> Iterator[Finding]:
@@ -77,7 +78,8 @@ def grows(data: ItemData) -> Iterator[Finding]:
         if len(shrink) < 2:
             raise NoValues("a slope needs two alphas")
         slopes = [np.polyfit(shrink, better * row, 1)[0] for row in table.to_numpy()]
-        yield signed(f"{metric}, slope in 1 - theta_bar", slopes, 1)
+        least = SMALLEST[metric] / np.ptp(shrink)  # over all of the alphas
+        yield signed(f"{metric}, slope in 1 - theta_bar", slopes, 1, least=least)
 
 
 CLAIMS = (
@@ -100,7 +102,7 @@ CLAIMS = (
         partial(moves, metric="ece", sign=-1),
     ),
     Claim("fig4_grows", "sec. 5", "The improvement grows with alpha.", grows),
-    Claim("fig4_erm", "Fig. 4", "Rescaling ERM always hurts.", hurts_erm),
+    Claim("fig4_erm", "Fig. 4", "Rescaling ERM always hurts.", hurts_erm, always=True),
 )
 
 

@@ -18,6 +18,7 @@ from mixup_repro.papers.carratino2020.fig4 import LINES, METRICS
 from mixup_repro.papers.claims import Claim, Finding, over_alphas
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, predicted, select
+from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
 from mixup_repro.stats import NoValues, paired
 
@@ -73,7 +74,7 @@ def worsens(data: ItemData) -> Iterator[Finding]:
     """Rescaling worsens every metric of Mixup."""
     for metric, (_, better, _) in METRICS.items():
         table = pd.DataFrame({a: change(data, metric, a).mean(axis=1) for a in data.alphas()})
-        yield from over_alphas(f"{metric}, ", table.dropna(), -better)
+        yield from over_alphas(metric, table.dropna(), -better, SMALLEST[metric])
 
 
 CLAIMS = (

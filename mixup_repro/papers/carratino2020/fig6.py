@@ -16,19 +16,24 @@ from mixup_repro.papers.carratino2020.fig5 import averaged, benchmark, change, s
 from mixup_repro.papers.claims import Claim, Finding, over_alphas
 from mixup_repro.papers.items import Item
 from mixup_repro.papers.shared import ItemData, Row, summarise
+from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.stats import NoValues, interval
 
 
 def moves(data: ItemData) -> Iterator[Finding]:
     """Slope of the improvement in the severity, one least-squares line a seed and alpha."""
     for metric, (_, better, _) in METRICS.items():
-        slopes = {}
-        for alpha in data.alphas():
-            gain = better * change(data, metric, alpha).dropna()
-            if gain.shape[1] < 2:
-                raise NoValues("a slope needs two severities")
-            slopes[alpha] = pd.Series(np.polyfit(gain.columns, gain.T, 1)[0], gain.index)
-        yield from over_alphas(f"{metric}, slope, ", pd.DataFrame(slopes).dropna(), -1)
+        gains = {a: better * change(data, metric, a).dropna() for a in data.alphas()}
+        severities = sorted({s for gain in gains.values() for s in gain})
+        if len(severities) < 2:
+            raise NoValues("a slope needs two severities")
+        slopes = {
+            a: pd.Series(np.polyfit(gain.columns, gain.T, 1)[0], gain.index)
+            for a, gain in gains.items()
+        }
+        table = pd.DataFrame(slopes).dropna()
+        least = SMALLEST[metric] / np.ptp(severities)  # over all of the severities
+        yield from over_alphas(f"{metric}, slope", table, -1, least)
 
 
 CLAIMS = (

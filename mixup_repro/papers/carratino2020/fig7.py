@@ -16,6 +16,7 @@ from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, signed
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, select, summarise
+from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
 from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues, interval, paired
@@ -28,7 +29,8 @@ def less_confident(data: ItemData, pairs: Pairs, detail: Pairs = ()) -> Iterator
     for more, less in (*pairs, *detail):
         difference = paired(data.mean_confidence(more), data.mean_confidence(less))
         part = f"mean confidence, {style.METHODS[more]} - {style.METHODS[less]}"
-        yield signed(part, difference, 1, headline=(more, less) in pairs)
+        headline, least = (more, less) in pairs, SMALLEST["confidence"]
+        yield signed(part, difference, 1, headline, least)
 
 
 def approximate(data: ItemData) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from mixup_repro.papers.carratino2020.fig4 import IMAGENET_CODE
 from mixup_repro.papers.claims import NOT_RUN, Claim, Finding, number, over_alphas, said
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import Cells, ItemData, predicted, select
+from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
 from mixup_repro.shifts.corruption_error import ALEXNET, mean_corruption_error
 from mixup_repro.stats import NoValues, interval, paired
@@ -139,11 +140,11 @@ def numbers(data: ItemData) -> Iterator[Finding]:
 
 
 def moves(data: ItemData, name: str, metric: str, sign: int) -> Iterator[Finding]:
-    """A metric's gain by rescaling: mean over the two alphas, and each as detail."""
+    """A metric's gain by rescaling, at both alphas."""
     part = f"{name}, {metric}"
     try:
         table = pd.DataFrame({a: gain(data, name, metric, a) for a in ALPHAS}).dropna()
-        yield from over_alphas(f"{part}, ", table, sign)
+        yield from over_alphas(part, table, sign, SMALLEST[metric])
     except NoValues:
         yield Finding(part, None, said(sign), NOT_RUN)
 

@@ -62,7 +62,7 @@ def as_good(data: ItemData) -> Iterator[Finding]:
     difference = pd.DataFrame(
         {a: paired(*(value(data, "ece", a, line) for line in lines)) for a in data.alphas()}
     )
-    return over_alphas("ECE, rescaled - fitted, ", difference.dropna(), -1, detail="ECE, ")
+    return over_alphas("ECE, rescaled - fitted", difference.dropna(), -1)
 
 
 CLAIMS = (

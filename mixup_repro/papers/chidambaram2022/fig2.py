@@ -16,6 +16,7 @@ from mixup_repro.papers import style
 from mixup_repro.papers.claims import Claim, Finding, mostly, number, signed
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, by_epoch, select, summarise
+from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
 from mixup_repro.stats import NoValues, paired
 
@@ -54,7 +55,7 @@ def near(data: ItemData) -> Iterator[Finding]:
     """Mixup's error is at most MARGIN above ERM's."""
     for a in data.alphas():
         above = excess(data, a) - MARGIN
-        yield signed(f"error - ERM's - 1 point, alpha = {a:g}", above, -1, a == WORST)
+        yield signed("error - ERM's - 1 point", above, -1, a == WORST, alpha=a)
 
 
 def closer(data: ItemData) -> Iterator[Finding]:
@@ -64,8 +65,8 @@ def closer(data: ItemData) -> Iterator[Finding]:
     if not smaller:
         raise NoValues("no alpha is smaller than 1024")
     for a in smaller:
-        less = paired(excess(data, a).abs(), worst)
-        yield signed(f"|error - ERM's|, alpha = {a:g} less 1024", less, -1)
+        less, least = paired(excess(data, a).abs(), worst), SMALLEST["error"]
+        yield signed("|error - ERM's|, less that at 1024", less, -1, least=least, alpha=a)
 
 
 def epochs_to(data: ItemData, method: str, alpha: float | None, level: pd.Series) -> pd.Series:
