@@ -144,6 +144,15 @@ def test_a_grid_of_which_a_part_has_finished_is_shown_cut_short(folder, kept, ab
     assert source.load("fig4_digits", "smoke", folder, runs.query("method == 'erm'")) is None
 
 
+def test_the_first_page_has_every_verdict_once_in_ten_lines_a_paper(found, folder):
+    every = report.verdicts(found, folder)
+    for paper in report.PAPERS:
+        text = came_out(paper, every)
+        run = [v for v in every if v.paper == paper.name and not v.ours and v.word != Word.NOT_RUN]
+        assert text.count("`") == 2 * len({(v.claim, v.setting, v.word) for v in run})
+        assert len(text.splitlines()) <= 12 and text.startswith(f"**{paper.title}")
+
+
 def test_verdicts_are_a_table_with_every_part(found, folder):
     report.write(found, folder)
     table = pd.read_csv(folder / "verdicts.csv")

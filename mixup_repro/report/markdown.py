@@ -9,6 +9,7 @@ import pandas as pd
 
 from mixup_repro.errors import InputError
 from mixup_repro.papers.claims import Setting
+from mixup_repro.papers.items import Paper
 from mixup_repro.report.items import PAPERS, Entry
 from mixup_repro.report.sections import (
     ABOUT,
@@ -43,6 +44,9 @@ def write(found: list[Entry], folder: Path) -> None:
         "# Report\n",
         "Written by `make report` from the runs in `runs.csv`; do not edit. `report.html`, written "
         "beside it, shows the same with a filter.\n",
+        "## What came out\n",
+        *(f"{came_out(paper, every)}\n" for paper in PAPERS),
+        "## How claims are judged\n",
         f"{ABOUT}\n",
         "## Verdicts\n",
         f"{summary(every)}\n",
@@ -133,6 +137,25 @@ def summary(every: list[Verdict]) -> str:
         counts = counted(every, setting)
         told = ", ".join(f"{n} {word}" for word, n in counts.items()) or "none yet"
         lines.append(f"- {setting}: {told}")
+    return "\n".join(lines)
+
+
+def came_out(paper: Paper, every: list[Verdict]) -> str:
+    """A line for each word at each setting, with the claims: the first page."""
+    lines = [f"**{paper.title}**\n"]
+    for setting in Setting:
+        own = [v for v in every if v.paper == paper.name and v.setting == setting and not v.ours]
+        for word in Word:
+            claims: dict[str, list[str]] = {}
+            for v in own:
+                if v.word == word and word != Word.NOT_RUN:
+                    claims.setdefault(v.claim, []).append(v.network and f"{v.network}, {v.dataset}")
+            told = (
+                f"`{claim}`" + (f" ({'; '.join(dict.fromkeys(on))})" if any(on) else "")
+                for claim, on in claims.items()
+            )
+            if claims:
+                lines.append(f"- {setting}, **{word}**: {', '.join(told)}")
     return "\n".join(lines)
 
 
