@@ -28,7 +28,7 @@ from mixup_repro.papers.claims import (
 )
 from mixup_repro.papers.sources import Runs
 from mixup_repro.paths import CHECKOUT
-from mixup_repro.report.markdown import came_out, readme_table
+from mixup_repro.report.markdown import _by_words, came_out, readme_table
 from mixup_repro.report.sections import published
 from mixup_repro.report.verdicts import Verdict, Word, by_chance, counted
 from mixup_repro.store import results

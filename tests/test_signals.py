@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import commands
@@ -12,7 +14,9 @@ import pytest
 from helpers import job, make_imagenet, train_here
 
 from mixup_repro import interrupt
+from mixup_repro.cli.streams import outliving_readers
 from mixup_repro.evaluation import predictor
+from mixup_repro.paths import CHECKOUT
 
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe.epochs=4"
 
@@ -105,3 +109,26 @@ def test_a_signal_to_the_whole_group_leaves_the_readers_of_pictures_alone(tmp_pa
     assert not list(runs.glob("*/seed0/failed.json"))
     assert said.splitlines()[-1].startswith(f"stopped by {signal.Signals(number).name}")
     assert "Traceback" not in said
+
+
+def test_a_sweep_goes_on_when_its_reader_has_gone(tmp_path):
+    """As with `| head -1`: both jobs are trained and recorded, and the exit code is 0."""
+    words = [*DIGITS[:-1], "recipe.epochs=2", "method=erm,mixup", f"runs_dir={tmp_path / 'runs'}"]
+    command = [sys.executable, CHECKOUT / "scripts/train.py", "-m", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout and process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=120) == 0
+    assert len(found(tmp_path / "runs")) == 2
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_stream_outlives_its_reader(name, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", buffering=1) as stream, monkeypatch.context() as patch:
+        patch.setattr(sys, name, stream)
+        with outliving_readers():
+            for _ in range(3):
+                print("a line", file=getattr(sys, name), flush=True)
+        assert getattr(sys, name) is stream

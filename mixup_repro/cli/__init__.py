@@ -18,6 +18,7 @@ from pathlib import Path
 
 import mixup_repro
 from mixup_repro.cli.errors import one_line
+from mixup_repro.cli.streams import outliving_readers
 
 COMMANDS = tuple("reproduce train evaluate plan clean report distances import-weights".split())
 
@@ -43,6 +44,11 @@ def main() -> int:
 
 def run(command: str, words: Sequence[str]) -> int:
     """Run a command; returns its exit code. Errors that are the user's to fix become one line."""
+    with outliving_readers():
+        return _run(command, words)
+
+
+def _run(command: str, words: Sequence[str]) -> int:
     try:
         if command not in COMMANDS:
             print(f"error: {command}: choose one of {', '.join(COMMANDS)}", file=sys.stderr)
