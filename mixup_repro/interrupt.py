@@ -71,7 +71,10 @@ def check() -> None:
         raise Stop
 
 
-def leave(say: Callable[[str], None]) -> NoReturn:
+GOES_ON = "the same command goes on from the checkpoints"
+
+
+def leave(say: Callable[[str], None], then: str = GOES_ON) -> NoReturn:
     """Exit with EX_TEMPFAIL, to be called when all that matters is on disk.
 
     A Slurm job that is to come back is put into the queue first, by one process: rank 0 of a
@@ -86,7 +89,7 @@ def leave(say: Callable[[str], None]) -> NoReturn:
         requeued = f"; job {job} requeued"
         if done.returncode:
             requeued = f"; job {job} could not be requeued: {done.stderr.strip()}"
-    say(f"stopped by {name}; the same command goes on from the checkpoints{requeued}")
+    say(f"stopped by {name}; {then}{requeued}")
     raise SystemExit(EX_TEMPFAIL)
 
 

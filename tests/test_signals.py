@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import commands
 import pytest
@@ -132,3 +133,18 @@ def test_a_stream_outlives_its_reader(name, monkeypatch):
             for _ in range(3):
                 print("a line", file=getattr(sys, name), flush=True)
         assert getattr(sys, name) is stream
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="sees by /proc what is loaded")
+@pytest.mark.parametrize("number", interrupt.SIGNALS)
+def test_a_signal_while_libraries_are_loaded_is_one_line(number, tmp_path):
+    """It comes when the first of PyTorch's files is loaded."""
+    command = [sys.executable, CHECKOUT / "scripts/train.py", *DIGITS, f"runs_dir={tmp_path}/runs"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        while b"libtorch" not in Path(f"/proc/{process.pid}/maps").read_bytes():
+            time.sleep(0.01)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == interrupt.EX_TEMPFAIL
+    assert output.decode() == f"stopped by {signal.Signals(number).name}; nothing was begun\n"
+    assert not (tmp_path / "runs").exists()

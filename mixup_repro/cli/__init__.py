@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 import mixup_repro
+from mixup_repro import interrupt
 from mixup_repro.cli.errors import one_line
 from mixup_repro.cli.streams import outliving_readers
 
@@ -51,9 +52,12 @@ def run(command: str, words: Sequence[str]) -> int:
 def _run(command: str, words: Sequence[str]) -> int:
     try:
         if command not in COMMANDS:
-            print(f"error: {command}: choose one of {', '.join(COMMANDS)}", file=sys.stderr)
+            _say(f"error: {command}: choose one of {', '.join(COMMANDS)}")
             return 2
-        module = import_module(f"mixup_repro.cli.{command.replace('-', '_')}")
+        with interrupt.watching():  # a signal while PyTorch is loaded would be a traceback
+            module = import_module(f"mixup_repro.cli.{command.replace('-', '_')}")
+            if interrupt.requested():
+                interrupt.leave(_say, "nothing was begun")
         code: int = module.main(words)
         return code
     except KeyboardInterrupt:
@@ -63,8 +67,12 @@ def _run(command: str, words: Sequence[str]) -> int:
         if not line or os.environ.get("HYDRA_FULL_ERROR") == "1":
             traceback.print_exc()
         if line:
-            print(f"error: {line}", file=sys.stderr)
+            _say(f"error: {line}")
         return code
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _about() -> str:
