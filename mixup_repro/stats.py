@@ -41,11 +41,11 @@ def interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """The mean of independent values with its t interval.
 
     Raises:
-        NoValues: there are none.
+        NoValues: there are none, or one is missing (nan): it would be a mean of fewer than is said.
     """
     x = np.asarray(values, dtype=float)
-    if not len(x):
-        raise NoValues("no values to take a mean of")
+    if not len(x) or np.isnan(x).any():
+        raise NoValues("no values to take a mean of, or one is missing")
     mean = float(x.mean())
     if len(x) == 1:
         return Interval(mean, -math.inf, math.inf, 1)

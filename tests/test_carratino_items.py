@@ -121,6 +121,11 @@ def test_figure_3_wants_the_smallest_regularisation_and_not_the_smallest_loss():
         "fig3_loss": [CONTRADICTED],
     }
     assert verdicts(fig3, item("fig3_x"))["fig3_reg"] == [NOT_RUN]
+    lacking = [r for r in terms(reg, loss) if (r["method"], r["seed"]) != ("erm_modified", 3)]
+    fewer = fig3.ITEM.claims[0].findings(item("fig3_x", terms=lacking))
+    assert [f.effect.n for f in fewer if f.headline] == [4, 3]
+    none = [r for r in lacking if r["method"] != "erm_modified" or r["seed"] == 9]
+    assert verdicts(fig3, item("fig3_x", terms=none))["fig3_reg"] == [SUPPORTED, NOT_RUN]
     table = fig3.table(data).set_index("method")
     assert table.loc["ERM", "regularisation"] == pytest.approx(0.9, abs=0.02)
     assert len(fig3.draw(data).axes) == 2

@@ -9,6 +9,8 @@ from html import escape
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_report import fake_records, rescaling_helps_by_alpha
 
 from mixup_repro import report
@@ -25,6 +27,7 @@ from mixup_repro.papers.claims import (
     SUPPORTED,
     Finding,
     Setting,
+    corrected,
 )
 from mixup_repro.papers.sources import Runs
 from mixup_repro.paths import CHECKOUT
@@ -93,6 +96,19 @@ def test_the_word_of_a_claim_is_of_all_its_parts_and_a_stand_in_says_here(kinds,
         word, f"{word} here"
     )
     assert replace(ours, findings=()).word == "not run"
+
+
+EFFECTS = st.sampled_from([SUPPORTED, CONTRADICTED, INCONCLUSIVE, NEGLIGIBLE, NOT_RUN])
+
+
+@given(st.lists(st.tuples(EFFECTS, st.floats(0, 1)), min_size=1, max_size=8), st.booleans())
+def test_no_verdict_is_stronger_for_the_correction(parts, always):
+    findings = [Finding(str(k), None, "", kind, p=p) for k, (kind, p) in enumerate(parts)]
+    before = Verdict("p", "c", "says", "where", findings=tuple(findings), always=always)
+    after = replace(before, findings=tuple(corrected(findings)))
+    weaker = {Word.HOLDS: {Word.HOLDS, Word.PART, Word.UNCLEAR}}
+    weaker |= {word: {word, Word.UNCLEAR} for word in (Word.PART, Word.FAILS)}
+    assert after.word in weaker.get(before.word, {before.word})
 
 
 def test_a_claim_over_alphas_says_at_which_it_holds_and_at_which_the_opposite():

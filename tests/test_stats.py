@@ -41,6 +41,8 @@ def test_one_value_has_no_bounds_and_none_is_an_error():
     assert interval([3.0]).low == -math.inf
     with pytest.raises(NoValues):
         interval([])
+    with pytest.raises(NoValues, match="one is missing"):
+        interval([1.0, math.nan])  # it would be a mean of one, said to be of two
 
 
 @given(VALUES)

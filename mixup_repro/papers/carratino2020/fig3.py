@@ -14,6 +14,7 @@ from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
+from mixup_repro.stats import NoValues
 
 METHODS = ("mixup", "erm", "erm_modified")
 OTHERS = {"erm": "ERM", "erm_modified": "ERM on modified data"}
@@ -24,8 +25,15 @@ LABELS = {
 
 
 def difference(data: ItemData, column: str, other: str) -> pd.DataFrame:
-    """Mixup's value minus the other's: epochs by seeds."""
-    return curves.curve(data.terms, "mixup", column) - curves.curve(data.terms, other, column)
+    """Mixup's value minus the other's: epochs by the seeds that have both.
+
+    Raises:
+        NoValues: no seed has.
+    """
+    both = curves.curve(data.terms, "mixup", column) - curves.curve(data.terms, other, column)
+    if (paired := both.dropna(axis=1)).empty:
+        raise NoValues(f"no seed has the terms of both Mixup and {other}")
+    return paired
 
 
 def smallest_regularisation(data: ItemData) -> Iterator[Finding]:

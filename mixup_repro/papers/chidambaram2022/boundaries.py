@@ -25,7 +25,8 @@ PAPER = (
 )
 DIFFERS = (
     "zeroed gradients, as the paper's text implies; the published code never zeroes Mixup's and "
-    "trains 1,000 epochs. Both variants are here, for 1,500 epochs."
+    "trains 1,000 epochs. Both variants are here, for 1,500 epochs; the code's own setting stands "
+    "by itself."
 )
 CODE_DIFFERS = (
     "the settings of the authors' code: Mixup's gradients are never zeroed, and all networks are "

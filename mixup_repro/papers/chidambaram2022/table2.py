@@ -70,6 +70,8 @@ def table(data: ItemData) -> pd.DataFrame:
         )
         for share, part in measured
     )
+    if out.empty:
+        return out
     out = out[ORDER]
     smallest = [rows["minimum"].min() for rows in measured.values()]
     seconds = [rows["wall_s"].mean() for rows in measured.values()]
