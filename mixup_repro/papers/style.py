@@ -227,6 +227,8 @@ def zero_line(axis: Axes, across: bool = False, better: int = 0) -> None:
     if better:
         low, high = axis.get_xlim() if across else axis.get_ylim()
         low, high = min(low, high, 0), max(low, high, 0)
+        room = 0.06 * (high - low)  # so that no mark stands on the edge
+        low, high = low - room * (low < 0), high + room * (high > 0)
         span(*((0, high) if better > 0 else (low, 0)), color=HELP, linewidth=0, zorder=0)
         (axis.set_xlim if across else axis.set_ylim)(low, high)
 

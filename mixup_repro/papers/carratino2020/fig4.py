@@ -129,14 +129,22 @@ def draw(data: ItemData) -> Figure:
     """Levels against alpha, as the paper's row of panels; below, what rescaling changes."""
     figure = rows(data, values)
     title = "Plain and rescaled prediction against $\\alpha$"
-    note = f"{READING} {curves.note(data)}"
+    note = f"{reading(data, values)} {curves.note(data)}"
     return style.finish(figure, title, note, style.data_and_network(data.runs))
 
 
-READING = (
-    "Below: rescaled minus plain, paired by seed, whose intervals decide the verdicts. Hollow: the "
-    "interval includes zero. Blue ground: better. Each panel has its own scale."
-)
+def reading(data: ItemData, values: Values) -> str:
+    """What the rows of differences show, and of how many pairs."""
+    pairs = []
+    for method in ("mixup", "erm"):
+        with suppress(NoValues):
+            n = min(len(gain(data, "accuracy", method, a, values)) for a in data.alphas())
+            pairs.append(f"{style.METHODS[method]}: n = {n}")
+    return (
+        f"Below: rescaled minus plain, paired by seed ({', '.join(pairs)}), whose intervals decide "
+        "the verdicts. Hollow: the interval includes zero. Blue ground: better. Each panel has its "
+        "own scale."
+    )
 
 
 def rows(data: ItemData, values: Values) -> Figure:

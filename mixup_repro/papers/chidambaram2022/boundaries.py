@@ -165,13 +165,14 @@ def draw(data: ItemData, separation: float) -> Figure:
     ends = sorted({min(data.alphas()), max(data.alphas())})
     columns = len(ends) + (1 if len(shown) > 1 else 2)
     figure, axes = style.panels(columns, len(shown), size=(2.5, 2.45))
+    linear = axes.pop(columns if len(shown) > 1 else 0)  # below ERM's map, or left of it
     field = _map(axes[0], data, "erm", None, separation)
     for row, method in enumerate(shown):
-        for axis, alpha in zip(axes[row * columns + 1 :], ends):
+        for axis, alpha in zip(axes[row * len(ends) + 1 :], ends):
             if (method, alpha) in data.methods():
                 _map(axis, data, method, alpha, separation)
     style.colour_bar(axes[len(ends)], field, "Runs that say class 1", [0, 0.5, 1], percent=True)
-    _linearity(axes[columns if len(shown) > 1 else columns - 1], data, shown)
+    _linearity(linear, data, shown)
     note = (
         f"Maps: share of {data.seeds()} runs that decide for class 1, log-odds linear between "
         f"{GRID} x {GRID} points; line: half of them; dots: the data of run 0 (class 1: squares). "

@@ -165,10 +165,10 @@ def draw(data: ItemData) -> Figure:
     _gaps(axes[len(alphas)], data)
     for axis in axes[len(alphas) + 1 :]:
         axis.set_axis_off()
+    many = f"Thin lines: {data.seeds()} runs" if data.seeds() > 1 else "One run, so no interval"
     note = (
-        f"Thin lines: {data.seeds()} runs. Gap: paired by seed, with the 95 % t interval that "
-        f"decides the verdict; hollow: it includes one point; blue: at most a point above ERM. "
-        f"Scale: {data.scale}."
+        f"{many}. Gap: paired by seed, with the 95 % t interval that decides the verdict; hollow: "
+        f"it may include one point; blue: at most a point above ERM. Scale: {data.scale}."
     )
     title = "Clean training error of Mixup and ERM"
     return style.finish(figure, title, note, style.data_and_network(data.runs))
