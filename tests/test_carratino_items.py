@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mixup_repro.beta import theta_bar
-from mixup_repro.data.toy import grid
+from mixup_repro.data.toy import grid, sample_gaussians
 from mixup_repro.evaluation.metrics import BINS
 from mixup_repro.papers.carratino2020 import (
     ablation,
@@ -158,7 +158,7 @@ def test_figure_7_orders_mean_confidences():
     share = fig7.histogram(data, "erm")
     assert (share.sum() == 1).all() and (share.loc[13] == 1).all()
     assert list(fig7.table(data)["method"]) == ["ERM", "Mixup"]
-    assert len(fig7.draw(data).axes) == len(fig9.draw(data).axes) == 2
+    assert len(fig7.draw(data).axes) == len(fig9.draw(data).axes) == 4  # histograms, means
     assert verdicts(fig9, data)["fig9_confidence"] == [SUPPORTED, SUPPORTED]
 
 
@@ -242,6 +242,30 @@ def test_bayes_of_modified_data_is_that_of_the_points_they_came_from():
     )
 
 
+@pytest.mark.parametrize("layout", ["ring", "arch"])
+def test_bayes_of_mixed_data_is_the_mean_label_of_sampled_mixtures(layout):
+    rng, n, cells = np.random.default_rng(0), 400_000, 40
+    x, y = sample_gaussians(layout, n, rng)
+    lam, other = rng.beta(1, 1, n), rng.permutation(n)
+    mixed = lam[:, None] * x + (1 - lam[:, None]) * x[other]
+    label = lam * y + (1 - lam) * y[other] - 0.5
+    edges = np.linspace(-2.2, 2.2, cells + 1)
+    count, total, squares = (
+        np.histogram2d(*mixed.T, [edges, edges], weights=w)[0]
+        for w in (np.ones(n), label, label**2)
+    )
+    sure = (count > 50) & (np.abs(total) > 5 * np.sqrt(squares))
+    middle = (edges[1:] + edges[:-1]) / 2
+    points = np.stack(np.meshgrid(middle, middle, indexing="ij"), -1)
+    score = fig1.mixup_bayes(layout, points.reshape(-1, 2)).reshape(cells, cells)
+    assert sure.sum() > 200 and len(set(np.sign(total[sure]))) == 2
+    agree = np.sign(score[sure]) == np.sign(total[sure])
+    assert agree.mean() > 0.98  # a cell on the boundary may lean the other way
+    if layout == "ring":  # which the original data's Bayes classifier does not
+        original = fig1.bayes(layout, points, shrunk=False)
+        assert (np.sign(original[sure]) == np.sign(total[sure])).mean() < 0.97
+
+
 def test_every_theorem_holds_but_what_is_misprinted():
     found = {c.part: c.verdict for t in theorems.THEOREMS for c in t.check()}
     assert len(found) == 20
@@ -294,7 +318,7 @@ def test_figures_5_and_6_judge_rescaling_on_corrupted_pictures():
     table = fig6.table(worse)
     assert list(table["severity"]) == [1, 2, 3] * 2
     np.testing.assert_allclose(table["accuracy"], [-0.1, -0.2, -0.3] * 2)
-    assert len(fig5.draw(worse).axes) == len(fig6.draw(worse).axes) == 3
+    assert len(fig5.draw(worse).axes) == 9 and len(fig6.draw(worse).axes) == 3
 
 
 def test_released_and_generated_pictures_are_never_averaged():
@@ -311,7 +335,7 @@ def test_a_seed_that_lacks_a_corrupted_set_is_left_out():
     assert 0 not in fig5.change(item("fig5_x", runs, ood=some), "accuracy", 0.5).dropna().index
 
 
-def test_frost_is_in_the_heat_map_and_in_every_mean_generated_or_released():
+def test_frost_is_in_the_figure_and_in_every_mean_generated_or_released():
     runs = [r | {"seed": s, "alpha": a} for a in (0.5, 2.0) for s in SEEDS for r in rows("mixup")]
 
     def with_frost(name: str) -> list[dict]:
@@ -330,8 +354,12 @@ def test_frost_is_in_the_heat_map_and_in_every_mean_generated_or_released():
     table = corruptions.table(generated).set_index("corruption")["accuracy"]
     assert list(table.index) == ["snow", "frost", "fog"]  # in the benchmark's order
     np.testing.assert_allclose(table, [-0.1, 0.5, -0.1])
-    assert len(corruptions.draw(generated).axes) == 3
-    assert len(corruptions.draw(generated).axes[0].texts) == 9
+    axes = corruptions.draw(generated).axes
+    names = [label.get_text() for label in axes[0].get_yticklabels()]
+    assert names[:2] == ["Weather", "frost"]  # of a family, the largest gain first
+    assert sorted(names[2:]) == ["fog", "snow"]
+    dots = [line for axis in axes for line in axis.lines if line.get_marker() == "o"]
+    assert len(axes) == 3 and len(dots) == 3 * 9  # metrics; corruptions by severities
 
 
 def test_erm_is_rescaled_at_each_alpha_of_figure_5():
@@ -348,7 +376,7 @@ def test_erm_is_rescaled_at_each_alpha_of_figure_5():
     table = fig5.ITEM.table(data).set_index("prediction")["accuracy"]
     assert table["ERM"] == pytest.approx(0.7)
     assert list(table["ERM (rescaled)"]) == pytest.approx([0.6, 0.4])
-    assert len(fig5.draw(data).axes) == 3
+    assert len(fig5.draw(data).axes) == 9
 
 
 def table2_item(shift: float, missing: str = "") -> ItemData:

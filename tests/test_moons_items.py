@@ -60,7 +60,7 @@ def test_the_setting_of_the_code_is_judged_by_its_own_mixup():
     heights = {ERM: STRAIGHT} | {("mixup_accumulated", a): WILD for a in (1.0, 1024.0)}
     code = moons("fig3_moons_code", heights)
     assert found(fig3, code, "fig3_nonlinear") == [(1, "supported"), (1024, "supported")]
-    assert len(boundaries.draw(code, 0.5).axes) == 3  # one row: there is no other variant
+    assert len(boundaries.draw(code, 0.5).axes) == 4  # one row: there is no other variant
     both = moons("fig3_moons", heights | {("mixup", a): CURVED for a in (1.0, 1024.0)})
     assert found(fig3, both, "fig3_nonlinear") == [(1, "contradicted"), (1024, "contradicted")]
     assert len(boundaries.draw(both, 0.5).axes) == 6

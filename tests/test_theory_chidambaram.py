@@ -107,10 +107,10 @@ def test_the_sandwich_picture_has_the_mass_of_all_pairs_of_two_points():
 
 
 def test_the_pictures_of_the_assumptions_show_where_they_hold_and_fail():
-    left, right = lecture_assumptions.collinear().axes
-    assert left.get_title() == "it fails: distance 0.00" and "it holds" in right.get_title()
+    left, right = (axis.get_title(loc="left") for axis in lecture_assumptions.collinear().axes)
+    assert left == "It fails: distance 0.00" and "It holds" in right
     plane, values = lecture_assumptions.closer().axes
-    assert "it holds" in plane.get_title()
+    assert "It holds" in plane.get_title(loc="left")
     first, second, crossing, _ = (line.get_ydata() for line in values.lines)
     ends = [np.interp(0, values.lines[0].get_xdata(), h) for h in (first, second)]
     np.testing.assert_allclose(ends, [1 / 1.3, 1 / 1.45], atol=1e-3)

@@ -86,11 +86,11 @@ def needs_means(method: MethodConfig) -> bool:
 
 METHODS = {
     "erm": Method("ERM", ("grey", "-", ""), "losses:erm"),
-    "mixup": Method("Mixup", ("blue", "--", "o"), "losses:mixup", mixing(), (PAIRS,)),
+    "mixup": Method("Mixup", ("blue", "-", "o"), "losses:mixup", mixing(), (PAIRS,)),
     # Never zeroing Mixup's gradients, as the two-moons code of Chidambaram et al. does.
     "mixup_accumulated": Method(
         "Mixup (accumulated)",
-        ("blue", ":", "s"),
+        ("purple", "--", "s"),
         "losses:mixup",
         mixing("batch", "uniform"),
         (PAIRS,),
@@ -98,7 +98,7 @@ METHODS = {
     ),
     # Ablation: the label is that of the example with the larger weight.
     "mixup_inputs": Method(
-        "Mixup of inputs only", ("orange", "-.", "^"), "losses:mixup_inputs", mixing(), (PAIRS,)
+        "Mixup of inputs only", ("purple", "--", "^"), "losses:mixup_inputs", mixing(), (PAIRS,)
     ),
     # Ablation: inputs and labels each with a partner and a lambda of their own.
     "mixup_independent": Method(
@@ -111,7 +111,7 @@ METHODS = {
     # Carratino et al., eq. 12 without R2, by one Jacobian product an example.
     "approx_mixup": Method(
         "Approximate Mixup",
-        ("purple", "-.", "^"),
+        ("purple", "--", "^"),
         "approximate:approx_mixup",
         mixing(),
         (PAIRS,),
@@ -143,7 +143,7 @@ METHODS = {
     # Szegedy et al. (2016): (1 - epsilon) y + epsilon u.
     "label_smoothing": Method(
         "Label smoothing",
-        ("green", ":", "v"),
+        ("green", "-.", "v"),
         "losses:label_smoothing",
         {"epsilon": 0.1, "u": None},
     ),

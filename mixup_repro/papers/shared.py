@@ -74,13 +74,13 @@ class ItemData:
         rows = select(self.maps, **values)
         return rows.set_index("seed").loc[:, "g0":].T.reset_index(drop=True)
 
-    def mean_confidence(self, method: str) -> pd.Series:
-        """Mean confidence of the plain prediction by seed.
+    def mean_confidence(self, method: str, evaluation: str = "plain") -> pd.Series:
+        """Mean confidence of a prediction by seed.
 
         Raises:
             NoValues: there are no such runs.
         """
-        rows = select(self.bins, method=method, evaluation="plain")
+        rows = select(self.bins, method=method, evaluation=evaluation)
         total = rows.groupby("seed")[["confidence", "count"]].sum()
         return total["confidence"] / total["count"]
 

@@ -1,4 +1,8 @@
-"""One look for every figure: colour-blind safe, and readable in grey by line style and marker."""
+"""One look for every figure: a colour belongs to a method, and grey print keeps what it says.
+
+Lines are named at their ends where there is room, else in a key above the panels. What a mark is,
+n and the scale stand in the note below, and the data and the network below the title.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +14,25 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from mixup_repro.methods import registry
 from mixup_repro.networks import NETWORKS
-from mixup_repro.stats import Interval
+from mixup_repro.papers import layout
+from mixup_repro.stats import Interval, interval
 from mixup_repro.store.files import replacing
 
 Values: TypeAlias = "Sequence[float] | pd.Index"
-# Okabe and Ito's palette.
-BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+INK, SOFT, LINE, WASH, HELP = "#1B2230", "#5A6270", "#DDE1E7", "#EDF0F4", "#E7F2FB"
+# Searched for the largest distance (CIEDE2000) of the worst pair, over normal sight and three kinds
+# of colour blindness; tests/test_style.py computes it. Okabe and Ito's have 12 at worst.
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0A66C2", "#E4622F", "#064A2A", "#5B1F57", "#85888E"
 COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE, "grey": GREY}
+# Text in a mark's colour is darker where the mark has less than 4.5 : 1 on white.
+TEXT = {BLUE: "#0A5CB0", ORANGE: "#B8431A", GREY: "#5C6068"}
 
 
 def _look(colour: str, line: str, marker: str) -> dict[str, Any]:
@@ -36,19 +47,35 @@ SERIES = {method.title: _look(*method.look) for method in registry.METHODS.value
 METHODS = {name: method.title for name, method in registry.METHODS.items()}
 RC: dict[Any, object] = {
     "font.size": 9,
+    "text.color": INK,
     "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": SOFT,
+    "axes.linewidth": 0.7,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.spines.left": False,
     "axes.grid": True,
-    "grid.alpha": 0.25,
-    "grid.linewidth": 0.5,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "ytick.major.size": 0,
+    "ytick.minor.size": 0,
     "legend.frameon": False,
-    "lines.linewidth": 1.3,
-    "lines.markersize": 4,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4.5,
     "pdf.fonttype": 42,
     "svg.hashsalt": "mixup_repro",
 }
-PANEL = (2.7, 2.4)  # inches
+PANEL = (2.7, 2.2)  # inches
+FEW = 10  # so many runs are drawn one by one
 TIMM = {"resnet50": "ResNet-50"}  # titles of timm's networks that the papers use
 
 
@@ -57,65 +84,190 @@ def network(name: str) -> str:
     return NETWORKS[name].title if name in NETWORKS else TIMM.get(name, name)
 
 
-def panels(n: int, **kwargs: Any) -> tuple[Figure, list[Axes]]:
-    """A row of n panels, without pyplot: nothing global is left behind but the style."""
+def panels(
+    columns: int, rows: int = 1, size: tuple[float, float] = PANEL, **kwargs: Any
+) -> tuple[Figure, list[Axes]]:
+    """Panels row by row, without pyplot: nothing global is left behind but the style.
+
+    size: of a panel with its labels, in inches; `finish` adds room for the text around them.
+    """
     matplotlib.rcParams.update(RC)
-    figure = Figure(figsize=(n * PANEL[0], PANEL[1] + 0.55))
-    return figure, list(figure.subplots(1, n, squeeze=False, **kwargs)[0])
+    figure = Figure(figsize=(columns * size[0], rows * size[1]))
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **kwargs).flat)
 
 
-def grid_of_panels(rows: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
-    """Small square panels with shared axes, row by row."""
-    matplotlib.rcParams.update(RC)
-    figure = Figure(figsize=(1.75 * columns, 2.3 * rows + 0.8))
-    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).tolist()
+def ramp() -> LinearSegmentedColormap:
+    """From grey to ink: what has an order, and is no method."""
+    return LinearSegmentedColormap.from_list("ramp", ["#A9AFB9", INK])
 
 
 def shade(k: int, n: int) -> tuple[float, ...]:
-    """The k-th of n colours from light to dark, which grey keeps in order."""
-    return matplotlib.colormaps["cividis_r"](0.15 + 0.85 * k / max(1, n - 1))
+    """The k-th of n colours of the ramp."""
+    return ramp()(k / max(1, n - 1))
 
 
-def better_worse() -> LinearSegmentedColormap:
-    """Orange over white to blue: worse, no change, better."""
-    return LinearSegmentedColormap.from_list("better_worse", [ORANGE, "white", BLUE])
+def colour_bar(
+    axis: Axes, shown: ScalarMappable, label: str, ticks: Sequence[float], percent: bool = False
+) -> None:
+    """A bar that explains a panel's colours, beside it; the panel keeps its size."""
+    place = axis.inset_axes((1.06, 0.1, 0.05, 0.8))
+    bar = axis.figure.colorbar(shown, cax=place, ticks=[*ticks])
+    bar.set_label(label, fontsize=8)
+    bar.ax.grid(False)
+    bar.outline.set_visible(False)
+    if percent:
+        bar.ax.yaxis.set_major_formatter(PercentFormatter(1))
+
+
+def classes() -> LinearSegmentedColormap:
+    """Ground for a share of two classes, from class 0 (blue) over white to class 1 (orange)."""
+    return LinearSegmentedColormap.from_list("classes", ["#9DC3EC", "white", "#F4B79E"])
+
+
+def wrong() -> LinearSegmentedColormap:
+    """From a pale ground over orange to ink: the share that is wrong."""
+    return LinearSegmentedColormap.from_list("wrong", [WASH, ORANGE, INK])
+
+
+def text_colour(colour: str) -> str:
+    """The colour of text beside a mark of this colour."""
+    return TEXT.get(colour, colour)
 
 
 def band(axis: Axes, x: Values, mean: Values, low: Values, high: Values, name: str) -> None:
     """A named line without markers, in a band from low to high."""
     look = SERIES[name] | {"marker": ""}
-    axis.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)
+    axis.fill_between(x, low, high, color=look["color"], alpha=0.18, linewidth=0)
     axis.plot(x, mean, label=name, **look)
 
 
+def runs(axis: Axes, values: pd.DataFrame, name: str) -> None:
+    """A named line: the mean of curves (columns) over their index.
+
+    Few curves are drawn too, thin; many are a band, the 95 % t interval of the mean. Nothing where
+    they have no values.
+    """
+    values = values.dropna(how="all")
+    if values.empty:
+        return
+    if values.shape[1] > FEW:
+        at = [interval(row.dropna()) for _, row in values.iterrows()]
+        mean, low, high = ([getattr(i, part) for i in at] for part in ("mean", "low", "high"))
+        band(axis, values.index, mean, low, high, name)
+        return
+    look = SERIES[name] | {"marker": ""}
+    axis.plot(values, color=look["color"], alpha=0.3, linewidth=0.5, zorder=1.9)
+    axis.plot(values.mean(axis=1), label=name, **look)
+
+
+def level(axis: Axes, at: Interval, places: int, name: str) -> None:
+    """A named line and its band at one height, behind so many places."""
+    low, high = (at.low, at.high) if np.isfinite(at.half) else (at.mean, at.mean)
+    ends = (-0.5, places - 0.5)
+    band(axis, ends, [at.mean] * 2, [low] * 2, [high] * 2, name)
+
+
 def points(axis: Axes, x: Values, at: Sequence[Interval], label: str, **look: Any) -> None:
-    """Means with their intervals, joined by a line where the look has one."""
-    mean, half = [i.mean for i in at], [i.half for i in at]
-    axis.errorbar(x, mean, half, label=label, capsize=2, **look)
+    """Means with their intervals, joined by a line where the look has one.
+
+    One value has no interval, and is a mark alone.
+    """
+    half = [i.half if np.isfinite(i.half) else 0.0 for i in at]
+    axis.errorbar(x, [i.mean for i in at], half, label=label, **{"elinewidth": 1.2} | look)
 
 
-LINE = 0.2065  # inches of a line of the legend or the note
+def effect(
+    axis: Axes,
+    place: float,
+    values: Sequence[float] | pd.Series,
+    colour: Any,
+    across: bool = False,
+    marker: str = "o",
+    size: float = 5.5,
+    beside: float = 0.16,
+    against: float | None = 0.0,
+) -> None:
+    """A mean with its 95 % t interval; hollow where that includes `against`. Few runs are dots.
+
+    across: the effect is on the x axis, and `place` on the other. beside: how far dots lie from it.
+    """
+    at = interval(values)
+    half = at.half if np.isfinite(at.half) else 0.0
+    if 1 < at.n <= FEW:
+        places = place + beside * _spread(at.n)
+        xy = (values, places) if across else (places, values)
+        axis.plot(*xy, "o", color=colour, alpha=0.4, markersize=2.2, markeredgewidth=0, zorder=2.5)
+    centre = (at.mean, place) if across else (place, at.mean)
+    bar: dict[str, Any] = {"xerr" if across else "yerr": half}
+    axis.errorbar(*centre, **bar, color=colour, elinewidth=1.4)
+    look: dict[str, Any] = {
+        "markersize": size,
+        "markeredgecolor": colour,
+        "markeredgewidth": 1.3,
+    }
+    unsure = against is not None and at.low <= against <= at.high
+    filling = "white" if unsure else colour
+    axis.plot(*centre, marker, markerfacecolor=filling, zorder=3, **look)
 
 
-def finish(figure: Figure, title: str, note: str) -> Figure:
-    """Title above, one legend of all panels' lines and a note (n, interval, scale) below."""
+def _spread(n: int) -> np.ndarray:
+    """n places in [-1, 1] that lie apart and in no order, the same each time."""
+    return np.random.default_rng(n).permutation(np.linspace(-1, 1, n))
+
+
+def dodge(k: int, n: int, width: float = 0.2) -> float:
+    """How far the k-th of n series stands beside its place, so that no bar hides another."""
+    return width * (k - (n - 1) / 2)
+
+
+def zero_line(axis: Axes, across: bool = False, better: int = 0) -> None:
+    """A line at zero; better: the side (1 or -1) on which a change is one, with a ground."""
+    line, span = (axis.axvline, axis.axvspan) if across else (axis.axhline, axis.axhspan)
+    line(0, color=INK, linewidth=0.9, zorder=2)
+    if better:
+        low, high = axis.get_xlim() if across else axis.get_ylim()
+        low, high = min(low, high, 0), max(low, high, 0)
+        room = 0.06 * (high - low)  # so that no mark stands on the edge
+        low, high = low - room * (low < 0), high + room * (high > 0)
+        span(*((0, high) if better > 0 else (low, 0)), color=HELP, linewidth=0, zorder=0)
+        (axis.set_xlim if across else axis.set_ylim)(low, high)
+
+
+def alpha_ticks(axis: Axes, alphas: Sequence[float]) -> None:
+    """Alphas at equal steps, their values written."""
+    axis.set_xticks(range(len(alphas)), [f"{a:g}" for a in alphas])
+    axis.set_xlim(-0.5, len(alphas) - 0.5)
+    axis.set_xlabel(r"$\alpha$")
+
+
+def name_lines(axis: Axes, *others: Axes) -> None:
+    """Names of a panel's lines stand at their ends, and no longer in the key; nor do the others'.
+
+    `finish` moves them apart once the panel has its size.
+    """
+    for line, label in zip(*axis.get_legend_handles_labels()):
+        mark: Any = line[0] if isinstance(line, tuple) else line
+        heights = np.array(mark.get_ydata(), dtype=np.float64)
+        end = heights[np.isfinite(heights)][-1]
+        layout.end_label(axis, end, label, text_colour(mark.get_color()))
+    for panel in (axis, *others):
+        for line in panel.get_legend_handles_labels()[0]:
+            line.set_label("_")
+
+
+def finish(figure: Figure, title: str, note: str, about: str = "") -> Figure:
+    """Title and what it is of above, a key of the lines not yet named, and the note below."""
+    matplotlib.rcParams.update(RC)
     lines = [axis.get_legend_handles_labels() for axis in figure.axes]
     by_name = {name: line for handles, names in lines for line, name in zip(handles, names)}
-    labels, handles = list(by_name), list(by_name.values())
-    figure.suptitle(title, fontsize=10)
-    inches = sum(0.5 + 0.07 * len(label) for label in labels)
-    rows = int(np.ceil(inches / figure.get_figwidth()))
-    below = note.count("\n") + 1
-    figure.set_figheight(figure.get_figheight() + 0.2 * max(0, rows - 1))
-    line = LINE / figure.get_figheight()
-    figure.tight_layout(rect=(0, line * (below + rows), 1, 1))
-    figure.set_layout_engine(None)  # what is left of it would draw all once more before saving
-    if labels:
-        place = (0.5, line * (below - 0.286))
-        columns = -(-len(labels) // rows)
-        figure.legend(handles, labels, loc="lower center", ncols=columns, bbox_to_anchor=place)
-    figure.text(0.5, 0.214 * line, note, ha="center", fontsize=7.5, color=GREY)
+    layout.around(figure, title, about, by_name, note, SOFT)
     return figure
+
+
+def data_and_network(runs: pd.DataFrame) -> str:
+    """Data set and network of runs, for the line below a title."""
+    about = runs.iloc[0]
+    return f"{about['dataset']}, {network(about['architecture'])}"
 
 
 def save(figure: Figure, stem: Path) -> None:

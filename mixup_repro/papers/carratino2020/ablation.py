@@ -11,24 +11,28 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
-from mixup_repro.papers.carratino2020.fig4 import METRICS
+from mixup_repro.papers.carratino2020.fig4 import CHANGES, METRICS
 from mixup_repro.papers.claims import Claim, Finding, signed
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, summarise
 from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
-from mixup_repro.stats import NoValues, interval, paired
+from mixup_repro.stats import NoValues, paired
 
 ALPHAS = {"erm": None, "mixup": 1.0, "mixup_inputs": 1.0, "mixup_independent": 1.0}
+
+
+def versus_joint(data: ItemData, metric: str, method: str) -> pd.Series:
+    """A method's metric minus joint Mixup's, by seed."""
+    return paired(*(data.metric(metric, m, ALPHAS[m]) for m in (method, "mixup")))
 
 
 def worse(data: ItemData, method: str) -> Iterator[Finding]:
     """An ablated method's metrics are worse than joint Mixup's; accuracy is what is claimed."""
     for metric, (_, better, _) in METRICS.items():
-        ablated, joint = (data.metric(metric, m, ALPHAS[m]) for m in (method, "mixup"))
         part = f"{metric}, {style.METHODS[method]} - Mixup"
         headline, least = metric == "accuracy", SMALLEST[metric]
-        yield signed(part, paired(ablated, joint), -better, headline, least)
+        yield signed(part, versus_joint(data, metric, method), -better, headline, least)
 
 
 CLAIMS = (
@@ -59,20 +63,26 @@ def table(data: ItemData) -> pd.DataFrame:
 
 
 def draw(data: ItemData) -> Figure:
-    """Accuracy, cross-entropy and ECE of each method: points with intervals."""
-    figure, axes = style.panels(3)
-    for axis, (metric, (label, _, unit)) in zip(axes, METRICS.items()):
-        for place, (method, alpha) in enumerate(ALPHAS.items()):
+    """What each method changes of joint Mixup's accuracy, cross-entropy and ECE."""
+    others = [method for method in ALPHAS if method != "mixup"]
+    figure, axes = style.panels(3, size=(2.8, 1.8), sharey=True)
+    for axis, (metric, (_, better, unit)) in zip(axes, METRICS.items()):
+        for row, method in enumerate(others):
             with suppress(NoValues):
-                i, name = interval(unit * data.metric(metric, method, alpha)), style.METHODS[method]
-                look = {"marker": "o"} | {k: v for k, v in style.SERIES[name].items() if v}
-                look["linestyle"] = ""
-                axis.errorbar(place, i.mean, i.half, label=name, capsize=3, **look)
-        axis.set_xticks([])
-        axis.set_xlim(-0.6, len(ALPHAS) - 0.4)
-        axis.set_ylabel(label)
-    title = f"{curves.subtitle(data)}: joint Mixup and its ablations, $\\alpha = 1$"
-    return style.finish(figure, title, curves.note(data))
+                colour = style.SERIES[style.METHODS[method]]["color"]
+                change = unit * versus_joint(data, metric, method)
+                style.effect(axis, row, change, colour, across=True)
+        style.zero_line(axis, across=True, better=better)
+        axis.set_title(f"Change in {CHANGES[metric]}")
+        axis.grid(axis="x")
+    axes[0].set_yticks(range(len(others)), [style.METHODS[method] for method in others])
+    axes[0].set_ylim(len(others) - 0.5, -0.5)
+    note = (
+        "Differences to joint Mixup, paired by seed, whose intervals decide the verdicts. Hollow: "
+        f"the interval includes zero. Blue ground: better. {curves.note(data)}"
+    )
+    title = "What other ways of mixing change of joint Mixup, $\\alpha = 1$"
+    return style.finish(figure, title, note, style.data_and_network(data.runs))
 
 
 OURS = (

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
-from mixup_repro.papers.carratino2020 import curves
-from mixup_repro.papers.carratino2020.fig4 import METRICS
+from mixup_repro.papers.carratino2020.fig4 import CHANGES, METRICS
 from mixup_repro.papers.carratino2020.fig5 import benchmark, sets, settings
 from mixup_repro.papers.items import Item
 from mixup_repro.papers.shared import ItemData, summarise
 from mixup_repro.shifts.corruptions import CORRUPTIONS
-from mixup_repro.stats import Interval, NoValues, interval, paired
+from mixup_repro.stats import NoValues, interval, paired
 
 
 def change(data: ItemData, metric: str) -> pd.DataFrame:
@@ -44,53 +43,80 @@ def table(data: ItemData) -> pd.DataFrame:
 
 
 def draw(data: ItemData) -> Figure:
-    """A map a metric: corruptions by severities, the change in the cells."""
-    figure, axes = style.panels(3, sharey=True)
-    first = change(data, "accuracy")
-    names = _order(first.columns.get_level_values("corruption").unique())
-    figure.set_figheight(1.6 + 0.17 * len(names))
-    for axis, (metric, (label, better, unit)) in zip(axes, METRICS.items()):
-        values = unit * change(data, metric)
-        cells = {key: interval(values[key]) for key in values}
-        _map(axis, cells, names, better, digits=2 if unit == 100 else 3)
-        axis.set_title(f"{label},\nrescaled minus plain")
-        axis.set_xlabel("Severity")
-    about = f"{curves.subtitle(data)}: rescaled minus plain Mixup on {benchmark(data)}"
-    note = "Blue: rescaling is better. Orange: worse. Grey: the 95 % t interval includes zero."
+    """A row a corruption, by families: the change at each severity, from small and grey to ink."""
+    changes = {metric: change(data, metric) for metric in METRICS}
+    places = _places(changes["accuracy"])
+    height = 0.5 + 0.19 * (max(places.values()) + 1)
+    figure, axes = style.panels(3, size=(3.0, height), sharey=True)
+    for axis, (metric, (_, better, unit)) in zip(axes, METRICS.items()):
+        for corruption, place in places.items():
+            _row(axis, unit * changes[metric].xs(corruption, axis=1, level="corruption"), place)
+        style.zero_line(axis, across=True, better=better)
+        if better < 0:
+            axis.invert_xaxis()
+        axis.set_title(f"Change in {CHANGES[metric]}")
+        axis.grid(axis="x")
+        axis.grid(False, axis="y")
+    heads: dict[str, float] = {}
+    for name, place in places.items():
+        heads.setdefault(_family(name).capitalize(), place - 1)
+    names = [*heads, *(_title(name) for name in places)]
+    axes[0].set_yticks([*heads.values(), *places.values()], names)
+    for label in axes[0].get_yticklabels()[: len(heads)]:
+        label.set_fontweight("bold")
+    axes[0].set_ylim(max(places.values()) + 0.7, -0.7)
     alphas = ", ".join(f"{a:g}" for a in data.alphas())
-    over = f"Mean over alpha = {alphas} and {data.seeds()} seeds. Scale: {data.scale}."
-    return style.finish(figure, about, f"{note}\n{over}")
+    note = (
+        "Dots: severities 1 to 5, from small and grey to large and dark. Hollow: the 95 % t "
+        "interval includes zero. Blue ground, to the right: rescaling is better. Families and rows "
+        f"by mean change in accuracy. Mean over alpha = {alphas} and {data.seeds()} seeds. Scale: "
+        f"{data.scale}."
+    )
+    about = f"{style.data_and_network(data.runs)}, on {benchmark(data)}"
+    title = "Rescaled minus plain Mixup, corruption by corruption"
+    return style.finish(figure, title, note, about)
 
 
-def _map(
-    axis: Axes,
-    cells: dict[tuple[int, str], Interval],
-    names: list[str],
-    better: int,
-    digits: int,
-) -> None:
-    severities = sorted({severity for severity, _ in cells})
-    mean = np.array([[cells[s, name].mean for s in severities] for name in names])
-    limit = np.abs(mean).max() or 1.0
-    colours = style.better_worse()
-    axis.imshow(better * mean, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
-    for row, name in enumerate(names):
-        for column, severity in enumerate(severities):
-            cell = cells[severity, name]
-            unsure = cell.low <= 0 <= cell.high
-            dark = abs(cell.mean) > 0.7 * limit
-            axis.text(
-                column,
-                row,
-                f"{cell.mean:+z.{digits}f}",
-                ha="center",
-                va="center",
-                fontsize=6,
-                color=style.GREY if unsure else "white" if dark else "black",
-            )
-    axis.set_xticks(range(len(severities)), [str(s) for s in severities])
-    axis.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
-    axis.grid(False)
+def _title(corruption: str) -> str:
+    """As a row has it: Gaussian noise, JPEG compression."""
+    words = corruption.replace("_", " ")
+    return words.replace("gaussian", "Gaussian").replace("jpeg", "JPEG")
+
+
+def _family(corruption: str) -> str:
+    """The benchmark's four: noise, blur, weather and digital."""
+    if corruption in ("snow", "frost", "fog", "brightness", "spatter"):
+        return "weather"
+    last = corruption.rpartition("_")[2]
+    return last if last in ("noise", "blur") else "digital"
+
+
+def _places(changes: pd.DataFrame) -> dict[str, float]:
+    """Where each corruption's row stands: those of a family below its name, the best first."""
+    mean = changes.T.groupby(level="corruption").mean().mean(axis=1)
+    ranks = mean.groupby(_family).mean().sort_values(ascending=False)
+    places, place = {}, 0.0
+    for family in ranks.index:
+        place += 1
+        rows = mean[[name for name in mean.index if _family(name) == family]]
+        for name in rows.sort_values(ascending=False).index:
+            places[name], place = place, place + 1
+    return places
+
+
+def _row(axis: Axes, by_severity: pd.DataFrame, place: float) -> None:
+    """The change at each severity (columns), with what its interval says of zero."""
+    at = {severity: interval(values) for severity, values in by_severity.items()}
+    axis.plot([i.mean for i in at.values()], [place] * len(at), color=style.LINE, linewidth=2.2)
+    for k, i in enumerate(at.values()):
+        colour = style.shade(k, len(at))
+        look: dict[str, Any] = {
+            "markersize": 3.6 + 0.6 * k,
+            "markeredgecolor": colour,
+            "zorder": 3 + k,
+        }
+        filling = "white" if i.low <= 0 <= i.high else colour
+        axis.plot(i.mean, place, "o", markerfacecolor=filling, **look)
 
 
 def _order(names: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What figures share: curves along training, how closely one follows another, titles and notes."""
+"""What figures share: curves along training, how closely one follows another, notes."""
 
 from __future__ import annotations
 
@@ -50,14 +50,15 @@ def follows(data: ItemData, columns: Mapping[str, str]) -> Iterator[Finding]:
 def panel(
     axis: Axes, rows: pd.DataFrame, method: str, column: str, name: str, unit: float = 1.0
 ) -> None:
-    """Mean and 95 % interval over seeds against epochs; nothing where there are no runs."""
+    """Mean over seeds against epochs, among the runs where they are few, else in its 95 % interval.
+
+    Nothing where there are no runs.
+    """
     try:
         values = unit * curve(rows, method, column)
     except NoValues:
         return
-    at = [interval(row.dropna()) for _, row in values.iterrows()]
-    mean, low, high = ([getattr(i, part) for i in at] for part in ("mean", "low", "high"))
-    style.band(axis, values.index, mean, low, high, name)
+    style.runs(axis, values, name)
     axis.set_xlabel("Epoch")
 
 
@@ -74,19 +75,15 @@ def last_values(
     )
 
 
-def subtitle(data: ItemData) -> str:
-    """Data set and network, for a figure's title."""
-    about = data.runs.iloc[0]
-    return f"{about['dataset']}, {style.network(about['architecture'])}"
-
-
-def note(data: ItemData) -> str:
-    """n, interval and scale, for the foot of a figure."""
+def note(data: ItemData, along: bool = False) -> str:
+    """n, interval and scale, for the foot of a figure. along: of curves along training."""
     each = data.runs.groupby("run_id")["seed"].nunique()
     few, many = each.min(), each.max()
     told = f"Mean and 95 % t interval over {many} seeds"
     if many == 1:
         told = "One seed, so no interval"
+    elif along and many <= style.FEW:
+        told = f"Thin lines: runs ({few} to {many} seeds)" if few < many else f"Thin: {many} runs"
     elif few < many:
         told = f"{few} to {many} seeds: mean, and 95 % t interval of two or more"
     return f"{told}. Scale: {data.scale}."

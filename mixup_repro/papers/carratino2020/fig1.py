@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache, partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from scipy.interpolate import RegularGridInterpolator
 
-from mixup_repro.beta import theta_bar
-from mixup_repro.data.toy import GRID, REACH, gaussians_bayes, grid, sample_gaussians
+from mixup_repro.beta import theta_bar, theta_quadrature
+from mixup_repro.data.toy import GRID, REACH, gaussians_bayes, sample_gaussians
+from mixup_repro.data.toy import LAYOUTS as GAUSSIANS
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, signed
@@ -27,6 +31,8 @@ LAYOUTS = {
     "arch": "a class above an arch of the other.",
 }
 ALPHA = 1.0
+ZOOM = {"ring": (0.6, 0.0, 0.5), "arch": (1.3, 0.7, 0.5)}  # centre and reach of the last panel
+FINE = 100  # points a side at which exact classifiers are drawn
 SHOWN = 600  # points in a panel
 SAMPLE = 50_000  # points that stand for the distribution of inputs
 
@@ -108,37 +114,52 @@ def table(data: ItemData) -> pd.DataFrame:
     )
 
 
-def _points(axis: Axes, x: np.ndarray, weight: np.ndarray) -> None:
-    """Points coloured by the weight of class 1."""
-    across, up = x[:SHOWN].T
-    axis.scatter(across, up, c=weight[:SHOWN], cmap="coolwarm", vmin=0, vmax=1, s=4, alpha=0.6)
+def mixup_bayes(layout: str, points: np.ndarray, nodes: int = 24) -> np.ndarray:
+    """Sign of the mixed data's Bayes classifier at points (n, 2): above 0 is class 1.
 
-
-def _boundary(axis: Axes, score: np.ndarray, level: float, label: str, **look: Any) -> None:
-    ticks = np.linspace(-REACH, REACH, GRID)
-    axis.contour(ticks, ticks, score.reshape(GRID, GRID), [level], **look)
-    axis.plot([], [], label=label, color=look["colors"], linestyle=look["linestyles"])
+    The mean of (label - 1/2) times density over pairs of the classes' Gaussians. With both orders
+    of a pair, theta = max(lambda, 1 - lambda) is all of lambda.
+    """
+    *classes, sd = GAUSSIANS[layout]
+    parts = [(np.array(c), y, 0.5 / len(of)) for y, of in enumerate(classes) for c in of]
+    score = np.zeros(len(points))
+    for theta, weight in zip(*theta_quadrature(ALPHA, nodes)):
+        variance = sd**2 * (theta**2 + (1 - theta) ** 2)
+        for (a, y, p), (b, z, q) in product(parts, parts):
+            square = np.square(points - theta * a - (1 - theta) * b).sum(1)
+            label = theta * y + (1 - theta) * z - 0.5
+            score += weight * p * q * label / variance * np.exp(-square / (2 * variance))
+    return score
 
 
 def draw(data: ItemData) -> Figure:
-    """Original, mixed and modified data with what is learned from them; all boundaries."""
-    figure, axes = style.panels(4, sharex=True, sharey=True)
-    figure.set_figheight(3.75)  # square panels, and what stands above and below
-    _draw_points(axes, _layout(data))
-    _draw_boundaries(axes, data)
-    for axis, title in zip(axes, ("Original data", "Mixed data", "Modified data", "Boundaries")):
+    """Original, mixed and modified data with what is learned from them; the boundaries, nearer."""
+    figure, axes = style.panels(4, size=(2.35, 2.25))
+    shown = _draw_points(axes, _layout(data))
+    titles = ("Original data", "Mixed data", "Modified data", "Boundaries, nearer")
+    for k, (axis, title) in enumerate(zip(axes, titles)):
+        _draw_boundaries(axis, data, k)
         axis.set_title(title)
         axis.set_box_aspect(1)
-        axis.set_xlim(-REACH, REACH)
-        axis.set_ylim(-REACH, REACH)
+        axis.grid(False)
+        x, y, reach = ZOOM[_layout(data)] if k == 3 else (0.0, 0.0, REACH)
+        axis.set_xlim(x - reach, x + reach)
+        axis.set_ylim(y - reach, y + reach)
+        axis.locator_params(nbins=4)
+    x, y, reach = ZOOM[_layout(data)]
+    box = Rectangle((x - reach, y - reach), 2 * reach, 2 * reach, fill=False, edgecolor=style.SOFT)
+    axes[0].add_patch(box)
+    style.colour_bar(axes[3], shown, "Weight of class 1", [0, 0.5, 1])
     note = (
         f"Learned boundaries: mean probability of {data.seeds()} networks, each with a data set of "
-        f"its own. Colour: weight of class 1. Scale: {data.scale}."
+        f"its own; Bayes classifiers are exact. Square: what the last panel shows. Scale: "
+        f"{data.scale}."
     )
-    return style.finish(figure, f"{curves.subtitle(data)}, $\\alpha = 1$", note)
+    title = "The classifier that Mixup learns, and what it follows, $\\alpha = 1$"
+    return style.finish(figure, title, note, style.data_and_network(data.runs))
 
 
-def _draw_points(axes: list[Axes], layout: str) -> None:
+def _draw_points(axes: list[Axes], layout: str) -> PathCollection:
     """A panel each: points of the original data, mixed in pairs, and modified (eq. 5)."""
     rng = np.random.default_rng(1)
     x, y = sample_gaussians(layout, 2000, rng)
@@ -146,33 +167,37 @@ def _draw_points(axes: list[Axes], layout: str) -> None:
     mixed_y = lam * y + (1 - lam) * y[partner]
     mixed_x = lam[:, None] * x + (1 - lam[:, None]) * x[partner]
     shrink = theta_bar(ALPHA)
-    _points(axes[0], x, y)
-    _points(axes[1], mixed_x, mixed_y)
-    _points(axes[2], x.mean(0) + shrink * (x - x.mean(0)), y.mean() + shrink * (y - y.mean()))
+    modified = x.mean(0) + shrink * (x - x.mean(0)), y.mean() + shrink * (y - y.mean())
+    for axis, (at, weight) in zip(axes, ((x, y), (mixed_x, mixed_y), modified)):
+        (across, up), ramp = at[:SHOWN].T, style.ramp()
+        shown = axis.scatter(across, up, 4, weight[:SHOWN], cmap=ramp, vmin=0, vmax=1, linewidths=0)
+    return shown
 
 
-def _draw_boundaries(axes: list[Axes], data: ItemData) -> None:
-    """In the panel of the data that each belongs to, and some in the last."""
-    bayes_of: tuple[tuple[str, bool, str, tuple[int, ...]], ...] = (
-        ("original data's Bayes", False, "black", (0, 3)),
-        ("modified data's Bayes", True, style.BLUE, (2, 3)),
+def _draw_boundaries(axis: Axes, data: ItemData, panel: int) -> None:
+    """In the panel of the data that each belongs to; the original data's, and all in the last."""
+    layout, ticks = _layout(data), np.linspace(-REACH, REACH, FINE)
+    points = np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 2)
+    exact = (
+        ("original data's Bayes", style.INK, bayes(layout, points, shrunk=False), (0, 1, 2, 3)),
+        ("mixed data's Bayes", style.BLUE, mixup_bayes(layout, points), (1, 3)),
+        ("modified data's Bayes", style.GREEN, bayes(layout, points, shrunk=True), (2, 3)),
     )
-    for name, shrunk, color, places in bayes_of:
-        score = bayes(_layout(data), grid().numpy(), shrunk)
-        for place in places:
-            _boundary(axes[place], score, 0, name, colors=color, linestyles="-")
-    learned: tuple[tuple[str, str, tuple[int, ...]], ...] = (
-        ("erm", style.GREY, (0,)),
-        ("mixup", style.ORANGE, (1, 3)),
-        ("erm_modified", style.GREEN, (2,)),
-    )
-    for method, color, places in learned:
-        if method not in set(data.maps["method"]):
-            continue
-        mean, name = data.decision_map(method=method).mean(axis=1).to_numpy(), style.METHODS[method]
-        for place in places:
-            look = {"colors": color, "linestyles": "--"}
-            _boundary(axes[place], mean, 0.5, f"{name}, learned", **look)
+    for name, colour, score, places in exact:
+        if panel in places:
+            _boundary(axis, score, 0, name, colors=colour, linestyles="-", linewidths=1.2)
+    for method, own in (("erm", 0), ("mixup", 1), ("erm_modified", 2)):
+        if panel in (own, 3) and method in set(data.maps["method"]):
+            mean, name = data.decision_map(method=method).mean(axis=1), style.METHODS[method]
+            look: dict[str, Any] = {"colors": style.SERIES[name]["color"], "linestyles": "--"}
+            _boundary(axis, mean.to_numpy(), 0.5, f"{name}, learned", linewidths=1.6, **look)
+
+
+def _boundary(axis: Axes, score: np.ndarray, level: float, label: str, **look: Any) -> None:
+    side = round(len(score) ** 0.5)
+    ticks = np.linspace(-REACH, REACH, side)
+    axis.contour(ticks, ticks, score.reshape(side, side), [level], **look)
+    axis.plot([], [], label=label, color=look["colors"], linestyle=look["linestyles"])
 
 
 ITEM = Item(

@@ -38,17 +38,19 @@ def table(data: ItemData) -> pd.DataFrame:
 
 def draw(data: ItemData) -> Figure:
     """Training loss, test cross-entropy and test accuracy against epochs."""
-    figure, axes = style.panels(3)
+    figure, axes = style.panels(3, size=(3.0, 2.2))
     for method in ("mixup", "approx_mixup", "erm"):
         name = style.METHODS[method]
         curves.panel(axes[0], data.curves, method, "mixed_loss", name)
         curves.panel(axes[1], data.curves, method, "test_cross_entropy", name)
         curves.panel(axes[2], data.curves, method, "test_accuracy", name, unit=100)
-    axes[0].set_ylabel("Training loss, each its own (nats)")
-    axes[1].set_ylabel("Test cross-entropy (nats)")
-    axes[2].set_ylabel("Test accuracy (%)")
-    title = f"{curves.subtitle(data)}: Mixup and its approximation"
-    return style.finish(figure, title, curves.note(data))
+    axes[0].set_title("Training loss, each its own (nats)")
+    axes[1].set_title("Test cross-entropy (nats)")
+    axes[2].set_title("Test accuracy (%)")
+    style.name_lines(axes[2], *axes[:2])
+    title = "Mixup and its second-order approximation along training"
+    note = curves.note(data, along=True)
+    return style.finish(figure, title, note, style.data_and_network(data.runs))
 
 
 ITEM = Item(

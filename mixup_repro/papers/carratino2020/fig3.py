@@ -76,13 +76,16 @@ def table(data: ItemData) -> pd.DataFrame:
 
 def draw(data: ItemData) -> Figure:
     """Regularisation terms and modified-data loss against epochs."""
-    figure, axes = style.panels(2)
+    figure, axes = style.panels(2, size=(3.6, 2.2))
     for axis, (column, label) in zip(axes, LABELS.items()):
         for method in METHODS:
             curves.panel(axis, data.terms, method, column, style.METHODS[method])
-        axis.set_ylabel(label)
-    title = f"{curves.subtitle(data)}: the approximate Mixup risk's parts"
-    return style.finish(figure, title, curves.note(data))
+        axis.set_title(label)
+        axis.set_xlim(left=0)
+    style.name_lines(axes[1], axes[0])
+    title = "The parts of the approximate Mixup risk along training"
+    note = curves.note(data, along=True)
+    return style.finish(figure, title, note, style.data_and_network(data.runs))
 
 
 ITEM = Item(

@@ -24,12 +24,17 @@ from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, summarise
 from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
-from mixup_repro.stats import Interval, NoValues, interval, paired
+from mixup_repro.stats import NoValues, interval, paired
 
 METRICS = {  # label, sign of an improvement, scale and unit on the axis
     "accuracy": ("Test accuracy (%)", 1, 100),
     "cross_entropy": ("Test cross-entropy (nats)", -1, 1),
     "ece": ("Test ECE, 15 bins (%)", -1, 100),
+}
+CHANGES = {
+    "accuracy": "accuracy (points)",
+    "cross_entropy": "cross-entropy (nats)",
+    "ece": "ECE (points)",
 }
 LINES = {  # name: method, rescaled
     "ERM": ("erm", False),
@@ -48,7 +53,9 @@ def values(data: ItemData, metric: str, name: str, alpha: float) -> pd.Series:
     return data.metric(metric, method, own, eval_alpha=alpha if rescaled else None)
 
 
-def gain(data: ItemData, metric: str, method: str, alpha: float) -> pd.Series:
+def gain(
+    data: ItemData, metric: str, method: str, alpha: float, values: Values = values
+) -> pd.Series:
     """Rescaled at alpha minus plain, by seed; for Mixup of the runs trained at that alpha."""
     name = style.METHODS[method]
     return paired(*(values(data, metric, line, alpha) for line in (f"{name} (rescaled)", name)))
@@ -119,40 +126,73 @@ def table(data: ItemData, values: Values = values) -> pd.DataFrame:
 
 
 def draw(data: ItemData) -> Figure:
-    """Accuracy, cross-entropy and ECE against alpha, as the paper's row of panels."""
-    figure, axes = style.panels(3)
-    fill(axes, data, values)
-    axes[2].set_ylim(bottom=0)
-    title = f"{curves.subtitle(data)}: plain and rescaled prediction"
-    return style.finish(figure, title, curves.note(data))
+    """Levels against alpha, as the paper's row of panels; below, what rescaling changes."""
+    figure = rows(data, values)
+    title = "Plain and rescaled prediction against $\\alpha$"
+    note = f"{reading(data, values)} {curves.note(data)}"
+    return style.finish(figure, title, note, style.data_and_network(data.runs))
 
 
-def fill(axes: list[Axes], data: ItemData, values: Values) -> None:
-    """A metric a panel: the four lines against alpha."""
-    for axis, (metric, (label, _, unit)) in zip(axes, METRICS.items()):
-        for name in LINES:
-            points = []
-            for alpha in data.alphas():
-                with suppress(NoValues):
-                    points.append((alpha, interval(values(data, metric, name, alpha) * unit)))
-            _line(axis, name, points)
-        axis.set_xscale("log")
-        axis.set_xticks(data.alphas(), [f"{a:g}" for a in data.alphas()], minor=False)
-        axis.minorticks_off()
-        axis.set_xlabel(r"$\alpha$ (training, and rescaling)")
-        axis.set_ylabel(label)
+def reading(data: ItemData, values: Values) -> str:
+    """What the rows of differences show, and of how many pairs."""
+    pairs = []
+    for method in ("mixup", "erm"):
+        with suppress(NoValues):
+            n = min(len(gain(data, "accuracy", method, a, values)) for a in data.alphas())
+            pairs.append(f"{style.METHODS[method]}: n = {n}")
+    return (
+        f"Below: rescaled minus plain, paired by seed ({', '.join(pairs)}), whose intervals decide "
+        "the verdicts. Hollow: the interval includes zero. Blue ground: better. Each panel has its "
+        "own scale."
+    )
 
 
-def _line(axis: Axes, name: str, points: list[tuple[float, Interval]]) -> None:
-    """A line of the figure through (alpha, interval); nothing without points."""
-    if not points:
-        return
-    alphas, at = zip(*points)
-    if name == "ERM":  # does not depend on alpha: a line and a band
-        mean, low, high = ([getattr(i, end) for i in at] for end in ("mean", "low", "high"))
-        style.band(axis, alphas, mean, low, high, name)
-    else:
-        style.points(axis, alphas, at, name, **style.SERIES[name])
+def rows(data: ItemData, values: Values) -> Figure:
+    """A metric a column. Rows: the four lines; what rescaling changes of Mixup, and of ERM."""
+    figure, axes = style.panels(3, 3)
+    for column, metric in enumerate(METRICS):
+        _levels(axes[column], data, values, metric)
+        for row, method in enumerate(("mixup", "erm"), start=1):
+            _change(axes[3 * row + column], data, values, metric, method)
+    style.name_lines(axes[2], *axes[:2])
+    for axis in axes:
+        style.alpha_ticks(axis, data.alphas())
+        axis.set_xlabel("")
+    for axis in axes[6:]:
+        axis.set_xlabel(r"$\alpha$ of training and of rescaling")
+    return figure
+
+
+def _levels(axis: Axes, data: ItemData, values: Values, metric: str) -> None:
+    """The lines of a metric against alpha, side by side at each alpha."""
+    label, _, unit = METRICS[metric]
+    for k, name in enumerate(LINES):
+        at = {}
+        for place, alpha in enumerate(data.alphas()):
+            with suppress(NoValues):
+                at[place] = interval(unit * values(data, metric, name, alpha))
+        if at and name == "ERM":  # does not depend on alpha: a line and a band
+            style.level(axis, at[min(at)], len(data.alphas()), name)
+        elif at:
+            look = style.SERIES[name] | ({"linestyle": ""} if len(at) == 1 else {})
+            shifted = [place + style.dodge(k, len(LINES), 0.16) for place in at]
+            style.points(axis, shifted, [*at.values()], name, **look)
+    axis.set_title(label)
+
+
+def _change(axis: Axes, data: ItemData, values: Values, metric: str, method: str) -> None:
+    """Rescaled minus plain against alpha, with the intervals that decide the verdicts."""
+    _, better, unit = METRICS[metric]
+    name = style.METHODS[method]
+    colour, means = style.SERIES[name]["color"], {}
+    for place, alpha in enumerate(data.alphas()):
+        with suppress(NoValues):
+            change = unit * gain(data, metric, method, alpha, values)
+            means[place] = interval(change).mean
+            style.effect(axis, place, change, colour)
+    axis.plot([*means], [*means.values()], color=colour, linewidth=1, alpha=0.5)
+    style.zero_line(axis, better=better)
+    axis.set_title(f"{name}: {CHANGES[metric]}", color=style.text_colour(colour))
 
 
 LENET = (

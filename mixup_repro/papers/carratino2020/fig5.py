@@ -90,11 +90,11 @@ def averaged(data: ItemData) -> str:
 
 
 def draw(data: ItemData) -> Figure:
-    """Accuracy, cross-entropy and ECE against alpha."""
-    figure, axes = style.panels(3)
-    fig4.fill(axes, data, values)
-    title = f"{curves.subtitle(data)}: plain and rescaled prediction on {benchmark(data)}"
-    return style.finish(figure, title, f"{averaged(data)} {curves.note(data)}")
+    """Accuracy, cross-entropy and ECE against alpha, and what rescaling changes."""
+    figure = fig4.rows(data, values)
+    note = f"{averaged(data)} {fig4.reading(data, values)} {curves.note(data)}"
+    about = f"{style.data_and_network(data.runs)}, on {benchmark(data)}"
+    return style.finish(figure, "Plain and rescaled prediction out of distribution", note, about)
 
 
 GENERATED = "corrupted pictures are generated from the test set with the published severities"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +12,13 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
-from mixup_repro.papers.carratino2020.fig4 import METRICS
+from mixup_repro.papers.carratino2020.fig4 import CHANGES, METRICS
 from mixup_repro.papers.carratino2020.fig5 import averaged, benchmark, change, settings
 from mixup_repro.papers.claims import Claim, Finding, over_alphas
 from mixup_repro.papers.items import Item
 from mixup_repro.papers.shared import ItemData, Row, summarise
 from mixup_repro.papers.smallest import SMALLEST
-from mixup_repro.stats import NoValues, interval
+from mixup_repro.stats import NoValues
 
 
 def moves(data: ItemData) -> Iterator[Finding]:
@@ -59,28 +60,28 @@ def _rows(data: ItemData, alpha: float) -> Iterator[Row]:
 
 
 def draw(data: ItemData) -> Figure:
-    """Rescaled minus plain against severity, a line an alpha: from light to dark."""
+    """Rescaled minus plain against severity, a line an alpha: from grey to ink."""
     figure, axes = style.panels(3)
     alphas = data.alphas()
-    for axis, (metric, (label, better, unit)) in zip(axes, METRICS.items()):
+    for axis, (metric, (_, better, unit)) in zip(axes, METRICS.items()):
         for k, alpha in enumerate(alphas):
             values = unit * change(data, metric, alpha).dropna()
-            shift = 0.06 * (k - (len(alphas) - 1) / 2)  # so that no interval hides another
-            style.points(
-                axis,
-                [s + shift for s in values],
-                [interval(values[s]) for s in values],
-                rf"$\alpha$ = {alpha:g}",
-                color=style.shade(k, len(alphas)),
-                marker="osD^v<>"[k % 7],
-            )
-        axis.axhline(0, color="black", linewidth=0.6)
+            places = [severity + style.dodge(k, len(alphas)) for severity in values]
+            colour = style.shade(k, len(alphas))
+            look: dict[str, Any] = {"marker": "osD^v<>"[k % 7], "size": 4.5, "beside": 0.06}
+            for place, (_, effect) in zip(places, values.items()):
+                style.effect(axis, place, effect, colour, **look)
+            name = rf"$\alpha$ = {alpha:g}"
+            axis.plot(places, values.mean(), color=colour, linewidth=1, label=name)
+        style.zero_line(axis, better=better)
         axis.set_xticks(range(1, 6))
         axis.set_xlabel("Severity of the corruption")
-        axis.set_ylabel(f"{label},\nrescaled minus plain")
-        axis.set_title("rescaling is better " + ("above 0" if better > 0 else "below 0"))
-    title = f"{curves.subtitle(data)}: rescaled minus plain Mixup on {benchmark(data)}"
-    return style.finish(figure, title, f"{averaged(data)} {curves.note(data)}")
+        axis.set_title(f"Change in {CHANGES[metric]}")
+    style.name_lines(axes[2], *axes[:2])
+    title = "Rescaled minus plain Mixup against the severity of corruption"
+    note = f"Hollow: the interval includes zero. Blue ground: rescaling is better. {averaged(data)}"
+    about = f"{style.data_and_network(data.runs)}, on {benchmark(data)}"
+    return style.finish(figure, title, f"{note} {curves.note(data)}", about)
 
 
 ITEM = Item(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixup_repro.evaluation.metrics import BINS
-from mixup_repro.papers import style
+from mixup_repro.papers import layout, style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, signed
 from mixup_repro.papers.items import Item, On
@@ -74,32 +75,51 @@ def histogram(data: ItemData, method: str, evaluation: str = "plain") -> pd.Data
     return counts / counts.sum()
 
 
-def panel(axis: Axes, data: ItemData, lines: Mapping[str, tuple[str, str]]) -> None:
-    """Histograms as steps, {name: (method, evaluation)}: mean over seeds with its interval."""
+Lines = Mapping[str, tuple[str, str]]  # name: method, evaluation
+
+
+def panels(data: ItemData, columns: tuple[Lines, ...]) -> Figure:
+    """A column for each group of lines: their histograms, and below their mean confidences."""
+    figure, axes = style.panels(len(columns), 2, (3.8, 1.8), sharex=True, height_ratios=(2, 1))
+    for k, lines in enumerate(columns):
+        _histograms(axes[k], data, lines)
+        _means(axes[len(columns) + k], data, lines)
+    shown = data.bins[(data.bins["count"] > 0) & (data.bins["evaluation"] == "plain")]
+    axes[0].set_xlim(shown["bin"].min() / BINS, 1)
+    top = max(axis.get_ylim()[1] for axis in axes[: len(columns)])
+    for axis in axes[: len(columns)]:
+        axis.set_ylim(0, top)
+    return figure
+
+
+def _histograms(axis: Axes, data: ItemData, lines: Lines) -> None:
+    """Shares of test examples as steps: mean over seeds, with its interval."""
     edges = np.linspace(0, 1, BINS + 1)
     for name, (method, evaluation) in lines.items():
-        try:
+        with suppress(NoValues):
             share = 100 * histogram(data, method, evaluation)
-        except NoValues:
-            continue
-        at = [interval(row) for _, row in share.iterrows()]
-        look = style.SERIES[name]
-        axis.stairs(
-            [i.mean for i in at],
-            edges,
-            label=name,
-            color=look["color"],
-            linestyle=look["linestyle"],
-            linewidth=1.5,
-        )
-        middle = (edges[1:] + edges[:-1]) / 2
-        half = [i.half for i in at]
-        axis.errorbar(
-            middle, [i.mean for i in at], half, fmt="none", ecolor=look["color"], elinewidth=0.7
-        )
+            at = [interval(row) for _, row in share.iterrows()]
+            look = {k: style.SERIES[name][k] for k in ("color", "linestyle")}
+            axis.stairs([i.mean for i in at], edges, linewidth=1.4, **look)
+            middle, bars = (edges[1:] + edges[:-1]) / 2, {"fmt": "none", "elinewidth": 0.7}
+            style.points(axis, middle, at, "_", ecolor=look["color"], **bars)
+    axis.set_title("Test examples (%)")
+
+
+def _means(axis: Axes, data: ItemData, lines: Lines) -> None:
+    """The mean confidence of each line with its interval, and the runs."""
+    for row, (name, (method, evaluation)) in enumerate(lines.items()):
+        with suppress(NoValues):
+            values = data.mean_confidence(method, evaluation)
+            colour = style.SERIES[name]["color"]
+            style.effect(axis, row, values, colour, across=True, against=None)
+            label = f"{name}, {interval(values).mean:.2f}"
+            layout.end_label(axis, row, label, style.text_colour(colour))
+    axis.set_ylim(len(lines) - 0.5, -0.5)
+    axis.set_yticks([])
+    axis.set_title("Mean confidence")
     axis.set_xlabel("Confidence")
-    axis.set_ylabel("Test examples (%)")
-    axis.set_ylim(bottom=0)
+    axis.grid(axis="x")
 
 
 def table(data: ItemData) -> pd.DataFrame:
@@ -117,14 +137,12 @@ def table(data: ItemData) -> pd.DataFrame:
 
 
 def draw(data: ItemData) -> Figure:
-    """Left: ERM, label smoothing, Mixup. Right: ERM, Mixup, approximate Mixup."""
-    figure, axes = style.panels(2, sharey=True)
+    """Left: ERM, label smoothing, Mixup. Right: ERM, approximate Mixup, Mixup."""
     groups = (("erm", "label_smoothing", "mixup"), ("erm", "approx_mixup", "mixup"))
-    for axis, methods in zip(axes, groups):
-        panel(axis, data, {style.METHODS[m]: (m, "plain") for m in methods})
-        axis.set_xlim(0.1, 1)
-    title = f"{curves.subtitle(data)}: confidence on the test set, {BINS} bins"
-    return style.finish(figure, title, curves.note(data))
+    columns = tuple({style.METHODS[m]: (m, "plain") for m in methods} for methods in groups)
+    title = f"Confidence of predictions on the test set, {BINS} bins"
+    figure, about = panels(data, columns), style.data_and_network(data.runs)
+    return style.finish(figure, title, curves.note(data), about)
 
 
 ITEM = Item(

@@ -42,7 +42,7 @@ def table(data: ItemData) -> pd.DataFrame:
 
 def draw(data: ItemData) -> Figure:
     """Training loss, training accuracy (on the noisy labels) and test accuracy against epochs."""
-    figure, axes = style.panels(3)
+    figure, axes = style.panels(3, size=(3.0, 2.4))
     for method in ("mixup", "approx_mixup", "erm"):
         name = style.METHODS[method]
         curves.panel(axes[0], data.curves, method, "mixed_loss", name)
@@ -52,11 +52,13 @@ def draw(data: ItemData) -> Figure:
         name = f"{style.METHODS[method]} (rescaled)"
         curves.panel(axes[1], data.curves, method, "train_accuracy_rescaled", name, unit=100)
         curves.panel(axes[2], data.curves, method, "test_accuracy_rescaled", name, unit=100)
-    axes[0].set_ylabel("Training loss, each its own (nats)")
-    axes[1].set_ylabel("Training accuracy (%),\nnoisy labels")
-    axes[2].set_ylabel("Test accuracy (%)")
-    title = "Two moons, random Fourier features: Mixup and its approximation"
-    return style.finish(figure, title, curves.note(data))
+    axes[0].set_title("Training loss, each its own (nats)")
+    axes[1].set_title("Training accuracy (%)")
+    axes[2].set_title("Test accuracy (%)")
+    style.name_lines(axes[2], *axes[:2])
+    title = "Two moons: Mixup and its second-order approximation along training"
+    note = f"A fifth of the training labels is wrong. {curves.note(data, along=True)}"
+    return style.finish(figure, title, note, style.data_and_network(data.runs))
 
 
 MOONS = (

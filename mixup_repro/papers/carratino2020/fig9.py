@@ -6,6 +6,7 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
+from mixup_repro.evaluation.metrics import BINS
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves, fig7, fig8
 from mixup_repro.papers.claims import Claim
@@ -25,15 +26,14 @@ CLAIMS = (
 
 def draw(data: ItemData) -> Figure:
     """Left: ERM, Mixup, Mixup rescaled. Right: ERM, Mixup, approximate Mixup."""
-    figure, axes = style.panels(2, sharey=True)
-    plain = {style.METHODS[m]: (m, "plain") for m in ("erm", "mixup", "approx_mixup")}
-    approximate = plain.pop("Approximate Mixup")
-    fig7.panel(axes[0], data, plain | {"Mixup (rescaled)": ("mixup", "rescaled")})
-    fig7.panel(axes[1], data, plain | {"Approximate Mixup": approximate})
-    for axis in axes:
-        axis.set_xlim(0.46, 1)
-    title = "Two moons, random Fourier features: confidence on the test set, 15 bins"
-    return style.finish(figure, title, curves.note(data))
+    both = {style.METHODS[m]: (m, "plain") for m in ("erm", "mixup")}
+    columns = (
+        both | {"Mixup (rescaled)": ("mixup", "rescaled")},
+        both | {"Approximate Mixup": ("approx_mixup", "plain")},
+    )
+    title = f"Two moons: confidence of predictions on the test set, {BINS} bins"
+    figure = fig7.panels(data, columns)
+    return style.finish(figure, title, curves.note(data), style.data_and_network(data.runs))
 
 
 ITEM = Item(

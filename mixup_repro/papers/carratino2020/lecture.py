@@ -17,7 +17,7 @@ from mixup_repro.theory.perturbation import covariance, mixup_risk
 from mixup_repro.theory.taylor import logistic, quadratic_risk
 
 ALPHAS = (0.2, 1.0, 8.0)
-COLOURS = (style.BLUE, style.ORANGE, style.GREEN)
+COLOURS = tuple(style.shade(k, len(ALPHAS)) for k in range(len(ALPHAS)))
 LINES = ("-", "--", "-.")
 
 
@@ -28,7 +28,7 @@ def _plane(n: int) -> tuple[torch.Tensor, np.ndarray]:
 
 def theta() -> Figure:
     """The density of theta, and its moments against alpha (Theorem 1, Lemma 1)."""
-    figure, axes = style.panels(2)
+    figure, axes = style.panels(2, size=(3.2, 2.2))
     grid = np.linspace(0.5, 0.999, 400)
     for alpha, colour, line in zip(ALPHAS, COLOURS, LINES):
         label = rf"$\alpha = {alpha:g}$"
@@ -36,18 +36,21 @@ def theta() -> Figure:
         axes[0].axvline(theta_bar(alpha), color=colour, linestyle=":", linewidth=1)
     axes[0].set_ylim(0, 8)
     axes[0].set_xlabel(r"$\theta$")
-    axes[0].set_ylabel("Density")
+    axes[0].set_title("Density")
     alphas = np.geomspace(0.01, 100, 200)
     for moment, name, line in (
         (theta_bar, r"$\bar\theta$", "-"),
         (sigma2, r"$\sigma^2$", "--"),
         (gamma2, r"$\gamma^2$", "-."),
     ):
-        axes[1].plot(alphas, [moment(a) for a in alphas], line, color="black", label=name)
+        axes[1].plot(alphas, [moment(a) for a in alphas], line, color=style.INK, label=name)
+    axes[1].set_title("Moments")
+    style.name_lines(axes[1])
     axes[1].set_xscale("log")
     axes[1].set_xlabel(r"$\alpha$")
-    title = r"$\theta = \max(\lambda, 1 - \lambda)$, $\lambda \sim \mathrm{Beta}(\alpha, \alpha)$"
-    return style.finish(figure, title, "Dotted: the means.")
+    about = r"$\theta = \max(\lambda, 1 - \lambda)$, $\lambda \sim \mathrm{Beta}(\alpha, \alpha)$"
+    title = r"The weight $\theta$ of an example in its mixture"
+    return style.finish(figure, title, "Dotted: the means.", about)
 
 
 def shrinking() -> Figure:
@@ -58,13 +61,14 @@ def shrinking() -> Figure:
         shrunk = modified(x, alpha)
         steps = (shrunk - x).T.numpy()
         axis.quiver(*x.T, *steps, angles="xy", scale_units="xy", scale=1, color="0.75", width=0.004)
-        for label, marker, colour in ((0, "o", style.BLUE), (1, "s", style.ORANGE)):
+        for label, marker, colour in ((0, "o", COLOURS[0]), (1, "s", COLOURS[2])):
             across, up = shrunk[torch.from_numpy(y == label)].T
             axis.scatter(across, up, s=8, marker=marker, color=colour, label=f"class {label}")
         axis.plot(*x.mean(0), "k+", markersize=9, label=r"$\bar x$", linestyle="")
         axis.set_title(rf"$\alpha = {alpha:g}$, $\bar\theta = {theta_bar(alpha):.2f}$")
     title = r"Modified inputs $\tilde x_i = \bar x + \bar\theta (x_i - \bar x)$"
-    return style.finish(figure, title, "Grey: from each input to its modified input.")
+    note = "Grey: from each input to its modified input."
+    return style.finish(figure, title, note, "80 points of two classes")
 
 
 def covariances() -> Figure:
@@ -89,7 +93,7 @@ def covariances() -> Figure:
         axis.set_title(rf"$\alpha = {alpha:g}$")
     title = r"Where three examples go: $\tilde x_i + \delta_i$, with covariance (8)"
     note = "Diamonds: modified inputs. Ellipses: two standard deviations of the perturbations."
-    return style.finish(figure, title, note)
+    return style.finish(figure, title, note, "80 points of two classes, mixed in pairs")
 
 
 def regularisers() -> Figure:
@@ -111,18 +115,19 @@ def regularisers() -> Figure:
         for values, name, colour, line in (
             (erm, "ERM", style.GREY, "-"),
             (exact, "Mixup", style.BLUE, "-"),
-            (total, "approximate Mixup", style.PURPLE, "--"),
-            (shrunk, "loss on modified data", style.GREEN, "-."),
+            (total, "Approximate Mixup", style.PURPLE, "--"),
+            (shrunk, "Loss on modified data", style.GREEN, "-."),
             (total - shrunk, "$R_1 + R_3$", style.ORANGE, ":"),
         ):
             axis.plot(weights, values, line, color=colour, label=name)
             if name != "$R_1 + R_3$":
                 axis.plot(weights[values.argmin()], values.min(), "o", color=colour, markersize=4)
-        axis.set_title(rf"$\alpha = {alpha:g}$")
+        axis.set_title(rf"Risk (nats), $\alpha = {alpha:g}$")
         axis.set_xlabel("weight $w$ of $f(x) = wx$")
-    axes[0].set_ylabel("Risk (nats)")
-    title = "The Mixup risk and its parts, logistic regression on 40 points"
-    return style.finish(figure, title, "Dots: minima. $R_2$ and $R_4$ are zero here.")
+    style.name_lines(axes[2], *axes[:2])
+    note = "Dots: minima. $R_2$ and $R_4$ are zero here."
+    about = "Logistic regression on 40 points"
+    return style.finish(figure, "The Mixup risk and its parts", note, about)
 
 
 PICTURES = {

@@ -7,7 +7,9 @@ network that knew them would have their entropy as its cross-entropy.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +25,7 @@ from mixup_repro.stats import NoValues, interval
 
 BENCHMARK = "cifar10-h"
 METRICS = {"cross_entropy": ("Cross-entropy (nats)", 1), "ece": ("ECE, 15 bins (%)", 100)}
-TRUTHS = {"labels": ("o", "none"), "people": ("s", None)}  # marker, and its filling
+TRUTHS = {"labels": ("o", "white"), "people": ("s", None)}  # marker, and its filling
 
 
 def predictions(data: ItemData) -> Iterator[tuple[str, dict[str, object]]]:
@@ -68,33 +70,30 @@ def table(data: ItemData) -> pd.DataFrame:
 
 def draw(data: ItemData) -> Figure:
     """Each prediction in a line: against labels (hollow) and against people's votes (full)."""
-    figure, axes = style.panels(2, sharey=True)
+    figure, axes = style.panels(2, size=(3.6, 2.6), sharey=True)
     names = [name for name, _ in predictions(data)]
     for axis, (metric, (label, unit)) in zip(axes, METRICS.items()):
         for row, (name, which) in enumerate(predictions(data)):
-            for side, (truth, (marker, filling)) in zip((-0.12, 0.12), TRUTHS.items()):
-                try:
+            for k, (truth, (marker, filling)) in enumerate(TRUTHS.items()):
+                place = row + style.dodge(k, len(TRUTHS), 0.26)
+                with suppress(NoValues):
                     at = interval(unit * against(data, truth, metric, which))
-                except NoValues:
-                    continue
-                half = at.half if np.isfinite(at.half) else 0.0
-                axis.errorbar(
-                    at.mean,
-                    row + side,
-                    xerr=half,
-                    fmt=marker,
-                    color=style.SERIES[name]["color"],
-                    markerfacecolor=filling,
-                )
-        axis.set_xlabel(label)
+                    half = at.half if np.isfinite(at.half) else 0.0
+                    look: dict[str, Any] = {
+                        "color": style.SERIES[name]["color"],
+                        "markerfacecolor": filling,
+                    }
+                    axis.errorbar(at.mean, place, xerr=half, fmt=marker, **look)
+        axis.set_title(label)
         axis.set_xlim(left=0)
+        axis.grid(axis="x")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
     for truth, (marker, filling) in TRUTHS.items():
-        (mark,) = axes[0].plot([], [], marker, color=style.GREY, label=f"against {truth}")
-        mark.set_markerfacecolor(filling or style.GREY)
-    title = f"{curves.subtitle(data)}: beside labels, and beside the votes of people"
-    return style.finish(figure, title, curves.note(data))
+        (mark,) = axes[0].plot([], [], marker, color=style.SOFT, label=f"against {truth}")
+        mark.set_markerfacecolor(filling or style.SOFT)
+    title = "Predictions beside labels, and beside the votes of people"
+    return style.finish(figure, title, curves.note(data), style.data_and_network(data.runs))
 
 
 ITEM = Item(

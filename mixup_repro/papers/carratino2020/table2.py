@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
-from mixup_repro.papers.carratino2020.fig4 import IMAGENET_CODE
+from mixup_repro.papers.carratino2020.fig4 import CHANGES, IMAGENET_CODE
 from mixup_repro.papers.claims import NOT_RUN, Claim, Finding, number, over_alphas, said
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import Cells, ItemData, predicted, select
@@ -189,21 +190,21 @@ def table(data: ItemData) -> pd.DataFrame:
 
 def draw(data: ItemData) -> Figure:
     """What rescaling changes, set by set: the paper's two means, and ours paired by seed."""
-    figure, axes = style.panels(3, sharey=True)
-    figure.set_figheight(4.2)
-    labels = ("Accuracy (%)", "Cross-entropy (nats)", "ECE, 15 bins (%)")
-    for axis, metric, label, unit in zip(axes, (ACC, CE, ECE), labels, (100, 1, 100)):
+    figure, axes = style.panels(3, size=(2.9, 0.6 + 0.5 * len(METRICS)), sharey=True)
+    for axis, metric, unit in zip(axes, (ACC, CE, ECE), (100, 1, 100)):
         for row, name in enumerate(METRICS):
             if metric in METRICS[name]:
                 for k, alpha in enumerate(ALPHAS):
-                    place = row + 0.36 * (k - 0.5)
+                    place = row + style.dodge(k, len(ALPHAS), 0.36)
                     _draw_gain(axis, data, place, name, metric, alpha, unit)
-        axis.axvline(0, color="black", linewidth=0.6)
-        axis.set_xlabel(f"{label},\nrescaled minus plain")
+        style.zero_line(axis, across=True, better=BETTER[metric])
+        axis.set_title(f"Change in {CHANGES[metric]}")
+        axis.grid(axis="x")
     axes[0].set_yticks(range(len(METRICS)), [name.removeprefix("imagenet-") for name in METRICS])
     axes[0].set_ylim(len(METRICS) - 0.5, -0.5)
-    title = f"{curves.subtitle(data)}: what rescaling changes, set by set"
-    return style.finish(figure, title, curves.note(data))
+    note = f"Hollow dots: the interval includes zero. Blue ground: better. {curves.note(data)}"
+    about = style.data_and_network(data.runs)
+    return style.finish(figure, "What rescaling changes of Mixup, set by set", note, about)
 
 
 def _draw_gain(
@@ -211,16 +212,16 @@ def _draw_gain(
 ) -> None:
     """Rescaled minus plain at a place: a diamond is the paper's, a point with its interval ours."""
     k = ALPHAS.index(alpha)
-    color = (style.BLUE, style.ORANGE)[k]
+    colour = style.shade(k, len(ALPHAS))
     if printed := PRINTED.get(name, {}).get(metric):
         rescaled, plain = (mean for mean, _ in printed[2 * k : 2 * k + 2])
         theirs, label = unit * (rescaled - plain), rf"paper, $\alpha$ = {alpha:g}"
-        axis.plot(theirs, place + 0.1, "D", color=color, markerfacecolor="white", label=label)
+        axis.plot(theirs, place + 0.1, "D", color=colour, markerfacecolor="none", label=label)
+    axis.plot([], [], "os"[k], color=colour, label=rf"ours, $\alpha$ = {alpha:g}")
     with suppress(NoValues):
-        ours = interval(unit * gain(data, name, metric, alpha))
-        half, label = ours.half if ours.n > 1 else 0.0, rf"ours, $\alpha$ = {alpha:g}"
-        at = ours.mean, place - 0.1
-        axis.errorbar(*at, xerr=half, fmt="os"[k], color=color, capsize=2, label=label)
+        ours = unit * gain(data, name, metric, alpha)
+        look: dict[str, Any] = {"marker": "os"[k], "size": 4.5, "beside": 0.06}
+        style.effect(axis, place - 0.1, ours, colour, across=True, **look)
 
 
 ITEM = Item(

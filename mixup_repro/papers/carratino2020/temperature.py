@@ -24,7 +24,7 @@ LINES = {  # name: evaluation, on shrunk inputs, look
     "Plain": ("plain", False, style.SERIES["Mixup"]),
     "Rescaled": ("rescaled", True, style.SERIES["Mixup (rescaled)"]),
     "Fitted, plain inputs": ("temperature", False, style.SERIES["Label smoothing"]),
-    "Fitted, shrunk inputs": ("temperature", True, style.SERIES["ERM (rescaled)"]),
+    "Fitted, shrunk inputs": ("temperature", True, style.SERIES["Approximate Mixup"]),
 }
 
 
@@ -107,26 +107,28 @@ def table(data: ItemData) -> pd.DataFrame:
 
 def draw(data: ItemData) -> Figure:
     """Fitted temperature against alpha, and ECE."""
-    figure, axes = style.panels(2)
+    figure, axes = style.panels(2, size=(4.1, 2.4))
     alphas = data.alphas()
     for axis, (metric, unit) in zip(axes, {"temperature": 1, "ece": 100}.items()):
-        for line, (*_, look) in LINES.items():
+        for k, (line, (*_, look)) in enumerate(LINES.items()):
             at = {}
-            for alpha in alphas:
+            for place, alpha in enumerate(alphas):
                 with suppress(NoValues):
-                    at[alpha] = interval(unit * value(data, metric, alpha, line))
-            style.points(axis, [*at], [*at.values()], line, **look)
-        axis.set_xscale("log")
-        axis.set_xticks(alphas, [f"{a:g}" for a in alphas])
-        axis.minorticks_off()
-        axis.set_xlabel(r"$\alpha$")
-    fine = np.geomspace(min(alphas, default=0.1), max(alphas, default=8.0), 100)
-    axes[0].plot(fine, [theta_bar(a) for a in fine], color="black", label=r"$\bar\theta(\alpha)$")
-    axes[0].set_ylabel("Temperature of the logits")
-    axes[1].set_ylabel("Test ECE, 15 bins (%)")
+                    values = unit * value(data, metric, alpha, line)
+                    at[place + style.dodge(k, len(LINES), 0.14)] = interval(values)
+            if at:
+                style.points(axis, [*at], [*at.values()], line, **look)
+        style.alpha_ticks(axis, alphas)
+    places = range(len(alphas))
+    theta = [theta_bar(a) for a in alphas]
+    axes[0].plot(places, theta, "_", markersize=14, color=style.INK, label=r"$\bar\theta(\alpha)$")
+    axes[0].set_title("Temperature of the logits")
+    axes[1].set_title("Test ECE, 15 bins (%)")
     axes[1].set_ylim(bottom=0)
-    title = f"{curves.subtitle(data)}: temperature scaling of Mixup"
-    return style.finish(figure, title, curves.note(data))
+    for axis in axes:
+        style.name_lines(axis)
+    title, about = "Temperature scaling of Mixup", style.data_and_network(data.runs)
+    return style.finish(figure, title, curves.note(data), about)
 
 
 FITTED = (

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
+from scipy.ndimage import zoom
+from scipy.special import logit
 
 from mixup_repro.data.toy import GRID, REACH, grid, separated_moons
 from mixup_repro.papers import style
@@ -16,7 +21,7 @@ from mixup_repro.papers.claims import Claim, Finding, changes, signed
 from mixup_repro.papers.shared import ItemData, summarise
 from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.schema import DatasetConfig
-from mixup_repro.stats import NoValues, paired
+from mixup_repro.stats import NoValues, interval, paired
 
 PAPER = (
     "two moons set apart, MLP 2-500-2, full-batch Adam, 1,500 epochs, 10 seeds: at a separation of "
@@ -41,6 +46,7 @@ LINEAR = 99.0  # per cent of the square that a line must decide alike: our readi
 # nearest neighbours, which follows the moons point by point (95 to 96 % at a separation of 0.5).
 HIGHLY = 95.0
 ANGLES = 180
+FINE = 100  # points a side of a map, as in the authors' plots
 
 
 def linearity(probability: np.ndarray) -> float:
@@ -144,37 +150,73 @@ def table(data: ItemData) -> pd.DataFrame:
     )
 
 
-def draw(data: ItemData, separation: float) -> Figure:
-    """Share of seeds that decide for class 1, with the points of one seed.
+def finer(maps: pd.DataFrame, side: int = FINE) -> np.ndarray:
+    """(side, side, seeds) log-odds of class 1, linear between the points of the grid."""
+    odds = logit(maps.to_numpy().clip(1e-7, 1 - 1e-7)).reshape(GRID, GRID, -1)
+    return zoom(odds, (side / GRID, side / GRID, 1), order=1)
 
-    Above Mixup, below Mixup with accumulated gradients, where the setting has both.
+
+def draw(data: ItemData, separation: float) -> Figure:
+    """Maps of ERM and of Mixup at the least and largest alpha, and linearity by alpha.
+
+    A row for Mixup, one for Mixup with accumulated gradients, or one of them alone.
     """
-    config = DatasetConfig("separated_moons", points=300, noise=0.1, separation=separation)
-    seed0 = separated_moons(config)
-    ticks, alphas = np.linspace(-REACH, REACH, GRID), [None, *data.alphas()]
     trained = {method for method, _ in data.methods()}
     shown = [method for method in ("mixup", "mixup_accumulated") if method in trained]
-    figure, axes = style.grid_of_panels(len(shown), len(alphas))
-    for mixup, line in zip(shown, axes):
-        for axis, alpha in zip(line, alphas):
-            method = "erm" if alpha is None else mixup
-            if (method, alpha) not in data.methods():
-                continue
-            name = {"erm": "ERM", "mixup": "Mixup", "mixup_accumulated": "accumulated"}[method]
-            name += "" if alpha is None else rf", $\alpha = {alpha:g}$"
-            share = (data.decision_map(method=method, alpha=alpha) > 0.5).mean(axis=1).to_numpy()
-            share = share.reshape(GRID, GRID)
-            axis.contourf(ticks, ticks, share, np.linspace(0, 1, 6), cmap="coolwarm", alpha=0.7)
-            axis.contour(ticks, ticks, share, [0.5], colors="black", linewidths=1)
-            for label, marker, colour in ((0, "o", style.BLUE), (1, "s", style.ORANGE)):
-                x, y = seed0.x_train[seed0.y_train == label].T
-                axis.scatter(x, y, s=2, marker=marker, color=colour, label=f"class {label}")
-            linear = by_seed(data, method, alpha).mean()
-            axis.set_title(f"{name}\nlinearity {linear:.1f} %", fontsize=7.5)
-            axis.set_box_aspect(1)
-            axis.grid(False)
+    ends = sorted({min(data.alphas()), max(data.alphas())})
+    columns = len(ends) + (1 if len(shown) > 1 else 2)
+    figure, axes = style.panels(columns, len(shown), size=(2.5, 2.45))
+    linear = axes.pop(columns if len(shown) > 1 else 0)  # below ERM's map, or left of it
+    field = _map(axes[0], data, "erm", None, separation)
+    for row, method in enumerate(shown):
+        for axis, alpha in zip(axes[row * len(ends) + 1 :], ends):
+            if (method, alpha) in data.methods():
+                _map(axis, data, method, alpha, separation)
+    style.colour_bar(axes[len(ends)], field, "Runs that say class 1", [0, 0.5, 1], percent=True)
+    _linearity(linear, data, shown)
     note = (
-        f"Colour: share of {data.seeds()} seeds that decide for class 1. Points: seed 0. "
-        f"Linearity: share of the square that the best line decides alike. Scale: {data.scale}."
+        f"Maps: share of {data.seeds()} runs that decide for class 1, log-odds linear between "
+        f"{GRID} x {GRID} points; line: half of them; dots: the data of run 0 (class 1: squares). "
+        "Linearity: share of the square that the best straight line decides alike, mean with 95 % "
+        f"t interval. Scale: {data.scale}."
     )
-    return style.finish(figure, f"Two moons, separation {separation:g}", note)
+    title = f"Two moons, separation {separation:g}: decision boundaries"
+    return style.finish(figure, title, note, style.data_and_network(data.runs))
+
+
+def _map(
+    axis: Axes, data: ItemData, method: str, alpha: float | None, separation: float
+) -> QuadContourSet:
+    """The share of runs that decide for class 1, with the points of run 0."""
+    share = (finer(data.decision_map(method=method, alpha=alpha)) > 0).mean(-1)
+    ticks = np.linspace(-REACH, REACH, FINE)
+    shown = axis.contourf(ticks, ticks, share, np.linspace(0, 1, 11), cmap=style.classes())
+    axis.contour(ticks, ticks, share, [0.5], colors=style.INK, linewidths=1.2)
+    config = DatasetConfig("separated_moons", points=300, noise=0.1, separation=separation)
+    seed0 = separated_moons(config)
+    for label, marker, colour in ((0, "o", style.BLUE), (1, "s", style.ORANGE)):
+        x, y = seed0.x_train[seed0.y_train == label].T
+        look: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.3}
+        axis.scatter(x, y, s=7, marker=marker, color=style.text_colour(colour), **look)
+    axis.set_title(style.METHODS[method] + ("" if alpha is None else rf", $\alpha = {alpha:g}$"))
+    axis.set_box_aspect(1)
+    axis.grid(False)
+    axis.set_xticks([-2, 0, 2])
+    axis.set_yticks([-2, 0, 2])
+    return shown
+
+
+def _linearity(axis: Axes, data: ItemData, shown: Sequence[str]) -> None:
+    """Linearity by alpha, of ERM and of the methods shown."""
+    alphas = data.alphas()
+    style.level(axis, interval(by_seed(data, "erm")), len(alphas), "ERM")
+    for k, method in enumerate(shown):
+        there = [a for a in alphas if (method, a) in data.methods()]
+        if there:
+            places = [alphas.index(a) + style.dodge(k, len(shown)) for a in there]
+            at, name = [interval(by_seed(data, method, a)) for a in there], style.METHODS[method]
+            style.points(axis, places, at, name, **style.SERIES[name])
+    style.alpha_ticks(axis, alphas)
+    axis.tick_params(axis="x", labelsize=7)
+    axis.set_box_aspect(1)
+    axis.set_title("Linearity (%)")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
+from mixup_repro.papers import style
 from mixup_repro.papers.chidambaram2022 import line
 from mixup_repro.papers.claims import Claim, Finding, number, signed, zero
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData, by_seed, select, summarise
 from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
+from mixup_repro.stats import NoValues
 
 TABLE_1 = {  # probability of class 1 at the points 0, 1, 2
     1: (0.995, 0.156, 0.979),
@@ -25,9 +30,11 @@ LOGS: dict[str, line.Errors] = {
 }
 
 
-def probabilities(data: ItemData, alpha: float, point: int) -> pd.Series:
-    """Mixup's probability of class 1 (the paper's name for label 0) at a point, by seed."""
-    return by_seed(select(data.predictions, method="mixup", alpha=alpha, example=point), "p0")
+def probabilities(
+    data: ItemData, alpha: float | None, point: int, method: str = "mixup"
+) -> pd.Series:
+    """The probability of class 1 (the paper's name for label 0) at a point, by seed."""
+    return by_seed(select(data.predictions, method=method, alpha=alpha, example=point), "p0")
 
 
 def fails(data: ItemData) -> Iterator[Finding]:
@@ -78,6 +85,45 @@ def table(data: ItemData) -> pd.DataFrame:
     return ours.reindex(columns=order if len(ours) else []).rename(columns={"ours +-": "+-"})
 
 
+def draw(data: ItemData) -> Figure:
+    """Above, the probability of class 1 at each point; below, every run's error along training."""
+    shown = line.columns(data)
+    figure, axes = style.panels(len(shown), 2, size=(2.3, 2.0), height_ratios=(3, 2))
+    for k, (name, method, alpha) in enumerate(shown):
+        above, below = axes[k], axes[k + len(shown)]
+        colour = style.SERIES[style.METHODS[method]]["color"]
+        for point in range(3):
+            side = (0, 0.5) if point == 1 else (0.5, 1)
+            above.fill_between((point - 0.42, point + 0.42), *side, color=style.WASH, zorder=0)
+            with suppress(NoValues):
+                at = probabilities(data, alpha, point, method)
+                style.effect(above, point, at, colour, against=0.5)
+            if alpha in TABLE_1:
+                look: dict[str, Any] = {
+                    "markerfacecolor": "none",
+                    "markersize": 5,
+                    "color": style.INK,
+                }
+                label = "paper, Table 1" if point == 0 else "_"
+                printed = TABLE_1[int(alpha)][point]
+                above.plot(point + 0.33, printed, "D", label=label, clip_on=False, **look)
+        above.axhline(0.5, color=style.SOFT, linewidth=0.7)
+        above.set_title(name, color=style.text_colour(colour))
+        above.set_xticks(range(3), [f"{x}\nclass {1 + x % 2}" for x in range(3)])
+        above.set_yticks([0, 0.5, 1], ["0", "½", "1"] if k == 0 else [""] * 3)
+        above.set_ylim(-0.05, 1.05)
+        above.grid(False)
+        line.rows(below, data, method, alpha)
+    axes[0].set_ylabel("Probability of class 1")
+    note = (
+        "Above: small dots are runs, large ones their mean with a 95 % t interval, hollow where it "
+        "includes 1/2; grey ground: the right side of 1/2. "
+        f"{line.note(data)}"
+    )
+    title = "Probability of class 1, and training error, on the points 0, 1, 2"
+    return style.finish(figure, title, note, style.data_and_network(data.runs))
+
+
 ITEM = Item(
     title="Figure 1 and Table 1: training error on X_3^2",
     paper=(
@@ -95,6 +141,6 @@ ITEM = Item(
         ),
     ),
     claims=CLAIMS,
-    draw=partial(line.draw, title=r"Training error on $X_3^2$ (points 0, 1, 2)"),
+    draw=draw,
     table=table,
 )

@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from mixup_repro.papers import style
 from mixup_repro.papers.claims import Claim, Finding, mostly, number, signed
@@ -148,26 +148,46 @@ def table(data: ItemData) -> pd.DataFrame:
 
 
 def draw(data: ItemData) -> Figure:
-    """One panel an alpha: mean and one standard deviation, as in the paper."""
+    """Error along training, first at the largest alpha (Fig. 2); the gap at the end by alpha."""
     alphas = data.alphas()
-    figure, axes = style.panels(len(alphas), sharey=True)
-    for axis, alpha in zip(axes, alphas):
+    wide = -(-(len(alphas) + 1) // 2) if len(alphas) > 2 else len(alphas) + 1
+    figure, axes = style.panels(wide, -(-(len(alphas) + 1) // wide), size=(3.1, 2.3))
+    for axis, alpha in zip(axes, reversed(alphas)):
         for name, method, own in (("ERM", "erm", None), ("Mixup", "mixup", alpha)):
             with suppress(NoValues):
-                error = 100 * train_error(data, method, own)
-                mean, sd = error.mean(axis=1), error.std(axis=1, ddof=1).fillna(0)
-                style.band(axis, error.index, mean, (mean - sd).clip(lower=0), mean + sd, name)
-        axis.set_title(rf"$\alpha = {alpha:g}$")
+                style.runs(axis, 100 * train_error(data, method, own), name)
         axis.set_xlabel("Epoch")
-        axis.set_yscale("log")
-    axes[0].yaxis.set_major_formatter("{x:g}")
-    axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes[0].yaxis.set_minor_formatter(NullFormatter())
-    axes[0].set_ylabel("Clean training error (%)")
-    about = data.runs.iloc[0]
-    title = f"{about['dataset']}, {style.network(about['architecture'])}: clean training error"
-    note = f"Mean and one standard deviation of {data.seeds()} runs. Scale: {data.scale}."
-    return style.finish(figure, title, note)
+        axis.set_title(rf"Clean training error (%), $\alpha = {alpha:g}$")
+    top = max(axis.get_ylim()[1] for axis in axes[: len(alphas)])
+    for axis in axes[: len(alphas)]:
+        axis.set_ylim(0, top)
+    style.name_lines(axes[0], *axes[1 : len(alphas)])
+    _gaps(axes[len(alphas)], data)
+    for axis in axes[len(alphas) + 1 :]:
+        axis.set_axis_off()
+    many = f"Thin lines: {data.seeds()} runs" if data.seeds() > 1 else "One run, so no interval"
+    note = (
+        f"{many}. Gap: paired by seed, with the 95 % t interval that decides the verdict; hollow: "
+        f"it may include one point; blue: at most a point above ERM. Scale: {data.scale}."
+    )
+    title = "Clean training error of Mixup and ERM"
+    return style.finish(figure, title, note, style.data_and_network(data.runs))
+
+
+def _gaps(axis: Axes, data: ItemData) -> None:
+    """Mixup's final error less ERM's, in points, by alpha."""
+    colour = style.SERIES["Mixup"]["color"]
+    for place, alpha in enumerate(data.alphas()):
+        with suppress(NoValues):
+            gap = 100 * excess(data, alpha)
+            style.effect(axis, place, gap, colour, against=100 * MARGIN)
+    low, high = axis.get_ylim()
+    low, high = min(low, -0.1), max(high, 110 * MARGIN)
+    axis.axhspan(low, 100 * MARGIN, color=style.HELP, linewidth=0, zorder=0)
+    style.zero_line(axis)
+    axis.set_ylim(low, high)
+    style.alpha_ticks(axis, data.alphas())
+    axis.set_title("Mixup - ERM at the end (points)")
 
 
 NARROW = "width 16 in place of 64"

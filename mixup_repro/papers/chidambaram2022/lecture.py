@@ -22,8 +22,9 @@ from mixup_repro.theory.optimal import (
     safe_alpha,
 )
 
-COLOURS = (style.BLUE, style.ORANGE, style.GREEN)
+COLOURS = (style.BLUE, style.ORANGE)  # of two classes
 LINES = ("-", "--", "-.")
+EXACT = "Exact, no training"
 
 
 # Six points in two classes, and what Lemma 2.3 is drawn for: a query, eps, and lambda's law.
@@ -34,8 +35,7 @@ QUERY, EPS, MIXING = np.array([-0.1, 0.45]), 0.3, Beta(4, 4)
 
 def definitions() -> Figure:
     """Which pairs mix into a ball, for which lambda, and what each adds to eq. (1)."""
-    figure, (plane, intervals, weights) = style.panels(3)
-    figure.set_figheight(3.5)
+    figure, (plane, intervals, weights) = style.panels(3, size=(2.9, 2.9))
     rows: list[str] = []
     for s, t in combinations(range(len(POINTS)), 2):
         plane.plot(*POINTS[[s, t]].T, color="0.8", linewidth=0.6, zorder=1)
@@ -55,14 +55,15 @@ def definitions() -> Figure:
     _density(intervals, len(rows))
     share = mixup_optimal(POINTS, LABELS, MIXING, EPS, QUERY[None])[0]
     weights.set_xlabel(rf"weight; shares: $h_\epsilon(x) = ({share[0]:.2f}, {share[1]:.2f})$")
-    weights.set_title("what they add to each class")
+    weights.set_title("What they add to each class")
     for axis in (intervals, weights):
         axis.set_yticks(range(len(rows)), rows)
         axis.set_ylim(len(rows) - 0.5, -0.5)
     note = (
         r"Black: the set $A_{x,\epsilon}$. Grey: the density of $\lambda$, Beta(4, 4). Lemma 2.3."
     )
-    return style.finish(figure, r"What the Mixup-optimal classifier at $x$ is made of", note)
+    title = r"What the Mixup-optimal classifier at $x$ is made of"
+    return style.finish(figure, title, note, "Six points in two classes")
 
 
 def _mixes_into_ball(s: int, t: int) -> np.ndarray | None:
@@ -89,7 +90,7 @@ def _plane(axis: Axes) -> None:
     axis.set_aspect("equal")
     axis.margins(0.22)
     axis.grid(False)
-    axis.set_title(rf"the ball $B_\epsilon(x)$, $\epsilon = {EPS:g}$")
+    axis.set_title(rf"The ball $B_\epsilon(x)$, $\epsilon = {EPS:g}$")
 
 
 def _density(axis: Axes, rows: int) -> None:
@@ -100,25 +101,30 @@ def _density(axis: Axes, rows: int) -> None:
     axis.fill_between(grid, rows - 0.5, top, color="0.88", zorder=0)
     axis.set_xlim(0, 1)
     axis.set_xlabel(r"$\lambda$, the weight of the first point")
-    axis.set_title(r"pairs, and $\lambda$, that mix into it")
+    axis.set_title(r"Pairs, and $\lambda$, that mix into it")
 
 
 def optimal_line() -> Figure:
     """h_eps over X_3^2 (Theorem 2.7): for large alpha the middle goes to its neighbours' class."""
-    figure, axes = style.panels(2, sharey=True)
-    queries = np.linspace(0, 2, 801)
+    figure, axes = style.panels(2, size=(3.5, 2.4), sharey=True)
     for axis, eps in zip(axes, (0.1, 0.4)):
-        for alpha, colour, line in zip((1, 32, 128), COLOURS, LINES):
-            h = mixup_optimal(*LINE, Beta(alpha, alpha), eps, queries)
-            axis.plot(queries, h[:, 0], line, color=colour, label=rf"$\alpha = {alpha}$")
-        axis.plot([0, 2], [1, 1], "ks", markersize=5, label="points of class 1")
-        axis.plot([1], [0], "ko", markersize=5, label="point of class 2")
-        axis.axhline(0.5, color="black", linewidth=0.5)
-        axis.set_title(rf"$\epsilon = {eps:g}$")
+        jumps = np.concatenate([LINE[0][:, 0] - eps, LINE[0][:, 0] + eps])
+        jumps = jumps[(jumps > 0) & (jumps < 2)]
+        beside = [np.linspace(0, 2, 801), jumps - 1e-9, jumps, jumps + 1e-9]
+        queries = np.sort(np.concatenate(beside))
+        for k, (alpha, line) in enumerate(zip((1, 32, 128), LINES)):
+            h = mixup_optimal(*LINE, Beta(alpha, alpha), eps, queries)[:, 0]
+            h[np.isin(queries, jumps)] = np.nan  # a line that jumps has a gap there
+            axis.plot(queries, h, line, color=style.shade(k, 3), label=rf"$\alpha = {alpha}$")
+        for label, marker in ((0, "s"), (1, "o")):
+            points, name = LINE[0][LINE[1] == label], f"of class {label + 1}"
+            look: dict[str, Any] = {"color": COLOURS[label], "markersize": 6, "clip_on": False}
+            axis.plot(points, [1 - label] * len(points), marker, label=f"point {name}", **look)
+        axis.axhline(0.5, color=style.INK, linewidth=0.6)
+        axis.set_title(rf"Probability of class 1, $\epsilon = {eps:g}$")
         axis.set_xlabel("$x$")
-    axes[0].set_ylabel("probability of class 1")
-    note = "Jumps: a data point enters or leaves the ball of radius eps."
-    return style.finish(figure, r"The Mixup-optimal classifier on $X_3^2$", note)
+    note = "Gaps: jumps, where a data point enters or leaves the ball of radius eps."
+    return style.finish(figure, r"The Mixup-optimal classifier on $X_3^2$", note, EXACT)
 
 
 def optimal_plane() -> Figure:
@@ -126,33 +132,38 @@ def optimal_plane() -> Figure:
     figure, axes = style.panels(3)
     axis_values = np.linspace(-1.1, 1.1, 121)
     queries = np.stack(np.meshgrid(axis_values, axis_values), -1).reshape(-1, 2)
-    for axis, eps in zip(axes, (0.3, 0.1)):
+    for axis, eps in zip(axes[1:], (0.3, 0.1)):
         h = mixup_optimal(*CROSS, Beta(1, 1), eps, queries)[:, 0].reshape(121, 121)
         shown = axis.imshow(
-            h, origin="lower", extent=(-1.1, 1.1, -1.1, 1.1), cmap="coolwarm_r", vmin=0, vmax=1
+            h,
+            origin="lower",
+            extent=(-1.1, 1.1, -1.1, 1.1),
+            cmap=style.classes().reversed(),
+            vmin=0,
+            vmax=1,
         )
         for label, marker, name in ((0, "s", "points of class 1"), (1, "o", "points of class 2")):
             axis.plot(*CROSS[0][CROSS[1] == label].T, f"k{marker}", markersize=5, label=name)
         axis.set_title(rf"$\epsilon = {eps:g}$")
+        axis.set_facecolor(style.LINE)
         axis.grid(False)
-    figure.colorbar(shown, ax=axes[1], shrink=0.8).set_label("probability of class 1", fontsize=8)
+    style.colour_bar(axes[2], shown, "Probability of class 1", [0, 0.5, 1])
     section = np.linspace(-0.5, 0.5, 2001)
-    for eps, colour, line in zip((0.3, 0.1, 0.01), COLOURS, LINES):
+    for k, (eps, line) in enumerate(zip((0.3, 0.1, 0.01), LINES)):
         points = np.c_[np.zeros_like(section), section]
         h = mixup_optimal(*CROSS, Beta(1, 1), eps, points)[:, 0]
-        axes[2].plot(section, h, line, color=colour, label=rf"$\epsilon = {eps:g}$")
-    axes[2].set_title("along class 1's line")
-    axes[2].set_xlabel("$x_2$, at $x_1 = 0$")
-    return style.finish(
-        figure,
-        r"The Mixup-optimal classifier of Proposition 2.5",
-        "White: no mixture within eps.",
-    )
+        axes[0].plot(section, h, line, color=style.shade(k, 3), label=rf"$\epsilon = {eps:g}$")
+    axes[0].set_title("Along class 1's line")
+    axes[0].set_box_aspect(1)
+    axes[0].set_xlabel("$x_2$, at $x_1 = 0$")
+    note = "Grey: no mixture within eps."
+    title = "The Mixup-optimal classifier of Proposition 2.5"
+    return style.finish(figure, title, note, EXACT)
 
 
 def thresholds() -> Figure:
     """The alpha above which h_eps errs on X_3^2, and the one that Theorem 2.7's proof names."""
-    figure, (axis,) = style.panels(1)
+    figure, (axis,) = style.panels(1, size=(4.6, 2.6))
     eps = np.geomspace(0.01, 0.9, 40)
     for f, colour, line, name in (
         (failing_alpha, style.BLUE, "-", "needed"),
@@ -161,16 +172,21 @@ def thresholds() -> Figure:
     ):
         axis.loglog(eps, [f(e) for e in eps], line, color=colour, label=name)
     too_little = brentq(lambda e: failing_alpha(e) / failing_alpha_bound(e) - 1, 0.3, 0.5)
-    axis.axvline(too_little, color="black", linewidth=0.8, linestyle=":")
+    axis.axvline(too_little, color=style.SOFT, linestyle=":", linewidth=1)
+    place: dict[str, Any] = {"transform": axis.get_xaxis_transform(), "ha": "right", "va": "top"}
+    text = rf"$\epsilon = {too_little:.2f}$ "
+    axis.text(too_little, 0.97, text, color=style.SOFT, fontsize=8, **place)
     axis.set_xlabel(r"$\epsilon$")
-    axis.set_ylabel(r"$\alpha$ above which $h_\epsilon$ errs")
-    note = f"Theorem 2.7. Dotted: from eps = {too_little:.2f} on\nthe proof's alpha is too small."
-    return style.finish(figure, r"What $\alpha$ makes $h_\epsilon$ err on $X_3^2$", note)
+    axis.set_title(r"$\alpha$ above which $h_\epsilon$ errs")
+    style.name_lines(axis)
+    note = "Theorem 2.7. Dotted: from here on the proof's alpha is too small."
+    title = r"How large $\alpha$ must be for $h_\epsilon$ to err"
+    return style.finish(figure, title, note, rf"$X_3^2$. {EXACT}")
 
 
 def angles(n: int = 20, draws: int = 10) -> Figure:
     """Angles to the maximum margin direction, as the dimension falls below Lemma 3.7's bound."""
-    figure, axes = style.panels(2, sharey=True)
+    figure, axes = style.panels(2, size=(3.5, 2.4), sharey=True)
     dimensions = np.unique(np.geomspace(n, 1.5 * margins.bound(n), 10).astype(int))
     for axis, positive in zip(axes, (n // 2, n // 4)):
         y = np.where(np.arange(n) < positive, 1, -1)
@@ -188,7 +204,8 @@ def angles(n: int = 20, draws: int = 10) -> Figure:
                 ):
                     found[i, seed, k] = margins.angle(theta, best)
         names = ("Mixup", "Mixup across classes only", "ERM, gradient descent")
-        for k, (name, colour, line) in enumerate(zip(names, COLOURS, LINES)):
+        colours = (style.BLUE, style.PURPLE, style.GREY)
+        for k, (name, colour, line) in enumerate(zip(names, colours, LINES)):
             mean, low, high = (f(found[..., k], axis=1) for f in (np.mean, np.min, np.max))
             axis.fill_between(dimensions, low, high, color=colour, alpha=0.15, linewidth=0)
             axis.plot(dimensions, mean, line, color=colour, label=name)
@@ -197,10 +214,11 @@ def angles(n: int = 20, draws: int = 10) -> Figure:
         axis.set_yscale("symlog", linthresh=0.1)
         axis.set_ylim(bottom=0)
         axis.set_xlabel("dimension $d$")
-        axis.set_title(f"{positive} points against {n - positive}")
-    axes[0].set_ylabel("angle to max. margin (degrees)")
-    note = f"Mean and range of {draws} draws of {n} Gaussian points. Dotted: Lemma 3.7's bound."
-    return style.finish(figure, "Linear models in high dimension", note)
+        axis.set_title(f"{positive} points against {n - positive}: angle (degrees)")
+    note = f"Mean and range of {draws} draws. Dotted: Lemma 3.7's bound on the dimension."
+    title = "Angle of solutions to the maximum margin direction"
+    about = f"{n} Gaussian points, linear models"
+    return style.finish(figure, title, note, about)
 
 
 PICTURES = {

@@ -22,20 +22,21 @@ ASIDE = np.array([0.15, -0.3])  # what takes it off that segment, and onto no ot
 
 def sandwich() -> Figure:
     """Figure 5: on X_3^2 mixtures of 0 and 2, of class 1, come to lie on the point of class 2."""
-    figure, axes = style.panels(2, sharey=True)
+    figure, axes = style.panels(2, size=(3.4, 2.3), sharey=True)
     z, eps = np.linspace(0, 2, 801)[1:-1], 0.1
     for axis, alpha in zip(axes, (1.0, 32.0)):
         for name, density, colour, line in _densities(z, Beta(alpha, alpha)):
             axis.plot(z, density, line, color=colour, label=name)
-        axis.axvspan(1 - eps, 1 + eps, color="0.9", zorder=0)
+        axis.axvspan(1 - eps, 1 + eps, color=style.WASH, zorder=0)
         h = mixup_optimal(*LINE, Beta(alpha, alpha), eps, np.ones(1))[0]
-        axis.set_title(rf"$\alpha = {alpha:g}$: $h_\epsilon^1(1) = {h[0]:.2f}$")
+        shown = rf"$\alpha = {alpha:g}$; $h_\epsilon^1(1) = {h[0]:.2f}$"
+        axis.set_title(f"Density of mixed points, {shown}")
         axis.plot([0, 2], [0, 0], "s", color=style.BLUE, markersize=6, clip_on=False)
         axis.plot([1], [0], "o", color=style.ORANGE, markersize=6, clip_on=False)
         axis.set_xlabel("$x$")
-    axes[0].set_ylabel("density of mixed points")
     note = f"Squares: class 1; circle: class 2. Grey: the ball about 1, eps = {eps:g}."
-    return style.finish(figure, r"Mixtures of 0 and 2 come to lie on 1 as $\alpha$ grows", note)
+    title = r"Mixtures of 0 and 2 come to lie on 1 as $\alpha$ grows"
+    return style.finish(figure, title, note, r"$X_3^2$. Exact, no training")
 
 
 def _densities(z: np.ndarray, mixing: Beta) -> Iterator[tuple[str, np.ndarray, str, str]]:
@@ -53,7 +54,7 @@ def _densities(z: np.ndarray, mixing: Beta) -> Iterator[tuple[str, np.ndarray, s
 
 def collinear() -> Figure:
     """Figure 6: a point on a segment that ends in another class, and the same one beside it."""
-    figure, axes = style.panels(2, sharey=True)
+    figure, axes = style.panels(2, size=(3.4, 2.6), sharey=True)
     for axis, shift in zip(axes, (np.zeros(2), ASIDE)):
         x = COLLINEAR.copy()
         x[0] += shift
@@ -66,9 +67,10 @@ def collinear() -> Figure:
         _classes(axis, x, LABELS)
         axis.plot(*x[k], "k+", markersize=9, linestyle="", label="$x$, nearest to a segment")
         holds = "holds" if found.holds(1e-9) else "fails"
-        axis.set_title(f"it {holds}: distance {found.distance:.2f}")
+        axis.set_title(f"It {holds}: distance {found.distance:.2f}")
     note = "Grey: segments with an end in another class than x's. Black: the one that is nearest."
-    return style.finish(figure, "Assumption 2.9: no point on a segment to another class", note)
+    title = "Assumption 2.9: no point on a segment to another class"
+    return style.finish(figure, title, note, "Six points in two classes")
 
 
 def _classes(axis: Axes, x: np.ndarray, y: np.ndarray) -> None:
@@ -89,7 +91,7 @@ def _classes(axis: Axes, x: np.ndarray, y: np.ndarray) -> None:
 
 def closer() -> Figure:
     """Figure 7: a point nearer to class 1 on both its segments, and what h does along them."""
-    figure, (plane, values) = style.panels(2)
+    figure, (plane, values) = style.panels(2, size=(3.6, 2.6))
     (x, y), origin = CROSSING, np.zeros(2)
     at = mixup_optimal_limit(x, y, Beta(1, 1), origin[None])[0, 0]
     steps = np.linspace(-0.2, 0.2, 82)  # an even number: none of them is 0
@@ -101,14 +103,14 @@ def closer() -> Figure:
         values.plot(steps, h, line, color="black", linewidth=1.2)
     _classes(plane, x, y)
     holds = "holds" if assumption_3_1(x, y, 0, origin) else "fails"
-    plane.set_title(f"it {holds} for class 1 where they cross")
+    plane.set_title(f"It {holds} where they cross")
     values.plot(0, at, "D", color=style.PURPLE, linestyle="", label="where they cross")
     values.axhline(0.5, color="black", linewidth=0.5)
     values.set_xlabel("distance from the crossing")
-    values.set_ylabel("$h$ of class 1")
-    values.set_title("class 1 all around, but no limit")
+    values.set_title("$h$ of class 1: above 1/2, but no limit")
     note = r"Crosses: the segments' middles. Uniform $\lambda$. Theorem 3.2 says continuous."
-    return style.finish(figure, "Assumption 3.1: nearer to class 1 on every segment", note)
+    title = "Assumption 3.1: nearer to class 1 on every segment"
+    return style.finish(figure, title, note, "Four points in two classes. Exact, no training")
 
 
 PICTURES = {

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
@@ -38,21 +41,47 @@ def error_numbers(data: ItemData, logs: Mapping[str, Errors]) -> Iterator[Findin
         yield number(f"final error (%), {name}", errors, percent, RUNS, 2)
 
 
+def columns(data: ItemData) -> list[tuple[str, str, float | None]]:
+    """Title, method and alpha of each column of a figure: ERM, then Mixup by alpha."""
+    mixup = [(rf"Mixup, $\alpha = {a:g}$", "mixup", a) for a in data.alphas()]
+    return [("ERM", "erm", None), *mixup]
+
+
 def draw(data: ItemData, title: str) -> Figure:
-    """Training error against steps, one panel an alpha: mean and one standard deviation."""
-    alphas = data.alphas()
-    figure, axes = style.panels(len(alphas), sharey=True)
-    for axis, alpha in zip(axes, alphas):
-        for name, method, own in (("ERM", "erm", None), ("Mixup", "mixup", alpha)):
-            with suppress(NoValues):
-                curves = select(data.curves, method=method, alpha=own)
-                error = 100 * (1 - by_epoch(curves, "test_accuracy"))
-                mean, sd = error.mean(axis=1), error.std(axis=1, ddof=1).fillna(0)
-                low, high = (mean - sd).clip(lower=0), (mean + sd).clip(upper=100)
-                style.band(axis, error.index, mean, low, high, name)
-        axis.set_title(rf"$\alpha = {alpha:g}$")
-        axis.set_xlabel("Adam steps")
-        axis.set_ylim(bottom=-2)
-    axes[0].set_ylabel("Training error (%)")
-    note = f"Mean and one standard deviation of {data.seeds()} runs. Scale: {data.scale}."
-    return style.finish(figure, title, note)
+    """The training error of every run along training, one panel an ERM or alpha."""
+    shown = columns(data)
+    figure, axes = style.panels(len(shown), size=(2.7, 1.9), sharey=True)
+    for axis, (name, method, alpha) in zip(axes, shown):
+        rows(axis, data, method, alpha)
+        colour = style.text_colour(style.SERIES[style.METHODS[method]]["color"])
+        axis.set_title(f"{name}\n{axis.get_title(loc='left')}", color=colour)
+    style.colour_bar(axes[-1], axes[-1].collections[0], "Points wrong", [0, 0.5, 1], percent=True)
+    return style.finish(figure, title, note(data), style.data_and_network(data.runs))
+
+
+def note(data: ItemData) -> str:
+    """What a row and its colours are, n and scale."""
+    return (
+        f"Rows are runs: pale while every point is right, the darker the more are wrong. "
+        f"{data.seeds()} runs. Scale: {data.scale}."
+    )
+
+
+def rows(axis: Axes, data: ItemData, method: str, alpha: float | None) -> None:
+    """Training error along training, a row a run; the title says how many err at the end."""
+    with suppress(NoValues):
+        error = 1 - by_epoch(select(data.curves, method=method, alpha=alpha), "test_accuracy")
+        steps, runs = error.index.to_numpy(), error.shape[1]
+        edges = np.concatenate([[0], steps])
+        look: dict[str, Any] = {"cmap": style.wrong(), "vmin": 0, "vmax": 1}
+        axis.pcolormesh(edges, np.arange(runs + 1), error.T.to_numpy(), **look)
+        for row in range(1, runs):
+            axis.axhline(row, color="white", linewidth=1.5)
+        final = final_error(data, method, alpha)
+        axis.set_title(f"{int((final > 0).sum())} of {len(final)} err; mean {final.mean():.0f} %")
+        axis.set_xlim(0, steps[-1])
+        axis.set_xticks([0, steps[-1] // 2, steps[-1]])
+        axis.set_ylim(runs, 0)
+    axis.set_yticks([])
+    axis.set_xlabel("Adam steps")
+    axis.grid(False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,20 +87,25 @@ def _printed(data: ItemData, part: str, share: float) -> Cells:
 
 
 def draw(data: ItemData) -> Figure:
-    """Every draw's minimum and average, with the paper's numbers."""
-    figure, axes = style.panels(2)
+    """Every draw's minimum and average, with the paper's minimum and the logs' average."""
+    figure, axes = style.panels(2, size=(3.9, 1.6), sharey=True)
+    theirs = ("paper", "authors' log")
     for axis, (k, column) in zip(axes, enumerate(COLUMNS)):
         for place, part in enumerate(("train", "test")):
             ours = values(data, column, part)
-            spread = np.linspace(-0.15, 0.15, len(ours))
-            axis.plot(place + spread, ours, "o", color=style.BLUE, label="ours, each draw")
-            axis.plot([place], [reference(data)[part][k]], "D", color=style.ORANGE, label="paper")
-        axis.set_xticks([0, 1], ["Mixup/Train", "Mixup/Test"])
-        axis.set_xlim(-0.5, 1.5)
-        axis.set_ylabel(f"{column.capitalize()} distance")
-    title = f"{data.runs['dataset'].iloc[0]}: nearest Mixup point of two other classes"
+            label = "ours, a draw" if place == 0 else "_"
+            axis.plot(ours, [place] * len(ours), "o", color=style.BLUE, alpha=0.5, label=label)
+            look: dict[str, Any] = {"color": style.INK, "markerfacecolor": "none", "markersize": 6}
+            label = theirs[k] if place == 0 else "_"
+            axis.plot(reference(data)[part][k], place, "Ds"[k], label=label, **look)
+        axis.set_ylim(1.5, -0.5)
+        axis.margins(x=0.08)
+        axis.grid(axis="x")
+        axis.set_title(f"{column.capitalize()} distance")
+    axes[0].set_yticks([0, 1], ["Mixup against training", "Mixup against test"])
+    title = "Distance of points to the nearest Mixup point of two other classes"
     note = f"{data.seeds()} draws of {SHARE:.0%} of the data, alpha = 1024, normalised pixels."
-    return style.finish(figure, title, note)
+    return style.finish(figure, title, note, str(data.runs["dataset"].iloc[0]))
 
 
 ITEM = Item(

@@ -1,0 +1,113 @@
+"""The text around a figure's panels, and names at the ends of lines, so that nothing overlaps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
+
+EDGE = 0.1  # inches left free at each side
+TITLE, ABOUT, KEY, NOTE = 11.0, 9.0, 8.5, 7.5  # sizes of letters, in points
+LINE = 1.4 / 72  # inches of a line, for each point of its letters
+END = "name of a line"
+
+
+def around(
+    figure: Figure, title: str, about: str, key: Mapping[str, Any], note: str, colour: str
+) -> None:
+    """Make the figure higher for its text, and fit the panels between.
+
+    key: marks by name. colour: of the note and the line below the title.
+    """
+    width = figure.get_figwidth() - 2 * EDGE
+    title, about, note = (
+        wrap(text, width, size * wide)
+        for text, size, wide in ((title, TITLE, 1.15), (about, ABOUT, 1), (note, NOTE, 1))
+    )
+    rows, columns = _key_rows([*key], width)
+    heights = {"title": _lines(title, TITLE), "about": _lines(about, ABOUT)}
+    head = sum(heights.values()) + rows * 1.1 * LINE * KEY + 1.5 * EDGE
+    foot = _lines(note, NOTE) + EDGE
+    height = figure.get_figheight() + head + foot
+    figure.set_figheight(height)
+    left, top = EDGE / figure.get_figwidth(), 1 - EDGE / height
+    look: dict[str, Any] = {"ha": "left", "va": "top", "linespacing": 1.15}
+    figure.text(left, top, title, fontsize=TITLE, weight="bold", **look)
+    top -= heights["title"] / height
+    figure.text(left, top, about, fontsize=ABOUT, color=colour, **look)
+    top -= (heights["about"] + 0.6 * EDGE) / height
+    if key:
+        place: dict[str, Any] = {
+            "loc": "upper left",
+            "bbox_to_anchor": (left, top),
+            "borderaxespad": 0,
+        }
+        handles, names = [*key.values()], [*key]
+        figure.legend(handles, names, ncols=columns, fontsize=KEY, borderpad=0, **place)
+    look |= {"va": "bottom", "fontsize": NOTE, "color": colour}
+    figure.text(left, 0.5 * EDGE / height, note, **look)
+    for _ in range(2):  # panels of a fixed aspect need the second
+        figure.tight_layout(rect=(0, foot / height, 1, 1 - head / height))
+    figure.set_layout_engine(None)  # what is left of it would draw all once more before saving
+    for axis in figure.axes:
+        _move_apart(axis)
+
+
+def wrap(text: str, width: float, size: float) -> str:
+    """Text in lines of at most `width` inches, by the usual width of a letter; maths stay whole."""
+    most, lines = int(width * 72 / (0.53 * size)), []
+    for line in text.split("\n"):
+        lines.append("")
+        for word in re.findall(r"(?:\$[^$]*\$|\S)+", line):
+            if lines[-1] and _letters(f"{lines[-1]} {word}") > most:
+                lines.append("")
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+    return "\n".join(lines)
+
+
+def _letters(text: str) -> int:
+    """How many letters a text shows, with a TeX command as one."""
+    return len(re.sub(r"[${}_^]", "", re.sub(r"\\[A-Za-z]+", "x", text)))
+
+
+def _lines(text: str, size: float) -> float:
+    """Inches that a text is high."""
+    return (text.count("\n") + 1) * LINE * size if text else 0.0
+
+
+def _key_rows(names: list[str], width: float) -> tuple[int, int]:
+    """Rows and columns of a key, by the width of its names."""
+    if not names:
+        return 0, 1
+    columns = max(1, min(len(names), int(width / (0.55 + 0.075 * max(map(_letters, names))))))
+    return -(-len(names) // columns), columns
+
+
+def end_label(axis: Axes, height: float, name: str, colour: Any) -> None:
+    """A name to the right of a panel, at a height of its y axis."""
+    look: dict[str, Any] = {"ha": "left", "va": "center", "fontsize": KEY, "color": colour}
+    place: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points"}
+    place |= {"xycoords": ("axes fraction", "data"), "annotation_clip": False}
+    axis.annotate(name, (1, height), gid=END, **place, **look)
+
+
+def _move_apart(axis: Axes) -> None:
+    """Names at ends of lines, one above the other, in the order of the ends."""
+    names = [t for t in axis.texts if isinstance(t, Annotation) and t.get_gid() == END]
+    if len(names) < 2:
+        return
+    right, pixels = axis.get_xlim()[1], axis.figure.dpi / 72
+    apart = 1.15 * KEY * pixels
+    names.sort(key=lambda t: t.xy[1], reverse=bool(axis.yaxis_inverted()))
+    wanted = [float(axis.transData.transform((right, t.xy[1]))[1]) for t in names]
+    places = list(wanted)
+    for _ in range(100):  # pairs that are too near push each other
+        for k in range(1, len(places)):
+            if (more := apart - (places[k] - places[k - 1])) > 0:
+                places[k - 1], places[k] = places[k - 1] - more / 2, places[k] + more / 2
+    for text, place, own in zip(names, places, wanted):
+        text.set_position((text.get_position()[0], (place - own) / pixels))
