@@ -19,7 +19,9 @@ from pathlib import Path
 import mixup_repro
 from mixup_repro.cli.errors import one_line
 
-COMMANDS = tuple("reproduce train evaluate plan clean report distances import-weights".split())
+COMMANDS = tuple(
+    "reproduce train evaluate plan clean report check distances import-weights".split()
+)
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -17,6 +17,7 @@ import matplotlib.figure
 import pandas as pd
 
 from mixup_repro.papers.claims import Claim, Theorem
+from mixup_repro.papers.errata import Erratum
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.papers.sources import Source
 
@@ -65,7 +66,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper: its theorems, the pictures of its theory with captions, and its items.
+    """A paper: its theorems, its errata, the pictures of its theory with captions, and its items.
 
     name: its package below mixup_repro.papers. untested: claims that nothing here tests yet, as id,
     sentence in our words, and where.
@@ -74,6 +75,7 @@ class Paper:
     name: str
     title: str
     theorems: tuple[Theorem, ...]
+    errata: Sequence[Erratum]
     pictures: Mapping[str, tuple[Callable[[], matplotlib.figure.Figure], str]]
     untested: tuple[tuple[str, str, str], ...]
 
