@@ -34,5 +34,8 @@ def errata_page() -> str:
 
 def checkable() -> dict[str, Erratum | Theorem]:
     """Every erratum and every theorem by its id, in the order of the papers."""
-    every = [one for paper in PAPERS for one in (*paper.errata, *paper.theorems)]
-    return {one.id: one for one in every}
+    every: dict[str, Erratum | Theorem] = {}
+    for paper in PAPERS:
+        every |= {erratum.id: erratum for erratum in paper.errata}
+        every |= {theorem.id: theorem for theorem in paper.theorems}
+    return every

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import combinations, permutations
 
-import mpmath
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
@@ -41,23 +41,25 @@ def _r1_r3(u: float, slope: float = 1.0) -> tuple[float, float, float]:
 
 
 def _confident() -> list[Number]:
-    s_xx, s_yx = _moments()
+    s_xx, s_yx = map(Decimal, _moments())
     about = "of the last of four points, slope 1"
     numbers = []
     for u in (8, 20):
-        with mpmath.workdps(50):
-            v = mpmath.exp(-u) / (1 + mpmath.exp(-u)) ** 2
+        with localcontext() as context:  # 50 digits: R1 and R3 cancel
+            context.prec = 50
+            v = Decimal(-u).exp() / (1 + Decimal(-u).exp()) ** 2
             r1 = v / 2 * s_xx * (1 - s_yx / (s_xx * v)) ** 2
-            r3 = -(mpmath.mpf(s_yx) ** 2) / (2 * s_xx * v)
-            ours = _r1_r3(u)
-            if u == 8:
-                numbers += [
-                    Number(f"R1 {about}, logit 8; printed: vanishes", 0.0, ours[0], float(r1)),
-                    Number(f"R3 {about}, logit 8", None, ours[1], float(r3)),
-                ]
-            what = f"R1 + R3 {about}, logit {u}; printed: vanishes"
-            numbers.append(Number(what, 0.0, ours[2], float(r1 + r3)))
-    numbers.append(Number("their limit, - Sigma_yx f'", 0.0, _r1_r3(40)[2], -s_yx))
+            r3 = -(s_yx**2) / (2 * s_xx * v)
+            both = float(r1 + r3)
+        ours = _r1_r3(u)
+        if u == 8:
+            numbers += [
+                Number(f"R1 {about}, logit 8; printed: vanishes", 0.0, ours[0], float(r1)),
+                Number(f"R3 {about}, logit 8", None, ours[1], float(r3)),
+            ]
+        what = f"R1 + R3 {about}, logit {u}; printed: vanishes"
+        numbers.append(Number(what, 0.0, ours[2], both))
+    numbers.append(Number("their limit, - Sigma_yx f'", 0.0, _r1_r3(40)[2], -float(s_yx)))
     return numbers
 
 
@@ -85,9 +87,7 @@ def _inverse() -> list[Number]:
     weight = direct.probabilities(len(points))
     s_yx = labels.T @ (noise * weight[:, None])
     return [
-        Number(
-            "rank of H(u), 3 classes; printed: it has an inverse", 3.0, float(ours), float(rank)
-        ),
+        Number("rank of H(u), 3 classes; printed: invertible", 3.0, float(ours), float(rank)),
         Number("largest entry of 1^T Sigma_yx^(1)", None, 0.0, float(np.abs(s_yx.sum(0)).max())),
         Number(
             "approximate risk of a network; right: (12) with pseudo-inverses, other: (10)",
@@ -242,7 +242,7 @@ ERRATA = (
         derivation="""
             1. R1 is a squared norm and R3 minus a squared norm: R1 + R3 has the minimum R3, where
                grad f = J^(i).
-            2. R2 is linear in the Hessian of f: -f bent the other way has the other sign.
+            2. R2 is linear in the Hessian of f: bent the other way, f gives it the other sign.
             3. R4 has the sign of l_yy, and is 0 for the cross-entropy.
             """,
         holds="Theorem 2; and R1 >= 0.",

@@ -15,7 +15,7 @@ LABELS = np.array([0.0, 0.0, 1.0, 1.0])
 
 
 def covariances(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sigma_xx^(i) (n, d, d) and Sigma_yx^(i) (n, d) at alpha = 1, for points (n, d), labels (n,)."""
+    """Sigma_xx^(i) (n, d, d) and Sigma_yx^(i) (n, d), alpha = 1, of points (n, d), labels (n,)."""
     points, labels = torch.from_numpy(x), torch.from_numpy(y[:, None])
     s_xx, s_yx = covariance(points, points, 1.0), covariance(labels, points, 1.0)
     return s_xx.numpy(), s_yx.numpy()[:, 0]

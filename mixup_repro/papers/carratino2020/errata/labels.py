@@ -37,9 +37,7 @@ def _intercept() -> list[Number]:
             smoothed,
             1e-8,
         ),
-        Number(
-            "entropy of y_bar, below that without", None, found.prior, float(entropy(y.mean(0)))
-        ),
+        Number("entropy of y_bar", None, found.prior, float(entropy(y.mean(0)))),
         Number(
             "bound of the proposition",
             None,

@@ -100,7 +100,7 @@ def _norms() -> list[Number]:
 
 
 def _weighted() -> list[Number]:
-    """The J^(i) of (18) for the first of 20 points, and two regressions with that point weighted."""
+    """J^(i) of (18) for the first of 20 points, and two regressions with that point weighted."""
     rng = np.random.default_rng(0)
     n, s2, g2, t = 20, sigma2(ALPHA), gamma2(ALPHA), theta_bar(ALPHA)
     x = rng.normal(size=(n, 2))

@@ -139,29 +139,29 @@ def _elsewhere() -> list[Number]:
     return numbers
 
 
+def _one_point(u: float, slope: float) -> float:
+    """The parts of (12) of one point that are not linear in its value and slope; variance 1."""
+    return float(np.logaddexp(0, u) + expit(u) * expit(-u) * slope**2 / 2)
+
+
+def _hessian(u: float, slope: float, step: float = 1e-4) -> np.ndarray:
+    """Of it, (2, 2), by differences."""
+    at, axes = np.array([u, slope]), step * np.eye(2)
+    signs = [(a, b) for a in (1, -1) for b in (1, -1)]
+
+    def second(d: np.ndarray, e: np.ndarray) -> float:
+        return sum(a * b * _one_point(*(at + a * d + b * e)) for a, b in signs)
+
+    return np.array([[second(d, e) for e in axes] for d in axes]) / (4 * step**2)
+
+
 def _convex() -> list[Number]:
     numbers = []
     for steep in (3.61, 4.41):
-        g, step = steep**0.5, 1e-4
-
-        def risk(u: float, slope: float) -> float:
-            return float(np.logaddexp(0, u) + expit(u) * expit(-u) * slope**2 / 2)
-
-        def second(d: tuple[int, int], e: tuple[int, int], g: float = g) -> float:
-            signs = [(a, b) for a in (1, -1) for b in (1, -1)]
-            moved = [
-                a * b * risk(step * (a * d[0] + b * e[0]), g + step * (a * d[1] + b * e[1]))
-                for a, b in signs
-            ]
-            return sum(moved) / (4 * step**2)
-
-        axes = ((1, 0), (0, 1))
-        hessian = np.array([[second(d, e) for e in axes] for d in axes])
-        # At u = 0: v = 1/4, v' = 0, v'' = -1/8.
-        ours = min(1 / 4 - steep / 16, 1 / 4)
-        what = f"least eigenvalue of (12)'s Hessian in (u, f'), u = 0, f' Sigma f' = {steep:g}"
-        other = float(np.linalg.eigvalsh(hessian)[0])
-        numbers.append(Number(what, None, ours, other, 1e-6))
+        least = min(1 / 4 - steep / 16, 1 / 4)  # u = 0: v = 1/4, v' = 0, v'' = -1/8
+        what = f"least eigenvalue of (12)'s Hessian in u and g, u = 0, g' Sigma g = {steep:g}"
+        other = float(np.linalg.eigvalsh(_hessian(0.0, steep**0.5))[0])
+        numbers.append(Number(what, None, least, other, 1e-6))
     return numbers
 
 
