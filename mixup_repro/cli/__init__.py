@@ -21,7 +21,9 @@ from mixup_repro import interrupt
 from mixup_repro.cli.errors import one_line
 from mixup_repro.cli.streams import outliving_readers
 
-COMMANDS = tuple("reproduce train evaluate plan clean report distances import-weights".split())
+COMMANDS = tuple(
+    "reproduce train evaluate plan clean report check distances import-weights".split()
+)
 
 
 def main() -> int:

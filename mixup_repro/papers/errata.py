@@ -5,7 +5,7 @@ Each can be checked in five minutes: by its derivation, by hand, and by its witn
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from inspect import cleandoc
@@ -81,16 +81,17 @@ class Erratum:
     witness: Callable[[], list[Number]]
 
 
-def markdown(errata: list[Erratum]) -> str:
+def markdown(errata: Sequence[Erratum]) -> str:
     """The errata as Markdown, a heading and a table of the witness's numbers each.
 
-    Computes every witness: seconds each. Texts may be indented blocks, as in a docstring.
+    Computes every witness: seconds each.
     """
-    return "\n".join(_section(erratum) for erratum in errata)
+    return "\n".join(section(erratum, erratum.witness()) for erratum in errata)
 
 
-def _section(erratum: Erratum) -> str:
-    rows = "\n".join(number.row for number in erratum.witness())
+def section(erratum: Erratum, numbers: list[Number]) -> str:
+    """An erratum with its witness's numbers. Texts may be indented blocks, as in a docstring."""
+    rows = "\n".join(number.row for number in numbers)
     return f"""\
 ### {erratum.id}: {erratum.where} ({erratum.kind})
 

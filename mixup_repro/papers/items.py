@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -19,6 +19,7 @@ import pandas as pd
 
 from mixup_repro.errors import InputError
 from mixup_repro.papers.claims import Claim, Theorem
+from mixup_repro.papers.errata import Erratum
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.papers.sources import Source
 
@@ -62,7 +63,7 @@ class Unsaid(NamedTuple):
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper: its theorems, the pictures of its theory with captions, and its items.
+    """A paper: its theorems, its errata, the pictures of its theory with captions, and its items.
 
     name: its package below mixup_repro.papers. untested: claims that nothing here tests yet, as id,
     sentence in our words, and where. unsaid: what it leaves open.
@@ -71,6 +72,7 @@ class Paper:
     name: str
     title: str
     theorems: tuple[Theorem, ...]
+    errata: Sequence[Erratum]
     pictures: Mapping[str, tuple[Callable[[], matplotlib.figure.Figure], str]]
     untested: tuple[tuple[str, str, str], ...]
     unsaid: tuple[Unsaid, ...]

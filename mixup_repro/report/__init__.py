@@ -2,9 +2,10 @@
 
 Nothing here trains or reads runs, and what is said of an item is in its record (papers.items).
 `items` says what there is to show, `verdicts` what became of each claim, `sections` what the report
-says of an entry; `markdown` and `webpage` write it down.
+says of an entry; `markdown` and `webpage` write it down, and `errata` what is wrong in the papers.
 """
 
+from mixup_repro.report.errata import checkable, write_errata
 from mixup_repro.report.items import (
     PAPERS,
     Entry,
@@ -22,6 +23,7 @@ __all__ = [
     "PAPERS",
     "Entry",
     "Verdict",
+    "checkable",
     "draw",
     "entries",
     "findings_table",
@@ -29,6 +31,7 @@ __all__ = [
     "setting",
     "verdicts",
     "write",
+    "write_errata",
     "write_readme",
     "write_webpage",
 ]

@@ -1,5 +1,6 @@
 """The record of the paper."""
 
+from mixup_repro.papers.carratino2020.errata import ERRATA
 from mixup_repro.papers.carratino2020.lecture import PICTURES
 from mixup_repro.papers.carratino2020.theorems import THEOREMS
 from mixup_repro.papers.carratino2020.unsaid import UNSAID
@@ -9,6 +10,7 @@ PAPER = Paper(
     name="carratino2020",
     title="Carratino et al., On Mixup Regularization",
     theorems=THEOREMS,
+    errata=ERRATA,
     pictures=PICTURES,
     unsaid=UNSAID,
     untested=(

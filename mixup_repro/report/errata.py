@@ -1,0 +1,41 @@
+"""ERRATA.md: what the papers misprint, or what holds under a condition only or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mixup_repro.papers.claims import Theorem
+from mixup_repro.papers.errata import Erratum, markdown
+from mixup_repro.report.items import PAPERS
+from mixup_repro.store.files import replacing
+
+INTRO = """\
+# Errata
+
+Written by `make report`; do not edit. Each can be checked in five minutes: by hand, by its
+derivation, and by its numbers, which `mixup-repro check <id>` computes anew. What is printed is
+told in our words. *Right* is by a formula or the library, the last column by another route, such as
+enumeration, quadrature or more digits; what rounding explains is written as 0. Where the paper
+gives no number its column is empty. An erratum is no verdict on a claim: those are in
+[`REPORT.md`](REPORT.md)."""
+
+
+def write_errata(folder: Path) -> None:
+    """Compute every witness, in seconds, and write <folder>/ERRATA.md."""
+    with replacing(folder / "ERRATA.md") as file:
+        file.write(errata_page())
+
+
+def errata_page() -> str:
+    """The page as Markdown, a part for each paper."""
+    parts = [INTRO, *(f"## {paper.title}\n\n{markdown(paper.errata)}" for paper in PAPERS)]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def checkable() -> dict[str, Erratum | Theorem]:
+    """Every erratum and every theorem by its id, in the order of the papers."""
+    every: dict[str, Erratum | Theorem] = {}
+    for paper in PAPERS:
+        every |= {erratum.id: erratum for erratum in paper.errata}
+        every |= {theorem.id: theorem for theorem in paper.theorems}
+    return every
