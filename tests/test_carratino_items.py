@@ -92,6 +92,10 @@ def test_following_is_judged_by_the_distance_of_erm(module, name):
     assert {v for vs in verdicts(module, near).values() for v in vs} == {SUPPORTED}
     far = item(name, curves=curves({"mixup": 0.0, "approx_mixup": -0.5, "erm": 0.1}))
     assert {v for vs in verdicts(module, far).values() for v in vs} == {CONTRADICTED}
+    rows = curves({"mixup": 0.0, "approx_mixup": 0.1, "erm": 0.5})
+    lacking = [r for r in rows if (r["method"], r["seed"]) != ("approx_mixup", 0)]
+    findings = module.CLAIMS[0].findings(item(name, curves=lacking))
+    assert {f.effect.n for f in findings} == {3} and "20% of" in findings[1].part  # 0.1 of 0.5
     partial = item(name, curves=curves({"mixup": 0.0, "erm": 0.1}))
     assert {v for vs in verdicts(module, partial).values() for v in vs} == {NOT_RUN}
     table = module.table(near)

@@ -40,11 +40,12 @@ def follows(data: ItemData, columns: Mapping[str, str]) -> Iterator[Finding]:
     for column, name in columns.items():
         mixup, approximate = (curve(data.curves, m, column) for m in ("mixup", "approx_mixup"))
         erm = curve(data.curves, "erm", column.removesuffix("_rescaled"))
-        near, far = ((other - mixup).abs().mean() for other in (approximate, erm))
-        less, least = (near - far).dropna(), SMALLEST[column.removesuffix("_rescaled")]
+        pairs = [(other - mixup).abs().mean() for other in (approximate, erm)]
+        both = pd.concat(pairs, axis=1, keys=["near", "far"]).dropna()  # seeds of all three
+        less, least = both["near"] - both["far"], SMALLEST[column.removesuffix("_rescaled")]
         yield signed(f"{name}: distance to Mixup, less ERM's", less, -1, least=least)
-        ratio = near.mean() / far.mean()
-        yield Finding(f"{name}: {ratio:.0%} of ERM's distance", interval(near), "", "", False)
+        ratio, near = both["near"].mean() / both["far"].mean(), interval(both["near"])
+        yield Finding(f"{name}: {ratio:.0%} of ERM's distance", near, "", "", False)
 
 
 def panel(
