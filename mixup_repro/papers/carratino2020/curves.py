@@ -76,9 +76,12 @@ def last_values(
     )
 
 
-def note(data: ItemData, along: bool = False) -> str:
-    """n, interval and scale, for the foot of a figure. along: of curves along training."""
-    each = data.runs.groupby("run_id")["seed"].nunique()
+def note(data: ItemData, along: bool = False, rows: pd.DataFrame | None = None) -> str:
+    """n, interval and scale, for the foot of a figure.
+
+    along: of curves along training. rows: what is drawn, where not all runs have it.
+    """
+    each = (data.runs if rows is None else rows).groupby("run_id")["seed"].nunique()
     few, many = each.min(), each.max()
     told = f"Mean and 95 % t interval over {many} seeds"
     if many == 1:

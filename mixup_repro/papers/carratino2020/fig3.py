@@ -84,7 +84,7 @@ def draw(data: ItemData) -> Figure:
         axis.set_xlim(left=0)
     style.name_lines(axes[1], axes[0])
     title = "The parts of the approximate Mixup risk along training"
-    note = curves.note(data, along=True)
+    note = curves.note(data, along=True, rows=data.terms)
     return style.finish(figure, title, note, style.data_and_network(data.runs))
 
 

@@ -92,7 +92,7 @@ def averaged(data: ItemData) -> str:
 def draw(data: ItemData) -> Figure:
     """Accuracy, cross-entropy and ECE against alpha, and what rescaling changes."""
     figure = fig4.rows(data, values)
-    note = f"{averaged(data)} {fig4.reading(data, values)} {curves.note(data)}"
+    note = f"{averaged(data)} {fig4.reading(data, values)} {curves.note(data, rows=data.ood)}"
     about = f"{style.data_and_network(data.runs)}, on {benchmark(data)}"
     return style.finish(figure, "Plain and rescaled prediction out of distribution", note, about)
 

@@ -81,7 +81,7 @@ def draw(data: ItemData) -> Figure:
     title = "Rescaled minus plain Mixup against the severity of corruption"
     note = f"Hollow: the interval includes zero. Blue ground: rescaling is better. {averaged(data)}"
     about = f"{style.data_and_network(data.runs)}, on {benchmark(data)}"
-    return style.finish(figure, title, f"{note} {curves.note(data)}", about)
+    return style.finish(figure, title, f"{note} {curves.note(data, rows=data.ood)}", about)
 
 
 ITEM = Item(

@@ -93,7 +93,9 @@ def draw(data: ItemData) -> Figure:
         (mark,) = axes[0].plot([], [], marker, color=style.SOFT, label=f"against {truth}")
         mark.set_markerfacecolor(filling or style.SOFT)
     title = "Predictions beside labels, and beside the votes of people"
-    return style.finish(figure, title, curves.note(data), style.data_and_network(data.runs))
+    return style.finish(
+        figure, title, curves.note(data, rows=data.ood), style.data_and_network(data.runs)
+    )
 
 
 ITEM = Item(
