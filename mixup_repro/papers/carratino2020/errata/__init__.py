@@ -8,6 +8,7 @@ from mixup_repro.papers.carratino2020.errata import (
     labels,
     linear,
     rescaling,
+    scope,
     split,
     unbounded,
 )
@@ -20,4 +21,5 @@ ERRATA: list[Erratum] = [
     *linear.ERRATA,
     *rescaling.ERRATA,
     *labels.ERRATA,
+    *scope.ERRATA,
 ]
