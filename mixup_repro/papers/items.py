@@ -65,8 +65,9 @@ class Unsaid(NamedTuple):
 class Paper:
     """A paper: its theorems, its errata, the pictures of its theory with captions, and its items.
 
-    name: its package below mixup_repro.papers. misprints: those without consequence. untested: claims
-    that nothing here tests yet, as id, sentence in our words, and where. unsaid: what it leaves open.
+    name: its package below mixup_repro.papers. misprints: those without consequence. untested:
+    claims that nothing here tests yet, as id, sentence in our words, and where. unsaid: what it
+    leaves open.
     """
 
     name: str

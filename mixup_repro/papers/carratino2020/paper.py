@@ -1,7 +1,6 @@
 """The record of the paper."""
 
-from mixup_repro.papers.carratino2020.errata import ERRATA
-from mixup_repro.papers.carratino2020.errata.misprints import MISPRINTS
+from mixup_repro.papers.carratino2020.errata import ERRATA, MISPRINTS
 from mixup_repro.papers.carratino2020.lecture import PICTURES
 from mixup_repro.papers.carratino2020.theorems import THEOREMS
 from mixup_repro.papers.carratino2020.unsaid import UNSAID
