@@ -112,6 +112,10 @@ def test_a_theorem_is_checked_by_its_id(door, monkeypatch):
     monkeypatch.setattr(report, "checkable", lambda: {"t": wrong})
     code, out, _ = door("t")
     assert code == 1 and out.endswith("Not borne out: 0 = 1\n\n")
+    fine = made_up(Number("fine", 2.0, 1.0, 1.0))
+    monkeypatch.setattr(report, "checkable", lambda: {"t": wrong, "made_up": fine})
+    code, out, _ = door("all")  # errata alone: a theorem may well not hold
+    assert code == 0 and "Thm 0" not in out and "Eq. (0)" in out
     beside = [Check("0 = 0", 1, 0.0, 1e-9), Check("0 = 1", 1, 1.0, 1e-9, printed=True)]
     monkeypatch.setattr(report, "checkable", lambda: {"t": replace(wrong, check=lambda: beside)})
     code, out, _ = door("t")
