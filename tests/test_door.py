@@ -373,6 +373,7 @@ def test_a_wheel_trains_plans_and_reports_in_an_empty_folder(installed, tmp_path
     assert "80 runs to train" in call("plan", "experiment=carratino2020/fig4_digits")
     assert "2 finished runs in runs/ merged" in call("report")
     assert (tmp_path / "results/runs.csv").exists() and (tmp_path / "results/REPORT.md").exists()
+    assert (tmp_path / "results/ERRATA.md").exists()
     assert f"data_root: {tmp_path / 'data'}\n" in call("train", "--cfg", "job", "--resolve")
     (record, *_) = (tmp_path / "runs").glob("*/seed0/record.json")
     assert '"commit": "unknown"' in record.read_text()  # not that of a repository around

@@ -125,6 +125,11 @@ def test_a_claim_over_alphas_says_at_which_it_holds_and_at_which_the_opposite():
     assert replace(verdict, findings=tuple(ece[1:3])).words == "holds"
 
 
+def test_the_report_links_to_the_errata(found, folder):
+    report.write(found, folder)
+    assert "](ERRATA.md)" in (folder / "REPORT.md").read_text()
+
+
 def test_the_report_says_how_many_verdicts_chance_alone_would_give(found, folder):
     every = report.verdicts(found, folder)
     tested, wrong = by_chance(every)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from inspect import cleandoc
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -79,6 +80,14 @@ class Erratum:
     derivation: str
     holds: str
     witness: Callable[[], list[Number]]
+
+
+class Misprint(NamedTuple):
+    """A misprint that nothing follows from, and that needs no witness."""
+
+    where: str
+    printed: str
+    right: str
 
 
 def markdown(errata: Sequence[Erratum]) -> str:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from mixup_repro.errors import InputError
 from mixup_repro.papers.claims import Claim, Theorem
-from mixup_repro.papers.errata import Erratum
+from mixup_repro.papers.errata import Erratum, Misprint
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.papers.sources import Source
 
@@ -65,14 +65,16 @@ class Unsaid(NamedTuple):
 class Paper:
     """A paper: its theorems, its errata, the pictures of its theory with captions, and its items.
 
-    name: its package below mixup_repro.papers. untested: claims that nothing here tests yet, as id,
-    sentence in our words, and where. unsaid: what it leaves open.
+    name: its package below mixup_repro.papers. misprints: those without consequence. untested:
+    claims that nothing here tests yet, as id, sentence in our words, and where. unsaid: what it
+    leaves open.
     """
 
     name: str
     title: str
     theorems: tuple[Theorem, ...]
     errata: Sequence[Erratum]
+    misprints: tuple[Misprint, ...]
     pictures: Mapping[str, tuple[Callable[[], matplotlib.figure.Figure], str]]
     untested: tuple[tuple[str, str, str], ...]
     unsaid: tuple[Unsaid, ...]

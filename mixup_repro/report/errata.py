@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from mixup_repro.papers.claims import Theorem
 from mixup_repro.papers.errata import Erratum, markdown
 from mixup_repro.report.items import PAPERS
+from mixup_repro.report.markdown import markdown as as_table
 from mixup_repro.store.files import replacing
 
 INTRO = """\
@@ -21,15 +24,14 @@ gives no number its column is empty. An erratum is no verdict on a claim: those 
 
 
 def write_errata(folder: Path) -> None:
-    """Compute every witness, in seconds, and write <folder>/ERRATA.md."""
+    """Compute every witness, in seconds, and write <folder>/ERRATA.md, a part for each paper."""
+    parts = [INTRO]
+    for paper in PAPERS:
+        parts += [f"## {paper.title}", markdown(paper.errata)]
+        if paper.misprints:
+            parts += ["### Misprints without consequence", as_table(pd.DataFrame(paper.misprints))]
     with replacing(folder / "ERRATA.md") as file:
-        file.write(errata_page())
-
-
-def errata_page() -> str:
-    """The page as Markdown, a part for each paper."""
-    parts = [INTRO, *(f"## {paper.title}\n\n{markdown(paper.errata)}" for paper in PAPERS)]
-    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+        file.write("\n\n".join(part.rstrip() for part in parts) + "\n")
 
 
 def checkable() -> dict[str, Erratum | Theorem]:

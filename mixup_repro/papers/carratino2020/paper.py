@@ -1,6 +1,6 @@
 """The record of the paper."""
 
-from mixup_repro.papers.carratino2020.errata import ERRATA
+from mixup_repro.papers.carratino2020.errata import ERRATA, MISPRINTS
 from mixup_repro.papers.carratino2020.lecture import PICTURES
 from mixup_repro.papers.carratino2020.theorems import THEOREMS
 from mixup_repro.papers.carratino2020.unsaid import UNSAID
@@ -11,6 +11,7 @@ PAPER = Paper(
     title="Carratino et al., On Mixup Regularization",
     theorems=THEOREMS,
     errata=ERRATA,
+    misprints=MISPRINTS,
     pictures=PICTURES,
     unsaid=UNSAID,
     untested=(

@@ -11,6 +11,7 @@ PAPER = Paper(
     title="Chidambaram et al., Towards Understanding the Data Dependency of Mixup-style Training",
     theorems=THEOREMS,
     errata=ERRATA,
+    misprints=(),
     pictures=lecture.PICTURES | lecture_assumptions.PICTURES,
     unsaid=UNSAID,
     untested=(),

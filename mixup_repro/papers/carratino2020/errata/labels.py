@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from mixup_repro.papers.carratino2020.errata import direct
 from mixup_repro.papers.errata import Erratum, Kind, Number
-from mixup_repro.theory.entropy import entropy, proposition_1
+from mixup_repro.theory.entropy import entropy, proposition_1, softmax_regression
 
 X = np.array([1.0, 1.0, 1.0, 3.0])
 Y = np.array([1.0, 1.0, 1.0, 0.0])
 
 
-def _mean_entropy(targets: np.ndarray) -> float:
+def _mean_entropy(targets: np.ndarray, x: np.ndarray = X) -> float:
     """Of the logistic model without intercept, by the root of its gradient in one slope."""
-    slope = brentq(lambda w: float((expit(w * X) - targets) @ X), -9, 9, xtol=1e-15)
-    p = expit(slope * X)
+    slope = brentq(lambda w: float((expit(w * x) - targets) @ x), -9, 9, xtol=1e-15)
+    p = expit(slope * x)
     return float(np.mean(-p * np.log(p) - (1 - p) * np.log1p(-p)))
 
 
@@ -59,7 +59,11 @@ def _separable() -> list[Number]:
         other = -1 / (1 + float(np.exp(slope)))
         what = f"gradient of (23) at slope {slope:g}, x = -1, 1; printed: 0 at a solution"
         numbers.append(Number(what, 0.0, ours, other, 1e-15))
-    return numbers
+    targets = direct.THETA_BAR * y + (1 - direct.THETA_BAR) / 2
+    w = softmax_regression(x[:, None], np.stack([1 - targets, targets], 1))
+    smoothed = float(entropy(softmax(x[:, None] @ w.T, axis=1)).mean())
+    what = "mean entropy with smoothing, at least (1 - theta_bar) log 2"
+    return [*numbers, Number(what, None, smoothed, _mean_entropy(targets, x), 1e-8)]
 
 
 def _boundary(p: float, width: float = 0.02) -> tuple[float, float]:

@@ -51,6 +51,12 @@ def _inverse() -> list[Number]:
             float(prior[0]),
             float(softmax(algorithm_1(np.log(prior), np.log(prior)))[0]),
         ),
+        Number(
+            "(22) of a probability of .95, 3 balanced classes",
+            None,
+            float(ours(np.array([0.95, 0.03, 0.02]), np.full(3, 1 / 3))[0]),
+            0.95 / direct.THETA_BAR - (1 / direct.THETA_BAR - 1) / 3,
+        ),
     ]
 
 
@@ -148,7 +154,8 @@ ERRATA = (
             """,
         holds="""
             (22) inverts (5) for the squared error, and for balanced classes it is a temperature of
-            theta_bar, at the shrunk input: a heuristic on logits.
+            theta_bar, at the shrunk input: a heuristic on logits. (Fed with probabilities,
+            Algorithm 1 gives what is none.)
             """,
         witness=_inverse,
     ),

@@ -60,6 +60,15 @@ def _not_unique() -> list[Number]:
     return numbers
 
 
+def _dependent() -> list[Number]:
+    """Points 0 and 1, i the first, j the second where theta < 3/4: each with probability 1/2."""
+    theta, weight = direct.uniform(0.5, 0.75)
+    kept = float(weight @ (1 - theta)) / 2
+    below = (1 - 0.5) ** 2 - (1 - 0.75) ** 2  # twice the integral of 1 - theta, density 2
+    what = "mean of delta_1 for points 0 and 1, j the other one where theta < 3/4"
+    return [Number(what, 0.0, below - (1 - direct.THETA_BAR) / 2, kept - 0.125)]
+
+
 def _spread() -> list[Number]:
     lam, weight = direct.uniform(0, 1)
     mixed = lam[:, None, None, None] * POINTS[:, None] + (1 - lam)[:, None, None, None] * POINTS
@@ -127,6 +136,23 @@ ERRATA = (
             and n = 50,000.
             """,
         witness=_batches,
+    ),
+    Erratum(
+        id="thm1_independent",
+        where="Theorem 1",
+        kind=Kind.CONDITION,
+        printed="theta and j are two random variables with these distributions, f any function.",
+        right="""
+            theta and j independent; inputs a convex set, on which f is defined; and f a fixed
+            function of one input, so no batch normalisation in training mode.
+            """,
+        derivation="""
+            1. (28) averages over j for each theta, and appendix A.2 multiplies their expectations.
+            2. Points 0 and 1, alpha = 1, i the first: let j be the second where theta < 3/4. Then j
+               is uniform, and E delta = E (1 - theta) 1(theta < 3/4) - 1/8 = 3/16 - 1/8.
+            """,
+        holds="The theorem under these conditions, which Mixup meets as it is written in (4).",
+        witness=_dependent,
     ),
     Erratum(
         id="thm1_unique",

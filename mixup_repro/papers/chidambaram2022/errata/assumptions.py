@@ -138,8 +138,8 @@ ERRATA = (
             2. By Assumption 2.9 a segment near x in X_i starts at x or joins two points of X_i,
                and no two segments that end in other classes leave x in one direction.
             3. So at distance r from x on the segment to t in X_j both orders of this pair have
-               the share 1 - r/|x - t|, and nothing else of another class counts: h^i >= 1 - r/|x
-               - t|.
+               the share 1 - r/|x - t|, and nothing else of another class counts:
+               h^i >= 1 - r/|x - t|.
             4. That tends to 1 with r, for every P_f with a density; no symmetry is needed.
             """,
         holds="The theorem, of h restricted to X_mix: elsewhere h is arbitrary.",

@@ -117,9 +117,9 @@ ERRATA = (
             denominator xi^{11} + 4 xi^{12}_lambda + xi^{22}.
             """,
         right="""
-            sigma^2 = 1/(8 alpha + 4); for xi^{11} the radius is eps/2; the denominator is xi^{11}
-            + 2 xi^{12} + xi^{22}. alpha > max(7.5, log 8 / eps^2 - 1/2) is enough; the printed
-            alpha is so for eps < 0.3991, and is not between that and 1.
+            sigma^2 = 1/(8 alpha + 4); for xi^{11} the radius is eps/2; the denominator is
+            xi^{11} + 2 xi^{12} + xi^{22}. alpha > max(7.5, log 8 / eps^2 - 1/2) is enough; the
+            printed alpha is so for eps < 0.3991, and is not between that and 1.
             """,
         derivation="""
             1. The segment from 0 to 2 has length 2: xi^{11} = (2/9) P(|Y - 1/2| < eps/2).
