@@ -17,6 +17,7 @@ from mixup_repro.jobs import compose, expand, experiments
 from mixup_repro.papers.carratino2020 import fig4
 from mixup_repro.papers.chidambaram2022 import fig2
 from mixup_repro.papers.claims import CONTRADICTED, Claim
+from mixup_repro.papers.errata import Erratum
 from mixup_repro.papers.items import Item, On, check
 from mixup_repro.papers.shared import ItemData, by_epoch, by_seed, select, summarise
 from mixup_repro.papers.sources import Runs
@@ -98,6 +99,14 @@ def test_a_theorem_and_an_untested_claim_need_their_place_in_the_paper(place):
     name = "table9" if place == "untested" else paper.theorems[0].id
     with pytest.raises(InputError, match=f"carratino2020, {name}: where must say something"):
         check(nowhere)
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Erratum)])
+def test_an_erratum_needs_every_text(field):
+    paper = report.PAPERS[0]
+    broken = replace(paper, errata=[replace(paper.errata[0], **{field: ""})])
+    with pytest.raises(InputError, match=f"carratino2020, erratum .+: {field} must say something"):
+        check(broken)
 
 
 def test_no_two_claims_of_a_paper_on_one_setting_have_one_id():

@@ -364,6 +364,18 @@ def test_entropy_is_scipys():
     assert entropy(np.array([1.0, 0.0])) == 0
 
 
+# --- Confident predictions ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("u", [-40.0, -25.0, 0.0, 25.0, 40.0])
+def test_the_logistic_loss_keeps_its_curvature_at_confident_predictions(u):
+    """It is 1 / (2 + 2 cosh u); PyTorch's softplus has none above 20, nor has E_Q then R1 + R3."""
+    at, y = torch.tensor([u], dtype=F64), torch.tensor([0.25], dtype=F64)
+    curvature = torch.func.hessian(logistic, argnums=1)(y, at)
+    assert float(curvature) == pytest.approx(1 / (2 + 2 * np.cosh(u)), rel=1e-12)
+    assert float(logistic(y, at)) == pytest.approx(np.logaddexp(0, u) - 0.25 * u, rel=1e-15)
+
+
 # --- Bad input ----------------------------------------------------------------------------------
 
 

@@ -107,6 +107,8 @@ def check(paper: Paper) -> None:
     """
     for theorem in paper.theorems:
         _say(paper, theorem.id, where=theorem.where, sentence=theorem.sentence)
+    for erratum in paper.errata:
+        _say(paper, f"erratum {erratum.id or erratum.where}", **vars(erratum))
     for name, sentence, where in paper.untested:
         _say(paper, name, where=where, sentence=sentence)
     for item in paper.items:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import grad, hessian, jacfwd, jacrev, vmap
 
 from mixup_repro.beta import theta_quadrature
@@ -155,7 +155,8 @@ def cross_entropy(y: Tensor, u: Tensor) -> Tensor:
 
 def logistic(y: Tensor, u: Tensor) -> Tensor:
     """l^LR(y, u) (eq. 15), for one output and classes 0 and 1."""
-    return nn.functional.softplus(u).sum(-1) - (y * u).sum(-1)
+    # Not softplus: above its threshold of 20 its second derivative is 0.
+    return torch.logaddexp(u, torch.zeros_like(u)).sum(-1) - (y * u).sum(-1)
 
 
 def squared_error(y: Tensor, u: Tensor) -> Tensor:
