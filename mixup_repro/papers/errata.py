@@ -19,7 +19,7 @@ class Kind(StrEnum):
     CONDITION = "needs a condition"  # true where the condition holds
     FALSE = "false"
     PROOF = "a proof's step"  # the statement holds
-    UNSAID = "not said"  # a choice that the paper does not tell, and that decides a result
+    UNSAID = "not said"  # a choice or a reason that the paper does not tell, and that matters
 
 
 @dataclass(frozen=True)

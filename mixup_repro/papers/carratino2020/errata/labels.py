@@ -155,10 +155,10 @@ ERRATA = (
     Erratum(
         id="fig1_bayes",
         where="Section 5, data modification at test time, on Figure 1",
-        kind=Kind.FALSE,
+        kind=Kind.CONDITION,
         printed="""
-            The Bayes classifier of Mixup's distribution is that of the modified data, up to
-            regularisation.
+            Figure 1 shows that the Bayes classifier of Mixup's distribution matches that of the
+            modified data, up to regularisation.
             """,
         right="""
             Not in general. Narrow clusters at -1, 0, 1 of classes 1, 0, 1 and masses p, q, p have

@@ -179,8 +179,8 @@ ERRATA = (
     Erratum(
         id="rescaling_better",
         where="Section 5, before eq. (22)",
-        kind=Kind.FALSE,
-        printed="A function that Mixup learned should be applied to modified data, by (22).",
+        kind=Kind.CONDITION,
+        printed="Ideally a function that Mixup learned is applied to modified data, by (22).",
         right="""
             Not in general, even for the squared error with an exact minimiser: the plain one can be
             right at every data point where (22) is not.

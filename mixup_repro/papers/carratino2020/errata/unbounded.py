@@ -169,7 +169,7 @@ ERRATA = (
     Erratum(
         id="r2_unbounded",
         where="Section 5, validity of the Taylor approximation; appendix B.3",
-        kind=Kind.FALSE,
+        kind=Kind.UNSAID,
         printed="""
             R2 is dropped because it is not convex, which makes the minimisation of (12) unstable.
             """,
@@ -190,7 +190,7 @@ ERRATA = (
     Erratum(
         id="eq12_unbounded",
         where="Section 4, eq. (10) and (12)",
-        kind=Kind.FALSE,
+        kind=Kind.CONDITION,
         printed="Without R2, (12) is a risk that can be minimised.",
         right="""
             For a class in which value and slope at each x~_i are free it has no lower bound either:
@@ -207,7 +207,7 @@ ERRATA = (
     Erratum(
         id="disjoint_points",
         where="Sections 4 and 5, eq. (10), (21) and (22)",
-        kind=Kind.FALSE,
+        kind=Kind.CONDITION,
         printed="""
             Mixup learns a function of the modified inputs; (10) approximates its risk where
             perturbations are small.

@@ -148,7 +148,7 @@ ERRATA = (
     Erratum(
         id="table2_rule",
         where="Section 2.4, Table 2",
-        kind=Kind.FALSE,
+        kind=Kind.CONDITION,
         printed="""
             The least distance from a mixed point to data of classes other than the two that were
             mixed estimates how far Assumption 2.9 is from failing.
