@@ -40,7 +40,7 @@ def test_reliability_shows_the_accuracy_of_each_bin(folder):
         assert right[inside].mean() == pytest.approx(b)
     shares = [bar.get_height() for bar in plain.patches]
     assert len(shares) == 15 and sum(shares) == pytest.approx(1)
-    assert "rescaled" in rescaled.get_title()
+    assert "rescaled" in rescaled.get_title("left")
 
 
 def test_curves_are_those_of_the_record(folder):
