@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -144,16 +143,16 @@ def summary(every: list[Verdict]) -> str:
 def came_out(paper: Paper, every: list[Verdict]) -> str:
     """A line for each word at each setting, with the claims: the first page."""
     lines = [f"**{paper.title}**\n"]
+    run = [v for v in every if v.paper == paper.name and v.setting and not v.ours]
     for setting in Setting:
-        own = [v for v in every if v.paper == paper.name and v.setting == setting and not v.ours]
         for word in Word:
             claims: dict[str, list[str]] = {}
-            for v in own:
-                if v.word == word and word != Word.NOT_RUN:
-                    claims.setdefault(v.claim, []).append(v.network and f"{v.network}, {v.dataset}")
+            for v in run:
+                if (v.setting, v.word) == (setting, word) and word != Word.NOT_RUN:
+                    on = _on(v, [other for other in run if other.claim == v.claim])
+                    claims.setdefault(v.claim, []).extend([on] if on else [])
             told = (
-                f"`{claim}`" + (f" ({'; '.join(dict.fromkeys(on))})" if any(on) else "")
-                for claim, on in claims.items()
+                f"`{claim}`" + (f" ({'; '.join(on)})" if on else "") for claim, on in claims.items()
             )
             if claims:
                 lines.append(f"- {setting}, **{word}**: {', '.join(told)}")
@@ -192,18 +191,19 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def _by_words(own: list[Verdict]) -> str:
-    """Network, data and n of a claim by verdict: `**holds here**: MLP, digits, n = 10`.
-
-    Where two settings have one network and data, with their names.
-    """
+    """Network, data and n of a claim by verdict: `**holds here**: MLP, digits, n = 10`."""
     at: dict[str, list[str]] = {}
-    alike = Counter((v.network, v.dataset) for v in own)
     for v in own:
-        names = v.items if alike[v.network, v.dataset] > 1 else ()
-        where = ", ".join(filter(None, (v.network, v.dataset, *(f"`{name}`" for name in names))))
-        runs = [f"{where}, n = {v.n}"] if v.items and v.scale else []
+        runs = [f"{_on(v, own)}, n = {v.n}"] if v.items and v.scale else []
         at.setdefault(f"**{v.words}**", []).extend(runs)
     return "; ".join(f"{words}: {'; '.join(runs)}" if runs else words for words, runs in at.items())
+
+
+def _on(verdict: Verdict, own: list[Verdict]) -> str:
+    """Network and data; the setting's name too where another verdict of the claim has the same."""
+    alike = [v for v in own if (v.network, v.dataset) == (verdict.network, verdict.dataset)]
+    names = [f"`{name}`" for name in verdict.items] if len(alike) > 1 else []
+    return ", ".join(filter(None, (verdict.network, verdict.dataset, *names)))
 
 
 def _section(name: str, content: Section) -> str:
