@@ -116,8 +116,9 @@ def _check_hardware(hardware: HardwareConfig) -> None:
     threads, slots, share = hardware.threads, hardware.slots, hardware.runs_per_gpu
     _need(threads is None or threads >= 1, f"hardware.threads={threads}: must be at least 1")
     _choice(hardware.precision, ("auto", "float32", "bfloat16"), "hardware.precision")
-    minutes = hardware.checkpoint_minutes
-    _need(minutes > 0, f"hardware.checkpoint_minutes={minutes:g}: must be > 0")
+    for name in ("checkpoint_minutes", "patience_minutes"):
+        minutes = getattr(hardware, name)
+        _need(0 < minutes < math.inf, f"hardware.{name}={minutes:g}: must be > 0, and finite")
     _need(share >= 1, f"hardware.runs_per_gpu={share}: must be at least 1")
     if slots is not None and slots != "auto":
         listed = isinstance(slots, list) and slots and all(type(s) is int and s >= 0 for s in slots)

@@ -11,16 +11,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Optional, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
+
+from mixup_repro.errors import LostError
+from mixup_repro.patience import Watch
 
 T = TypeVar("T")
-PATIENCE = timedelta(minutes=30)  # a rank may wait this long while rank 0 predicts and writes
+LIMIT = timedelta(days=1)  # of an exchange; the watch gives up sooner
+LOST = ("gloo", "connection closed by peer", "connection reset by peer")
+
+_watch: Optional[Watch] = None
 
 
 def rank() -> int:
@@ -40,16 +48,48 @@ def local_rank() -> int:
 
 @contextmanager
 def process_group() -> Iterator[None]:
-    """Join the other ranks, where torchrun started any."""
+    """Join the other ranks, where torchrun started any.
+
+    Raises:
+        LostError: another rank has ended in the middle.
+    """
+    global _watch
     if world_size() == 1:
         yield
         return
     backend = "nccl" if torch.cuda.is_available() else "gloo"
-    dist.init_process_group(backend, timeout=PATIENCE)
+    store, me, ranks = next(rendezvous("env://", timeout=LIMIT))
+    group = PrefixStore("group", store)
+    dist.init_process_group(backend, store=group, rank=me, world_size=ranks, timeout=LIMIT)
+    _watch = Watch(PrefixStore("patience", store.clone()), me, ranks)
     try:
-        yield
+        with _watch.running():
+            yield
+    except Exception as error:
+        if is_lost(error):
+            raise LostError from error
+        raise
     finally:
+        _watch = None
         dist.destroy_process_group()
+
+
+def be_patient(minutes: float) -> None:
+    """From now on, ranks end where none of them gets on for so long."""
+    if _watch:
+        _watch.minutes = minutes
+
+
+def is_lost(error: Exception) -> bool:
+    """Whether it says that another rank has gone, in the words of the library that felt it."""
+    said = isinstance(error, RuntimeError) and any(word in str(error).lower() for word in LOST)
+    return world_size() > 1 and (said or isinstance(error, (dist.DistError, LostError)))
+
+
+def _exchange() -> None:
+    """To be called before ranks wait for each other."""
+    if _watch:
+        _watch.exchanges += 1
 
 
 def from_main(make: Callable[[], T]) -> T:
@@ -57,6 +97,7 @@ def from_main(make: Callable[[], T]) -> T:
     if world_size() == 1:
         return make()
     message: list[Any] = [None, None]
+    _exchange()
     if rank() == 0:
         try:
             message[0] = make()
@@ -73,14 +114,20 @@ def main_first(make: Callable[[], T]) -> T:
     if world_size() == 1:
         return make()
     made: list[T] = []
-    from_main(lambda: made.append(make()))  # what it raises there is raised by all
-    return made[0] if rank() == 0 else make()
+
+    def unseen() -> T:
+        with _watch.unseen() if _watch else nullcontext():
+            return make()
+
+    from_main(lambda: made.append(unseen()))  # what it raises there is raised by all
+    return made[0] if rank() == 0 else unseen()
 
 
 def merge(parts: dict[int, T]) -> dict[int, T]:
     """The union of all ranks' parts, in the order of their keys."""
     every = [parts] * world_size()
     if world_size() > 1:
+        _exchange()
         dist.all_gather_object(every, parts)
     union = {k: value for part in every for k, value in part.items()}
     return dict(sorted(union.items()))
@@ -91,6 +138,7 @@ def add_up(tensors: list[Tensor]) -> None:
     if world_size() == 1:
         return
     flat = torch.cat([t.reshape(-1) for t in tensors])
+    _exchange()
     dist.all_reduce(flat)
     for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors])):
         tensor.copy_(part.view_as(tensor))
@@ -99,6 +147,7 @@ def add_up(tensors: list[Tensor]) -> None:
 def broadcast(tensor: Tensor) -> None:
     """Overwrite a tensor on every rank by that of rank 0."""
     if world_size() > 1:
+        _exchange()
         dist.broadcast(tensor, src=0)
 
 
@@ -107,6 +156,7 @@ def largest(values: list[float], device: torch.device) -> list[float]:
     if world_size() == 1:
         return values
     tensor = torch.tensor(values, device=device)
+    _exchange()
     dist.all_reduce(tensor, dist.ReduceOp.MAX)
     return tensor.tolist()
 

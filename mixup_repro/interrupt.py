@@ -25,9 +25,11 @@ EX_TEMPFAIL = 75  # sysexits.h: not done, to be tried again
 NAMES = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2")
 SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 COME_BACK = ("SIGUSR1", "SIGUSR2")
+PARENT = "MIXUP_REPRO_PARENT"  # of a process that is to end with its parent: the parent's id
 
 _received: list[int] = []
 _watching = 0  # how many `watching` there are around
+_looks = 0  # how often `requested` was called
 
 
 class Stop(BaseException):
@@ -57,8 +59,22 @@ def _note(number: int, _frame: FrameType | None) -> None:
 
 
 def requested() -> bool:
-    """Whether this process was asked to stop. With several ranks, any rank's answer counts."""
-    return bool(_watching and _received)
+    """Whether this process was asked to stop, or has lost the parent that it is to end with.
+
+    With several ranks, any rank's answer counts.
+    """
+    global _looks
+    _looks += 1
+    return bool(_watching and (_received or _orphaned()))
+
+
+def _orphaned() -> bool:
+    return os.environ.get(PARENT) not in (None, str(os.getppid()))
+
+
+def looks() -> int:
+    """How often this process has asked so far whether it is to stop: it gets on."""
+    return _looks
 
 
 def check() -> None:
@@ -80,7 +96,11 @@ def leave(say: Callable[[str], None], then: str = GOES_ON) -> NoReturn:
     A Slurm job that is to come back is put into the queue first, by one process: rank 0 of a
     distributed run.
     """
-    name = signal.Signals(_received[0]).name if _received else "a signal to another process"
+    name = "a signal to another process"
+    if _received:
+        name = signal.Signals(_received[0]).name
+    elif _orphaned():
+        name = "the end of the process that started it"
     job = os.environ.get("SLURM_JOB_ID")
     back = name in COME_BACK and shutil.which("scontrol")
     requeued = ""

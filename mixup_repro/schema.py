@@ -97,6 +97,7 @@ class HardwareConfig:
     threads: Optional[int] = None  # CPU threads of PyTorch; null: its own choice
     checkpoint_seconds: float = 1.0  # at most one checkpoint in this time, after an epoch
     checkpoint_minutes: float = 10.0  # and at most one in this time inside an epoch
+    patience_minutes: float = 10.0  # torchrun: ranks end where none gets on for this long
     precision: str = "auto"  # of the network in training: auto | float32 | bfloat16
     graph: bool = True  # on a GPU: replay the training step as one CUDA graph
     sync_batchnorm: bool = False  # torchrun: BatchNorm over the batches of all processes

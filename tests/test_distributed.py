@@ -20,10 +20,11 @@ import pytest
 from commands import environment
 from helpers import HARDWARE, SCRIPT, job, make_image_folder, make_imagenet
 
-from mixup_repro import networks
+from mixup_repro import interrupt, networks
 from mixup_repro.data import load
-from mixup_repro.errors import InputError
+from mixup_repro.errors import InputError, LostError
 from mixup_repro.paths import CHECKOUT
+from mixup_repro.patience import Place, verdict
 from mixup_repro.training.preconditions import check_job
 
 RECIPE = ("recipe=carratino_lenet", "recipe.epochs=3", "recipe.batch_size=16")
@@ -53,20 +54,23 @@ def finish(process: subprocess.Popen) -> str:
     return out
 
 
-def ranks_of(ranks: int, *fields: str, runs_dir: Path) -> list[subprocess.CompletedProcess[str]]:
+def started_ranks(ranks: int, *fields: str, runs_dir: Path) -> list[commands.Command]:
     """What torchrun starts: a process for each rank, which is told these variables."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks)}
-    started = [
+    return [
         commands.start(
             *words_of(*fields, runs_dir=runs_dir),
             env=environment() | group | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank in range(ranks)
     ]
-    return [command.done() for command in started]
+
+
+def ranks_of(ranks: int, *fields: str, runs_dir: Path) -> list[subprocess.CompletedProcess[str]]:
+    return [command.done() for command in started_ranks(ranks, *fields, runs_dir=runs_dir)]
 
 
 def train_on(ranks: int, *fields: str, runs_dir: Path) -> None:
@@ -198,6 +202,55 @@ def test_a_rank_that_dies_ends_the_others_and_the_run_goes_on(imagenet, tmp_path
         assert row["mixed_loss"] == pytest.approx(own["mixed_loss"], rel=1e-4)
     names = [(row["evaluation"], row["eval_alpha"]) for row in resumed["evaluations"]]
     assert names == [("plain", None), ("rescaled", 0.5)]
+
+
+# --- A rank that hangs, and one that dies -------------------------------------------------------
+
+LONG = ("dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe.epochs=100000")
+
+
+def started(ranks: int, *fields: str, runs_dir: Path) -> list[commands.Command]:
+    """Ranks that have trained for an epoch."""
+    group = started_ranks(ranks, *fields, runs_dir=runs_dir)
+    deadline = time.monotonic() + 120
+    while not list(runs_dir.glob("*/seed0/epoch*.pt")):
+        assert time.monotonic() < deadline and not any(command.ended() for command in group)
+        time.sleep(0.05)
+    return group
+
+
+@pytest.mark.parametrize("hangs", [0, 1])
+def test_a_rank_that_hangs_is_given_up_by_the_others(tmp_path, hangs):
+    ranks = started(2, *LONG, "hardware.patience_minutes=0.05", runs_dir=tmp_path)
+    os.kill(ranks[hangs].pid, signal.SIGSTOP)
+    done = ranks[1 - hangs].done(timeout=60)
+    ranks[hangs].kill()
+    ranks[hangs].done()
+    assert done.returncode == interrupt.EX_TEMPFAIL
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    if hangs == 1:  # rank 0 keeps the store here; torchrun keeps it itself
+        assert f"the others wait for rank 1 (on {socket.gethostname()})" in line
+    assert "no progress for 0.05 minutes" in line and interrupt.GOES_ON in line
+    assert not list(tmp_path.glob("*/seed0/failed.json"))
+    assert list(tmp_path.glob("*/seed0/epoch*.pt"))
+
+
+def test_a_rank_that_dies_is_told_of_in_one_line(tmp_path):
+    ranks = started(2, *LONG, runs_dir=tmp_path)
+    ranks[1].kill()
+    ranks[1].done()
+    done = ranks[0].done(timeout=60)
+    assert done.returncode == interrupt.EX_TEMPFAIL
+    assert done.stderr.splitlines()[-1] == f"error: {LostError()}"
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("*/seed0/failed.json"))
+
+
+def test_the_rank_that_the_others_wait_for_is_behind_them():
+    places = [Place("a", 7, 3), Place("b", 6, 900), Place("a", 7, 4)]
+    assert "wait for rank 1 (on b);" in verdict(places, 10)
+    assert "all wait for each other" in verdict(places[::2], 10)
+    assert "nothing is heard of the others" in verdict([], 10)
 
 
 # --- What several processes cannot do ---------------------------------------------------------

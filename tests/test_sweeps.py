@@ -245,6 +245,23 @@ def test_a_machine_gives_what_one_process_gives(tmp_path, capsys):
     pd.testing.assert_frame_equal(rows(tmp_path / "node"), rows(tmp_path / "one"))
 
 
+def test_processes_in_slots_end_with_the_one_that_started_them(tmp_path):
+    """Also where it was killed, and could tell them nothing."""
+    runs = tmp_path / "runs"
+    words = [*DIGITS, "recipe.epochs=1000000", "hardware=node", "hardware.slots=[0]"]
+    command = commands.start("scripts/train.py", *words, f"runs_dir={runs}")
+    deadline = time.monotonic() + 120
+    while not (begun := list(runs.glob("*/seed0/epoch*.pt"))):
+        assert not command.ended() and time.monotonic() < deadline
+        time.sleep(0.05)
+    lock = RunFolder(expand(job(*words, f"runs_dir={runs}"))[0]).lock()
+    command.kill()
+    command.done()
+    with lock.acquire(timeout=60):  # the process holds it to its end
+        assert list(runs.glob("*/seed0/epoch*.pt")) > begun  # it wrote one more checkpoint
+    assert not list(runs.glob("*/seed0/failed.json"))
+
+
 # --- Signals ----------------------------------------------------------------------------------
 
 

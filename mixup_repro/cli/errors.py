@@ -8,7 +8,8 @@ from dataclasses import fields
 from hydra.errors import MissingConfigException
 
 from mixup_repro import schema
-from mixup_repro.errors import InputError
+from mixup_repro.errors import InputError, LostError
+from mixup_repro.interrupt import EX_TEMPFAIL
 from mixup_repro.jobs import experiments
 
 # What OmegaConf and Hydra add to a message for people who debug them.
@@ -20,12 +21,15 @@ NOISE = re.compile(
 
 
 def one_line(error: Exception) -> tuple[str, int]:
-    """What to print, and the exit code: 2 for bad input, 1 for a file that cannot be written.
+    """What to print, and the exit code: 2 for bad input, 1 for a file that cannot be written, 75
+    for what the same command goes on from.
 
     ("", 1) for what is no user's fault: it deserves its traceback.
     """
     if isinstance(error, InputError):
         return str(error), 2
+    if isinstance(error, LostError):
+        return str(error), EX_TEMPFAIL
     if _raised_in(error) in ("hydra", "omegaconf"):
         told = [getattr(error, "override", None)]  # the word that cannot be parsed
         cause: BaseException | None = error

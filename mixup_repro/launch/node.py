@@ -148,6 +148,7 @@ class Node:
         part = self.waiting.pop(0)
         words = [*part.words, "hardware.slots=null", f"hardware.threads={slot.threads}"]
         inherited = {k: v for k, v in os.environ.items() if k != "SLURM_JOB_ID"}  # we alone requeue
+        inherited[interrupt.PARENT] = str(os.getpid())
         output = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the process has ended)
         process = subprocess.Popen(
             [*DOOR, *self.command, *words],

@@ -10,7 +10,7 @@ from filelock import Timeout
 
 from mixup_repro import networks
 from mixup_repro.data import DataSource, load
-from mixup_repro.distributed import from_main, local_rank, main_first, world_size
+from mixup_repro.distributed import be_patient, from_main, local_rank, main_first, world_size
 from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.evaluation.finished import complete
 from mixup_repro.jobs import batch_size, expand, portion
@@ -58,6 +58,7 @@ def open_data(job: Config) -> DataSource:
         InputError: no such device, or as `load`.
     """
     device = device_of(job)
+    be_patient(job.hardware.patience_minutes)
     if job.hardware.threads:
         torch.set_num_threads(job.hardware.threads)
     if device.type == "cuda":

@@ -11,7 +11,7 @@ import torch
 
 from mixup_repro import interrupt, tensors
 from mixup_repro.data import DataSource
-from mixup_repro.distributed import rank, world_size
+from mixup_repro.distributed import is_lost, rank, world_size
 from mixup_repro.networks import Replicas, bytes_of
 from mixup_repro.store.folder import Outcome, RunFolder
 from mixup_repro.store.identity import identity
@@ -78,7 +78,7 @@ class Training(Watcher):
             self.saver.stop = True
             self._save(*self.at)
         except Exception as error:  # such as out of memory: the runs after these go on
-            for replica in self._alive():
+            for replica in self._alive() if not is_lost(error) else ():
                 self._fail(replica, explain(error, self.folders), format_exc())
             if world_size() > 1:
                 raise

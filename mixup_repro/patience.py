@@ -1,0 +1,113 @@
+"""Of several processes one hangs, and the others would wait for ever: they give up, and say which.
+
+Each rank tells the others, through the store by which they found each other, how far it is. Where
+no rank gets on for as long as hardware.patience_minutes, those that can still speak end; the rank
+that has taken part in the fewest exchanges is the one they waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch.distributed.distributed_c10d import Store
+
+from mixup_repro import interrupt
+from mixup_repro.schema import HardwareConfig
+
+LOOKS = 20  # this often within the patience, and at least every second
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a rank is."""
+
+    host: str
+    exchanges: int  # that it has begun with the others
+    looks: int  # for requests to stop: between two parts of its own work
+
+    @staticmethod
+    def read(told: bytes) -> Place:
+        host, exchanges, looks = told.decode().split()
+        return Place(host, int(exchanges), int(looks))
+
+
+class Watch:
+    """Ends this process when no rank gets on.
+
+    One thread exchanges places with the others and may wait for a store that does not answer; the
+    other one looks at the clock.
+    """
+
+    def __init__(self, store: Store, rank: int, ranks: int) -> None:
+        self.store, self.rank, self.ranks = store, rank, ranks
+        self.minutes = HardwareConfig().patience_minutes
+        self.exchanges, self.busy = 0, False
+        self.places: list[Place] = []
+        self.since = time.monotonic()  # when any of them last changed
+        self.over = threading.Event()
+
+    def _wait(self) -> bool:
+        return self.over.wait(min(1.0, 60 * self.minutes / LOOKS))
+
+    def _tell(self) -> None:
+        while not self._wait():
+            looks = time.monotonic_ns() if self.busy else interrupt.looks()
+            try:
+                place = f"{socket.gethostname()} {self.exchanges} {looks}"
+                self.store.set(f"{self.rank}", place)
+                told = self.store.multi_get([f"{rank}" for rank in range(self.ranks)])
+            except RuntimeError:  # whoever keeps the store is gone
+                continue
+            if (places := [Place.read(place) for place in told]) != self.places:
+                self.places, self.since = places, time.monotonic()
+
+    def _judge(self) -> None:
+        while not self._wait():
+            if time.monotonic() - self.since > 60 * self.minutes:
+                print(f"error: {verdict(self.places, self.minutes)}", file=sys.stderr, flush=True)
+                os._exit(interrupt.EX_TEMPFAIL)  # the main thread waits, and hears nothing
+
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Inside, this rank gets on, though nothing shows it: such as a download."""
+        self.busy = True
+        try:
+            yield
+        finally:
+            self.busy = False
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Watch inside."""
+        for work in (self._tell, self._judge):
+            threading.Thread(target=work, daemon=True).start()
+        try:
+            yield
+        finally:
+            self.over.set()
+
+
+def verdict(places: Sequence[Place], minutes: float) -> str:
+    """One line: which rank does not get on.
+
+    places: of each rank, none of which has got on for so many minutes.
+    """
+    fewest = min((place.exchanges for place in places), default=0)
+    behind = [k for k, place in enumerate(places) if place.exchanges == fewest]
+    who = ", ".join(f"{k} (on {places[k].host})" for k in behind)
+    why = f"the others wait for rank {who}"
+    if not places:
+        why = "nothing is heard of the others"
+    elif len(behind) == len(places):
+        why = "all wait for each other, as where the network between them is down"
+    return (
+        f"no progress for {minutes:g} minutes (hardware.patience_minutes): {why}; "
+        f"{interrupt.GOES_ON}"
+    )
