@@ -1,4 +1,4 @@
-"""hardware=slurm and the sbatch script on a real Slurm: one node, started here for these tests.
+"""hardware=slurm and the sbatch script on a real Slurm: two nodes, started here for these tests.
 
 Skipped where Slurm (slurm-wlm and munge) is not installed, or the tests are not root's.
 """
@@ -44,7 +44,7 @@ def waited(for_: Callable[[], object], seconds: float = 90) -> object:
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory) -> Iterator[None]:
-    folder, script = tmp_path_factory.mktemp("slurm"), CHECKOUT / "tests/slurm_one_node.sh"
+    folder, script = tmp_path_factory.mktemp("slurm"), CHECKOUT / "tests/slurm_two_nodes.sh"
     try:
         subprocess.run([script, "start", folder], check=True)
         with pytest.MonkeyPatch.context() as patch:
@@ -110,6 +110,18 @@ def ended(tmp_path: Path, process: subprocess.Popen) -> dict:
     return result(tmp_path / "runs")
 
 
+def test_a_job_that_slurm_refuses_is_one_line(slurm, tmp_path):
+    launcher = [f"hydra.launcher.{size}" for size in (*SIZE, "partition=nowhere")]
+    done = train("-m", "hardware=slurm", *RUN, *launcher, runs_dir=tmp_path / "runs")
+    assert done.returncode == 2
+    *_, line = done.stderr.splitlines()
+    assert "Traceback" not in done.stderr, done.stderr
+    assert (
+        line.startswith("error: sbatch refused the job: ")
+        and "invalid partition specified: nowhere" in line
+    )
+
+
 def test_a_job_that_its_user_cancels_stays_cancelled_and_goes_on_elsewhere(
     slurm, tmp_path, undisturbed
 ):
@@ -141,7 +153,72 @@ def test_a_job_whose_time_ends_puts_itself_back_and_goes_on(slurm, tmp_path, und
 
 def test_a_job_that_makes_room_for_an_urgent_one_goes_on(slurm, tmp_path, undisturbed):
     job, process = submitted(tmp_path)
-    urgent = ["sbatch", "-p", "urgent", "--exclusive", "--wrap", "sleep 3", "-o", "/dev/null"]
+    urgent = [
+        "sbatch",
+        "-p",
+        "urgent",
+        "-N2",
+        "--exclusive",
+        "--wrap",
+        "sleep 3",
+        "-o",
+        "/dev/null",
+    ]
     subprocess.run(urgent, check=True, capture_output=True)
     started_now(job)
     assert ended(tmp_path, process) == undisturbed and shown(job, "Restarts") == "1"
+
+
+# --- One run on several nodes -----------------------------------------------------------------
+
+SHARED = [*RUN, "hardware.device=cpu", "recipe.batch_size=100", "hardware.patience_minutes=1"]
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    """A folder from which the script is submitted, with what it expects there."""
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "scripts").symlink_to(CHECKOUT / "scripts")
+    return tmp_path
+
+
+def submit(place: Path) -> str:
+    """The job of one run on two nodes with two processes each, which has written a checkpoint."""
+    size = ["--gpus-per-node=2", "--cpus-per-task=1", "--mem=6000", f"--output={place}/%j.txt"]
+    script = [CHECKOUT / "scripts/slurm_multinode.sbatch", *SHARED, f"runs_dir={place / 'runs'}"]
+    command = ["sbatch", "--parsable", *size, *script]
+    job = subprocess.run(command, cwd=place, check=True, capture_output=True, text=True)
+    waited(lambda: list((place / "runs").glob("*/*/epoch*.pt")), 180)
+    return job.stdout.strip()
+
+
+def test_one_run_on_two_nodes_comes_back_when_it_is_asked_to(slurm, place):
+    """USR1, as before its time ends; and the same losses as on one process, up to rounding."""
+    job = submit(place)
+    subprocess.run(["scancel", "--signal=USR1", job], check=True)
+    started_now(job)
+    waited(lambda: list((place / "runs").glob("*/*/record.json")), 300)
+    assert shown(job, "Restarts") == "1"
+    said = (place / f"{job}.txt").read_text()
+    assert f"stopped by SIGUSR1; the same command goes on from the checkpoints; job {job}" in said
+    (path,) = (place / "runs").glob("*/*/record.json")
+    record = json.loads(path.read_text())
+    assert record["switches"]["processes"] == 4
+    assert train(*SHARED, runs_dir=place / "alone").returncode == 0
+    (alone,) = (place / "alone").glob("*/*/record.json")
+    first = json.loads(alone.read_text())["curves"][:3]
+    assert [row["mixed_loss"] for row in record["curves"][:3]] == pytest.approx(
+        [row["mixed_loss"] for row in first], rel=1e-4
+    )
+
+
+def test_one_run_on_two_nodes_that_is_cancelled_stays_so(slurm, place):
+    job = submit(place)
+    subprocess.run(["scancel", job], check=True)
+    waited(lambda: shown(job, "JobState") == "CANCELLED")
+    time.sleep(5)
+    assert not jobs() and shown(job, "Restarts") == "0"
+    assert not list((place / "runs").glob("*/*/failed.json"))

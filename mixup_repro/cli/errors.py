@@ -30,6 +30,9 @@ def one_line(error: Exception) -> tuple[str, int]:
         return str(error), 2
     if isinstance(error, LostError):
         return str(error), EX_TEMPFAIL
+    if type(error).__name__ == "FailedJobError":  # of submitit, which is there for Slurm alone
+        said = re.findall(r"sbatch: error: (.+)", str(error))
+        return f"sbatch refused the job: {'; '.join(said) or error}", 2
     if _raised_in(error) in ("hydra", "omegaconf"):
         told = [getattr(error, "override", None)]  # the word that cannot be parsed
         cause: BaseException | None = error

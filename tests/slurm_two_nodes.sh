@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# A real Slurm of one node on this machine, for test_slurm.py; as root, with slurm-wlm and munge
-# installed, on loopback alone.
-#   slurm_one_node.sh start <folder>    then export SLURM_CONF=<folder>/slurm.conf
-#   slurm_one_node.sh stop <folder>
+# A real Slurm on this machine, for test_slurm.py: two nodes that are both this machine, each with two
+# GPUs that are empty files; as root, with slurm-wlm and munge installed, on loopback alone. While it
+# runs, /etc/hosts has a line more.
+#   slurm_two_nodes.sh start <folder>    then export SLURM_CONF=<folder>/slurm.conf
+#   slurm_two_nodes.sh stop <folder>
 set -euo pipefail
 action=$1 folder=$(realpath -m "$2")
+hosts="127.0.0.1 node1 node2 # slurm_two_nodes.sh"
 
 if [ "$action" = stop ]; then
     for file in "$folder"/*.id; do
@@ -12,12 +14,15 @@ if [ "$action" = stop ]; then
         kill "$(cat "$file")" 2>/dev/null || true
         rm -f "$file"
     done
+    others=$(grep -vxF "$hosts" /etc/hosts) && echo "$others" > /etc/hosts
     exit 0
 fi
 
-mkdir -p "$folder"/{state,spool,log}
+mkdir -p "$folder"/{state,spool-node1,spool-node2,log}
+touch "$folder"/gpu{0,1}
+grep -qxF "$hosts" /etc/hosts || echo "$hosts" >> /etc/hosts
 cat > "$folder/slurm.conf" <<CONF
-ClusterName=one
+ClusterName=two
 SlurmctldHost=localhost(127.0.0.1)
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 AuthType=auth/munge
@@ -27,11 +32,11 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 ReturnToService=2
 SlurmctldPidFile=$folder/slurmctld.pid
-SlurmdPidFile=$folder/slurmd.pid
-SlurmdSpoolDir=$folder/spool
+SlurmdPidFile=$folder/slurmd-%n.pid
+SlurmdSpoolDir=$folder/spool-%n
 StateSaveLocation=$folder/state
 SlurmctldLogFile=$folder/log/slurmctld.log
-SlurmdLogFile=$folder/log/slurmd.log
+SlurmdLogFile=$folder/log/slurmd-%n.log
 SlurmUser=root
 SlurmdUser=root
 SelectType=select/cons_tres
@@ -43,10 +48,13 @@ JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MinJobAge=600
 KillWait=10
-NodeName=localhost NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=8000 State=UNKNOWN
-PartitionName=debug Nodes=localhost Default=YES MaxTime=INFINITE State=UP PriorityTier=1
-PartitionName=urgent Nodes=localhost MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+GresTypes=gpu
+NodeName=node1 NodeAddr=127.0.0.1 Port=17001 CPUs=2 RealMemory=8000 Gres=gpu:2 State=UNKNOWN
+NodeName=node2 NodeAddr=127.0.0.1 Port=17002 CPUs=2 RealMemory=8000 Gres=gpu:2 State=UNKNOWN
+PartitionName=debug Nodes=node1,node2 Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=urgent Nodes=node1,node2 MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 CONF
+echo "NodeName=node[1-2] Name=gpu File=$folder/gpu[0-1]" > "$folder/gres.conf"
 
 start() {
     local name=$1
@@ -62,10 +70,12 @@ fi
 export SLURM_CONF="$folder/slurm.conf"
 start slurmctld slurmctld -D -f "$SLURM_CONF"
 sleep 2
-start slurmd slurmd -D -f "$SLURM_CONF" -N localhost
+for node in node1 node2; do
+    start "slurmd-$node" slurmd -D -f "$SLURM_CONF" -N "$node"
+done
 for _ in $(seq 30); do
     sleep 1
-    [ "$(sinfo -h -p debug -t idle -o %D 2>/dev/null)" = 1 ] && exit 0
+    [ "$(sinfo -h -p debug -t idle -o %D 2>/dev/null)" = 2 ] && exit 0
 done
 echo "Slurm did not come up: see $folder/log" >&2
 exit 1
