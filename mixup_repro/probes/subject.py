@@ -1,0 +1,75 @@
+"""What a probe is asked of: a stack of finished runs with their data and their random numbers."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mixup_repro.data import Dataset
+from mixup_repro.networks import Replicas
+from mixup_repro.plan import stream
+from mixup_repro.schema import Run
+
+# (setting, metric): a value for each replica, (R,); nan where it is not defined.
+Answers = dict[tuple[str, str], Tensor]
+
+NUMBERS = 2**24  # in one tensor of a pass: 64 MiB of float32
+EXAMPLES = 200  # in one pass, at most
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Finished runs of one job as a stack, in evaluation mode.
+
+    probe: its name. runs: one for each replica; they differ in seed and alpha only. dataset: of the
+    runs' seeds. Networks take inputs (R, b, ...), and give logits (R, b, c).
+    """
+
+    probe: str
+    network: Replicas
+    dataset: Dataset
+    runs: Sequence[Run]
+
+    @cached_property
+    def rngs(self) -> list[np.random.Generator]:
+        """A generator for each replica, of its seed and this probe."""
+        purpose = zlib.crc32(self.probe.encode())
+        return [stream(run.seed, "probe", purpose) for run in self.runs]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return next(self.network.parameters()).dtype
+
+    def drawn(self, draw: Callable[[np.random.Generator], np.ndarray]) -> Tensor:
+        """What `draw` returns for each replica, stacked (R, ...) on the data set's device."""
+        values = torch.from_numpy(np.stack([draw(rng) for rng in self.rngs]))
+        values = values.to(self.dtype) if values.is_floating_point() else values
+        return values.to(self.dataset.device)
+
+    def examples(self, part: str, most: int) -> tuple[Tensor, Tensor]:
+        """Raw inputs (R, n, ...) and classes (R, n) of a part (train or test), drawn once a seed.
+
+        n: `most`, or all examples where there are fewer.
+        """
+        x, y = (getattr(self.dataset, f"{name}_{part}") for name in "xy")
+        index = self.drawn(lambda rng: rng.permutation(y.shape[-1])[:most])
+        if not self.dataset.per_replica:
+            return x[index], y[index]
+        replica = torch.arange(len(index), device=index.device).unsqueeze(1)
+        return x[replica, index], y[replica, index]
+
+    def inputs(self, raw: Tensor) -> Tensor:
+        """Raw inputs as the network takes them."""
+        return self.dataset.normalise(raw).to(self.dtype)
+
+    def chunks(self, *tensors: Tensor, width: int = 1) -> Iterator[tuple[Tensor, ...]]:
+        """Tensors (R, n, ...) in passes of few examples, each of which takes `width` numbers."""
+        size = max(1, min(EXAMPLES, NUMBERS // (len(self.runs) * width)))
+        yield from zip(*(t.split(size, dim=1) for t in tensors))
