@@ -16,7 +16,7 @@ from mixup_repro.data import DataSource
 from mixup_repro.distributed import world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import in_memory
-from mixup_repro.probes.jacobian import jacobian
+from mixup_repro.probes import held_out, jacobian, membership, occlusion, segments
 from mixup_repro.probes.subject import Answers, Subject
 
 
@@ -29,7 +29,11 @@ class Probe:
 
 
 PROBES = {
-    "jacobian": Probe(jacobian),
+    "jacobian": Probe(jacobian.jacobian),
+    "segments": Probe(segments.segments),
+    "membership": Probe(membership.membership),
+    "held_out": Probe(held_out.held_out),
+    "occlusion": Probe(occlusion.occlusion),
 }
 
 

@@ -28,6 +28,8 @@ from mixup_repro.store.records import read_beside
 from mixup_repro.training.job import stack_count
 from mixup_repro.training.progress import Progress
 
+AT_ONCE = 10  # runs in a stack: a probe holds thousands of inputs of each
+
 
 def probe_folders(
     folders: list[RunFolder], names: list[str], dataset: DataSource, progress: Progress
@@ -36,7 +38,7 @@ def probe_folders(
     grown: list[RunFolder] = []
     for name in names:
         missing = [folder for folder in folders if not _has(folder, name, progress.say)]
-        stacks = stack_count(missing[0].run.config, len(missing), dataset) if missing else 0
+        stacks = _stacks(missing, dataset)
         for k in range(1, stacks + 1):
             interrupt.check()
             group = portion(missing, k, stacks)
@@ -45,6 +47,15 @@ def probe_folders(
             progress.say(f"{name} [{k}/{stacks}], {len(group)} runs")
         _say(name, folders, progress)
     return [folder for folder in folders if folder in grown]
+
+
+def _stacks(folders: list[RunFolder], dataset: DataSource) -> int:
+    """How many stacks these runs are asked in."""
+    if not folders:
+        return 0
+    return max(
+        -(-len(folders) // AT_ONCE), stack_count(folders[0].run.config, len(folders), dataset)
+    )
 
 
 def _path(folder: RunFolder, name: str) -> Path:

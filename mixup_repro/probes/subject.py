@@ -58,8 +58,12 @@ class Subject:
 
         n: `most`, or all examples where there are fewer.
         """
+        n = self.dataset.n_train if part == "train" else self.dataset.n_test
+        return self.at(part, self.drawn(lambda rng: rng.permutation(n)[:most]))
+
+    def at(self, part: str, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw inputs (R, n, ...) and classes (R, n) of a part, at an index (R, n)."""
         x, y = (getattr(self.dataset, f"{name}_{part}") for name in "xy")
-        index = self.drawn(lambda rng: rng.permutation(y.shape[-1])[:most])
         if not self.dataset.per_replica:
             return x[index], y[index]
         replica = torch.arange(len(index), device=index.device).unsqueeze(1)
@@ -68,6 +72,10 @@ class Subject:
     def inputs(self, raw: Tensor) -> Tensor:
         """Raw inputs as the network takes them."""
         return self.dataset.normalise(raw).to(self.dtype)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits (R, n, c) at inputs (R, n, ...), in passes of few examples."""
+        return torch.cat([self.network(part) for (part,) in self.chunks(x)], dim=1)
 
     def chunks(self, *tensors: Tensor, width: int = 1) -> Iterator[tuple[Tensor, ...]]:
         """Tensors (R, n, ...) in passes of few examples, each of which takes `width` numbers."""
