@@ -16,7 +16,16 @@ from mixup_repro.data import DataSource
 from mixup_repro.distributed import world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import in_memory
-from mixup_repro.probes import held_out, jacobian, membership, occlusion, segments
+from mixup_repro.probes import (
+    adversarial,
+    gradient_noise,
+    held_out,
+    jacobian,
+    membership,
+    occlusion,
+    segments,
+    sharpness,
+)
 from mixup_repro.probes.subject import Answers, Subject
 
 
@@ -29,6 +38,9 @@ class Probe:
 
 
 PROBES = {
+    "adversarial": Probe(adversarial.adversarial),
+    "sharpness": Probe(sharpness.sharpness),
+    "gradient_noise": Probe(gradient_noise.gradient_noise),
     "jacobian": Probe(jacobian.jacobian),
     "segments": Probe(segments.segments),
     "membership": Probe(membership.membership),

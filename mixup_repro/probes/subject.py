@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mixup_repro import interrupt
 from mixup_repro.data import Dataset
+from mixup_repro.methods.losses import convex
 from mixup_repro.networks import Replicas
 from mixup_repro.plan import stream
 from mixup_repro.schema import Run
@@ -47,9 +49,12 @@ class Subject:
         """Of the weights."""
         return next(self.network.parameters()).dtype
 
-    def drawn(self, draw: Callable[[np.random.Generator], np.ndarray]) -> Tensor:
-        """What `draw` returns for each replica, stacked (R, ...) on the data set's device."""
-        values = torch.from_numpy(np.stack([draw(rng) for rng in self.rngs]))
+    def drawn(self, draw: Callable[..., np.ndarray], *own: Sequence[float]) -> Tensor:
+        """What `draw` returns for each replica, stacked (R, ...) on the data set's device.
+
+        draw: of a generator, and of what is the replica's `own`.
+        """
+        values = torch.from_numpy(np.stack([draw(*each) for each in zip(self.rngs, *own)]))
         values = values.to(self.dtype) if values.is_floating_point() else values
         return values.to(self.dataset.device)
 
@@ -80,4 +85,16 @@ class Subject:
     def chunks(self, *tensors: Tensor, width: int = 1) -> Iterator[tuple[Tensor, ...]]:
         """Tensors (R, n, ...) in passes of few examples, each of which takes `width` numbers."""
         size = max(1, min(EXAMPLES, NUMBERS // (len(self.runs) * width)))
-        yield from zip(*(t.split(size, dim=1) for t in tensors))
+        for parts in zip(*(t.split(size, dim=1) for t in tensors)):
+            interrupt.check()
+            yield parts
+
+    def mixed(self, x: Tensor, y: Tensor, alphas: Sequence[float]) -> tuple[Tensor, Tensor]:
+        """Mixup of inputs (R, n, ...) and one-hot labels (R, n, c), at an alpha a replica.
+
+        Each example has a partner drawn from all of them, and a lambda of its own.
+        """
+        n, replica = y.shape[1], torch.arange(len(y), device=y.device).unsqueeze(1)
+        at = replica, self.drawn(lambda rng: rng.integers(n, size=n))
+        lam = self.drawn(lambda rng, alpha: rng.beta(alpha, alpha, n), alphas)
+        return convex(x, x[at], lam), convex(y, y[at], lam)
