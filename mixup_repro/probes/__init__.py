@@ -18,6 +18,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import in_memory
 from mixup_repro.probes import (
     adversarial,
+    attention,
     gradient_noise,
     held_out,
     jacobian,
@@ -39,13 +40,14 @@ class Probe:
 
 PROBES = {
     "adversarial": Probe(adversarial.adversarial),
-    "sharpness": Probe(sharpness.sharpness),
+    "attention": Probe(attention.attention),
     "gradient_noise": Probe(gradient_noise.gradient_noise),
-    "jacobian": Probe(jacobian.jacobian),
-    "segments": Probe(segments.segments),
-    "membership": Probe(membership.membership),
     "held_out": Probe(held_out.held_out),
+    "jacobian": Probe(jacobian.jacobian),
+    "membership": Probe(membership.membership),
     "occlusion": Probe(occlusion.occlusion),
+    "segments": Probe(segments.segments),
+    "sharpness": Probe(sharpness.sharpness),
 }
 
 
