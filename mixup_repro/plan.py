@@ -21,6 +21,7 @@ import numpy as np
 STREAMS = (  # append only
     *("init", "order", "partner", "lam", "crop", "flip", "box"),
     *("label_partner", "label_lam", "data", "features", "resized_crop"),
+    "probe",
 )
 
 

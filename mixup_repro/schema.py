@@ -119,6 +119,7 @@ class Config:
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
+    probe: Any = None  # questions to finished runs' weights: keys of mixup_repro.probes.PROBES
     hardware: HardwareConfig = field(default_factory=HardwareConfig)
     wandb: WandbConfig = field(default_factory=WandbConfig)
     seeds: Any = 1  # a number n (seeds 0..n-1) or a list

@@ -34,7 +34,7 @@ LAYERS = [
     training
     theory
     imagenet
-    shifts
+    shifts probes
     launch
     papers
     report

@@ -228,7 +228,9 @@ def test_what_a_setting_lacks_is_not_run_and_not_an_error():
     for paper in report.PAPERS:
         for item, on in paper.settings:
             dataset = on.name.split("_")[1] if "table2" in on.name else "digits"
-            parts = dict.fromkeys(("curves", "predictions", "maps", "bins", "terms", "ood"), none)
+            parts = dict.fromkeys(
+                ("curves", "predictions", "maps", "bins", "terms", "ood", "probes"), none
+            )
             data = ItemData(on.name, "paper", 1, frame.assign(dataset=dataset), **parts)
             entry = report.Entry(paper, item, on, data)
             assert not entry.shows_something, on.name
@@ -248,7 +250,7 @@ def test_times_that_were_never_reached_are_censored_and_not_numbers():
     ]
     curves = pd.DataFrame(rows)
     runs = curves.drop_duplicates(["method", "seed"]).assign(dataset="mnist")
-    empty = dict.fromkeys(("predictions", "maps", "bins", "terms", "ood"), pd.DataFrame())
+    empty = dict.fromkeys(("predictions", "maps", "bins", "terms", "ood", "probes"), pd.DataFrame())
     data = ItemData("fig2_mnist", "paper", 5, runs, curves, **empty)
     half, most = fig2.rate(data)
     # 0.9 -> 0.02: half of the way is 0.46, which Mixup reaches in epoch 2 and ERM in 1: not within

@@ -1,7 +1,8 @@
-"""Evaluate finished runs again, without training, as `evaluation` asks.
+"""Evaluate finished runs again, without training, as `evaluation`, `benchmark` and `probe` ask.
 
     mixup-repro evaluate -m experiment=carratino2020/fig4_digits 'evaluation.alphas=[0.5,16]'
     mixup-repro evaluate dataset=digits method.alpha=1 evaluation.temperature=true
+    mixup-repro evaluate -m experiment=carratino2020/fig4_digits probe=jacobian
 
 Exit codes: 0 fine; 2 bad input.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -72,6 +73,21 @@ def restore(folder: RunFolder, dataset: DataSource) -> Replicas:
     """
     check_data(folder, folder.read_record()["data"], dataset)
     return _load(folder, folder.weights_path, dataset)
+
+
+def restore_all(folders: Sequence[RunFolder], dataset: DataSource) -> Replicas:
+    """The trained networks of finished runs of one job as one stack.
+
+    Raises:
+        InputError: as `restore`.
+    """
+    single = [restore(folder, dataset) for folder in folders]
+    if len(single) == 1:
+        return single[0]
+    shape, seeds = dataset.input_shape, [folder.run.seed for folder in folders]
+    network = networks.build(folders[0].run.config.architecture, shape, dataset.classes, seeds)
+    load_weights(network, [one.replica_tensors(0) for one in single])
+    return network.to(dataset.device)
 
 
 def _load(folder: RunFolder, path: Path, dataset: DataSource) -> Replicas:

@@ -10,16 +10,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from mixup_repro import interrupt
+from mixup_repro.data import DataSource
 from mixup_repro.distributed import main_first, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import Source, compose, expand, register, resolve
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import Outcome, RunFolder, State
-from mixup_repro.training.job import open_data, run
+from mixup_repro.training.job import ask, open_data, run
 from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result
 
 Work = Callable[[Config, Progress], list[Result]]
+Question = Callable[[list[RunFolder]], list[RunFolder]]  # of finished runs; returns those that grew
 
 
 def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]:
@@ -31,13 +33,32 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
         InputError: the job cannot run as asked. Nothing was trained.
     """
     dataset = open_data(job)
-    if not job.benchmark.name:
-        return run(job, dataset, progress, train)
-    from mixup_repro import shifts  # pictures of many kinds, which other jobs do without
-    from mixup_repro.shifts.evaluate import evaluate_results
+    questions = _questions(job, dataset, progress)
+    results = run(job, dataset, progress, train)
+    for question in questions:
+        results = ask(results, question, progress.say)
+    return results
 
-    benchmark = main_first(lambda: shifts.benchmark(job.benchmark, dataset))
-    return evaluate_results(run(job, dataset, progress, train), dataset, benchmark, progress)
+
+def _questions(job: Config, dataset: DataSource, progress: Progress) -> list[Question]:
+    """What a job asks of finished runs besides the evaluations in their records, checked.
+
+    What other jobs do without is imported here.
+    """
+    questions: list[Question] = []
+    if job.benchmark.name:
+        from mixup_repro import shifts
+        from mixup_repro.shifts.evaluate import evaluate_folders
+
+        benchmark = main_first(lambda: shifts.benchmark(job.benchmark, dataset))
+        questions.append(lambda folders: evaluate_folders(folders, dataset, benchmark, progress))
+    if job.probe is not None:
+        from mixup_repro import probes
+        from mixup_repro.probes.evaluate import probe_folders
+
+        names = probes.named(job.probe, dataset)
+        questions.append(lambda folders: probe_folders(folders, names, dataset, progress))
+    return questions
 
 
 class Session:

@@ -36,6 +36,7 @@ class ItemData:
     bins: pd.DataFrame
     terms: pd.DataFrame
     ood: pd.DataFrame
+    probes: pd.DataFrame
     beside: ItemData | None = None
 
     def metric(
@@ -55,6 +56,17 @@ class ItemData:
         """
         asked = predicted(eval_alpha) | ({"evaluation": evaluation} if evaluation else {})
         return by_seed(select(self.runs, method=method, alpha=alpha, **asked), metric)
+
+    def probed(
+        self, probe: str, setting: str, metric: str, method: str, alpha: float | None = None
+    ) -> pd.Series:
+        """What a probe found (`mixup_repro.probes`), by seed, for runs of a method (and alpha).
+
+        Raises:
+            NoValues: there are no such rows.
+        """
+        asked = {"probe": probe, "setting": setting, "metric": metric}
+        return by_seed(select(self.probes, method=method, alpha=alpha, **asked), "value")
 
     def alphas(self) -> list[float]:
         """The alphas of the item's mixing runs, in order."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any, Optional
 
 import pandas as pd
@@ -24,11 +22,9 @@ from mixup_repro.evaluation.predictor import CHUNK, added_up, predictor
 from mixup_repro.shifts import Benchmark
 from mixup_repro.shifts.sets import Set
 from mixup_repro.store.files import write_json
-from mixup_repro.store.folder import Outcome, RunFolder, State
-from mixup_repro.store.records import read_ood
-from mixup_repro.training.job import claim
+from mixup_repro.store.folder import RunFolder
+from mixup_repro.store.records import read_beside
 from mixup_repro.training.progress import Progress
-from mixup_repro.training.run import Result
 
 KEY = ("corruption", "severity", "evaluation", "eval_alpha")
 AT_ONCE = 32  # runs whose networks are in memory together: a picture is read once for all of them
@@ -51,7 +47,7 @@ class Stored:
         self.grown = self.unwritten = False
         if self.path.exists():
             try:
-                old = read_ood(self.path)
+                old = read_beside(self.path)
                 if old["source"] == benchmark.source:
                     self.rows = {tuple(row[k] for k in KEY): row for row in old["rows"]}
             except (InputError, LookupError) as error:
@@ -71,27 +67,6 @@ class Stored:
         if self.unwritten and rank() == 0:
             write_json(self.path, self.head | {"rows": list(self.rows.values())})
         self.unwritten = False
-
-
-def evaluate_results(
-    results: list[Result], dataset: DataSource, benchmark: Benchmark, progress: Progress
-) -> list[Result]:
-    """Evaluate the finished runs among these on a benchmark; returns what became of each."""
-    finished = [result.folder for result in results if result.outcome.finished]
-    with ExitStack() as locks:
-        free = from_main(
-            lambda: [claim(folder, locks, progress.say) == State.DONE for folder in finished]
-        )
-        for folder in (f for f, is_free in zip(finished, free) if not is_free):
-            progress.say(f"{folder} is in use by another process; skipped here")
-        folders = [f for f, is_free in zip(finished, free) if is_free]
-        grown = evaluate_folders(folders, dataset, benchmark, progress)
-    return [
-        replace(r, outcome=Outcome.EVALUATED)
-        if r.folder in grown and r.outcome == Outcome.PRESENT
-        else r
-        for r in results
-    ]
 
 
 def evaluate_folders(

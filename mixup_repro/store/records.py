@@ -71,17 +71,21 @@ def _parsed(path: Path, mtime_ns: int, size: int) -> dict[str, Any]:
     return record
 
 
-def read_ood(path: Path) -> dict[str, Any]:
-    """A benchmark's rows beside a run's record: `benchmark`, `source`, and `rows`.
+# Rows beside a run's record lie in `<kind>-<name>.json`, with the name under this key.
+BESIDE = {"ood": "benchmark", "probe": "probe"}
+
+
+def read_beside(path: Path) -> dict[str, Any]:
+    """Rows beside a run's record, of a benchmark or a probe: its name, `source`, and `rows`.
 
     Raises:
         InputError: the file is not there, or it is damaged or another run's.
     """
-    folder = path.parent
+    folder, kind = path.parent, path.name.split("-")[0]
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         of = f"{found['run_id']}/seed{found['seed']}"
-        whole = path.name == f"ood-{found['benchmark']}.json" and all(
+        whole = path.name == f"{kind}-{found[BESIDE[kind]]}.json" and all(
             isinstance(row, dict) for row in found["rows"]
         )
     except FileNotFoundError as error:
@@ -89,15 +93,15 @@ def read_ood(path: Path) -> dict[str, Any]:
     except (ValueError, LookupError, TypeError) as error:
         raise DamagedError(f"{path} is damaged ({type(error).__name__})") from error
     if of != f"{folder.parent.name}/{folder.name}" or not whole:
-        raise InputError(f"{path} is not of this run and benchmark, but of {of}")
+        raise InputError(f"{path} is not of this run and {BESIDE[kind]}, but of {of}")
     return found
 
 
 def finished_records(runs_dir: Path, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
     """The records of all finished runs below `runs_dir`, in a fixed order.
 
-    Each with `ood`, the rows of every benchmark the run was evaluated on. What is no record of the
-    run whose folder it lies in is named by `say`, and passed over.
+    Each with `ood` and `probe`, the rows of every benchmark and probe that the run was asked. What
+    is no record of the run whose folder it lies in is named by `say`, and passed over.
     """
     for path in sorted(runs_dir.glob("*/seed*/record.json")):
         try:
@@ -105,12 +109,16 @@ def finished_records(runs_dir: Path, say: Callable[[str], None]) -> Iterator[dic
         except InputError as error:
             say(f"passed over: {error}")
             continue
-        rows = []
-        for other in sorted(path.parent.glob("ood-*.json")):
-            try:
-                found = read_ood(other)
-            except InputError as error:
-                say(f"passed over: {error}")
-                continue
-            rows += [{"benchmark": found["benchmark"]} | row for row in found["rows"]]
-        yield record | {"ood": rows}
+        yield record | {kind: _rows_beside(path.parent, kind, say) for kind in BESIDE}
+
+
+def _rows_beside(folder: Path, kind: str, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for path in sorted(folder.glob(f"{kind}-*.json")):
+        try:
+            found = read_beside(path)
+        except InputError as error:
+            say(f"passed over: {error}")
+            continue
+        rows += [{BESIDE[kind]: found[BESIDE[kind]]} | row for row in found["rows"]]
+    return rows

@@ -10,6 +10,7 @@
     results/terms/<run_id>.csv         the terms of the approximate Mixup risk along training
     results/ood/<run_id>.csv           one row for each seed, benchmark, corruption, severity and
                                        prediction
+    results/probes/<run_id>.csv        one row for each seed, probe, setting and metric
     results/weights/<run_id>.pt        the weights of seed 0, of networks that take minutes to train
     results/distances.csv              what mixup-repro distances measured
     results/imported.csv               one row for each evaluation of a network that was trained

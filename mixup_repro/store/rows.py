@@ -31,6 +31,8 @@ OOD = (
     "accuracy accuracy_pm0 cross_entropy ece brier n_test"
 ).split()
 
+PROBES = ("probe", "setting", "metric", "value")
+
 
 def _curves(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: row.get(name) for name in CURVES} for row in record["curves"]]
@@ -62,6 +64,10 @@ def _ood(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: row.get(name) for name in OOD} for row in record["ood"]]
 
 
+def _probes(record: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{name: row[name] for name in PROBES} for row in record["probe"]]
+
+
 # What results/<part>/<run_id>.csv holds, and the columns besides the seed that name a row.
 PARTS = {
     "curves": (_curves, ["epoch"]),
@@ -70,6 +76,7 @@ PARTS = {
     "bins": (_bins, ["evaluation", "eval_alpha", "bin"]),
     "terms": (lambda record: record.get("terms", []), ["terms_alpha", "epoch"]),
     "ood": (_ood, ["benchmark", "corruption", "severity", "evaluation", "eval_alpha"]),
+    "probes": (_probes, ["probe", "setting", "metric"]),
 }
 
 

@@ -24,7 +24,7 @@ from mixup_repro.store.files import replacing
 TEXT = frozenset(
     "run_id paper item dataset data architecture method scale evaluation commit device precision "
     "source sha256 recipe benchmark corruption part claim where says tested verdict network "
-    "differs".split()
+    "differs probe setting metric".split()
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that starts so
 FINITE = float(np.finfo(float).max)
@@ -63,7 +63,7 @@ NUMBERS = {
         (LOSS, "test_cross_entropy_rescaled train_cross_entropy_rescaled confidence allowed"),
         (Numbers("a number from 0 to 2", 0, 2), "brier"),
         (POSITIVE, "alpha eval_alpha terms_alpha temperature"),
-        (NUMBER, "mixed_loss modified_loss regularisation"),
+        (NUMBER, "mixed_loss modified_loss regularisation value"),
         (COUNT, "seed epoch draw example bin count correct severity n"),
         (SIZE, "n_test epochs"),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 
 import torch
 from filelock import Timeout
@@ -22,6 +23,8 @@ from mixup_repro.training import checkpoint
 from mixup_repro.training.preconditions import check_job
 from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result, Training
+
+Say = Callable[[str], None]
 
 
 def device_of(config: Config) -> torch.device:
@@ -100,6 +103,27 @@ def run(job: Config, dataset: DataSource, progress: Progress, train: bool = True
     return results
 
 
+def ask(
+    results: list[Result], question: Callable[[list[RunFolder]], list[RunFolder]], say: Say
+) -> list[Result]:
+    """Ask the finished runs among these, under their locks; returns what became of each.
+
+    question: writes what it finds beside the runs' records, and returns the runs that grew.
+    """
+    finished = [result.folder for result in results if result.outcome.finished]
+    with ExitStack() as locks:
+        free = from_main(lambda: [claim(folder, locks, say) == State.DONE for folder in finished])
+        for folder in (f for f, is_free in zip(finished, free) if not is_free):
+            say(f"{folder} is in use by another process; skipped here")
+        grown = question([f for f, is_free in zip(finished, free) if is_free])
+    return [
+        replace(r, outcome=Outcome.EVALUATED)
+        if r.folder in grown and r.outcome == Outcome.PRESENT
+        else r
+        for r in results
+    ]
+
+
 def stack_count(job: Config, runs: int, dataset: DataSource) -> int:
     """How many stacks so many runs of a job are trained in, on the data set's device."""
     size = batch_size(job.recipe, dataset.n_train)
@@ -112,7 +136,7 @@ def _create(folders: list[RunFolder]) -> None:
         folder.create()
 
 
-def _finished(folder: RunFolder, dataset: DataSource, say: Callable[[str], None]) -> bool:
+def _finished(folder: RunFolder, dataset: DataSource, say: Say) -> bool:
     """Whether a run has a record; one that is damaged or another run's is named.
 
     Raises:
@@ -157,7 +181,7 @@ def _visit(group: list[RunFolder], dataset: DataSource, progress: Progress) -> l
     return results
 
 
-def claim(folder: RunFolder, locks: ExitStack, say: Callable[[str], None]) -> State:
+def claim(folder: RunFolder, locks: ExitStack, say: Say) -> State:
     """Lock a run: done, absent (or begun); or running, where another process has it.
 
     Raises:

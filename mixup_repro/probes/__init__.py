@@ -1,0 +1,71 @@
+"""Probes: questions to the weights of finished runs. Nothing retrains.
+
+A probe finds numbers of a stack of finished runs; each has a setting, such as the examples it is
+about, and a metric. All that a probe draws comes from the run's seed and the probe's name, so runs
+of one seed are asked about the same examples, and comparisons between methods are paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from mixup_repro.data import DataSource
+from mixup_repro.distributed import world_size
+from mixup_repro.errors import InputError
+from mixup_repro.evaluation.predictor import in_memory
+from mixup_repro.probes import (
+    adversarial,
+    attention,
+    gradient_noise,
+    held_out,
+    jacobian,
+    membership,
+    occlusion,
+    segments,
+    sharpness,
+)
+from mixup_repro.probes.subject import Answers, Subject
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A question to a stack of runs; a new version of it is asked again where it was before."""
+
+    ask: Callable[[Subject], Answers]
+    version: int = 1
+
+
+PROBES = {
+    "adversarial": Probe(adversarial.adversarial),
+    "attention": Probe(attention.attention),
+    "gradient_noise": Probe(gradient_noise.gradient_noise),
+    "held_out": Probe(held_out.held_out),
+    "jacobian": Probe(jacobian.jacobian),
+    "membership": Probe(membership.membership),
+    "occlusion": Probe(occlusion.occlusion),
+    "segments": Probe(segments.segments),
+    "sharpness": Probe(sharpness.sharpness),
+}
+
+
+def named(names: Any, dataset: DataSource) -> list[str]:
+    """The probes that a job's `probe` names: one, or a list of them.
+
+    Raises:
+        InputError: there is no such probe, the data set is streamed, or there are several ranks.
+    """
+    asked = names if isinstance(names, list) else [names]
+    for name in asked:
+        if name not in PROBES:
+            near = get_close_matches(str(name), PROBES, n=1, cutoff=0)[0]
+            raise InputError(
+                f"probe={name}: there is no such probe, and {near} is the nearest name; choose of "
+                f"{', '.join(sorted(PROBES))}"
+            )
+    in_memory(dataset, f"probe={','.join(asked)}")
+    if world_size() > 1:
+        raise InputError(f"probe={','.join(asked)}: is asked by one process, without torchrun")
+    return list(dict.fromkeys(asked))
