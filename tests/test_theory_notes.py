@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import integrate, stats
 
-from mixup_repro.theory import moments
+from mixup_repro.theory import gradients, moments
+from mixup_repro.theory.perturbation import mixup_risk
+from mixup_repro.theory.taylor import squared_error
 
 ALPHAS = (0.2, 1.0, 8.0)
 
@@ -92,3 +95,77 @@ def test_alpha_must_be_positive(alpha):
     for f in (moments.shrink, moments.label_entropy, moments.barely_mixed):
         with pytest.raises(ValueError, match="must be > 0"):
             f(alpha)
+
+
+# --- gradients ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_the_gradients_variance_is_what_draws_have(alpha):
+    """Of a linear model on data that are not at its optimum."""
+    rng, n = np.random.default_rng(0), 400_000
+    x, r = rng.normal(size=(9, 2)), rng.normal(size=(9, 2))
+    r += x
+    x, r = x - x.mean(0), r - r.mean(0)
+    i, j, lam = rng.integers(9, size=n), rng.integers(9, size=n), rng.beta(alpha, alpha, (n, 1))
+    mixed = [lam * v[i] + (1 - lam) * v[j] for v in (r, x)]
+    g = mixed[0][:, :, None] * mixed[1][:, None, :]
+    assert gradients.mean_square(r, x, alpha) == pytest.approx((g**2).sum((1, 2)).mean(), rel=0.02)
+    assert gradients.variance(r, x, alpha) == pytest.approx(g.var(0).sum(), rel=0.02)
+    # Given the pair: twice the variance is the mean square of a difference of two draws of lambda.
+    lam = rng.beta(alpha, alpha, (n, 1))
+    again = [lam * v[i] + (1 - lam) * v[j] for v in (r, x)]
+    apart = g - again[0][:, :, None] * again[1][:, None, :]
+    spread = (apart**2).sum((1, 2)).mean() / 2
+    assert gradients.added_variance(r, x, alpha) == pytest.approx(spread, rel=0.03)
+    each = r[:, :, None] * x[:, None, :]
+    assert gradients.variance(r, x, None) == pytest.approx(each.var(0).sum())
+
+
+def test_variances_want_centred_data():
+    with pytest.raises(ValueError, match="mean zero"):
+        gradients.variance(np.ones((3, 1)), np.ones((3, 1)), 1.0)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_a_linear_models_gradient_and_hessian_by_differentiating_the_mixup_risk(alpha):
+    rng, c = np.random.default_rng(1), moments.shrink(alpha)
+    x, y = rng.normal(size=(7, 3)) + 2, rng.normal(size=(7, 2))
+    w, b = rng.normal(size=(2, 3)), rng.normal(size=2)
+    data = [torch.from_numpy(v) for v in (x, y)]
+
+    def risk(weight, bias):
+        return mixup_risk(squared_error, lambda z: z @ weight.T + bias, *data, alpha)
+
+    at = tuple(torch.from_numpy(v).requires_grad_() for v in (w, b))
+    for ours, theirs in zip(
+        gradients.linear_gradient(w, b, x, y, c), torch.autograd.grad(risk(*at), at)
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+    (ww, wb), (_, bb) = torch.autograd.functional.hessian(risk, at)
+    hessian = gradients.linear_hessian(x, c)
+    np.testing.assert_allclose(hessian[:3, :3], ww[0, :, 0], atol=1e-12)
+    np.testing.assert_allclose(hessian[:3, 3], wb[0, :, 0], atol=1e-12)
+    np.testing.assert_allclose(hessian[3, 3], bb[0, 0], atol=1e-12)
+
+
+def test_averaging_labels_changes_the_gradient_of_the_absolute_error_alone():
+    """By hand: labels 0 and 1 beside an output 3/4 pull by +1 and -1, their mean by +1."""
+    labels, chance = torch.tensor([[0.0], [1.0]]), torch.tensor([0.5, 0.5])
+    u = torch.tensor([0.75])
+    assert gradients.label_effect(gradients.absolute_error, u, labels, chance).item() == -1
+    assert gradients.label_effect(squared_error, u, labels, chance).item() == 0
+
+
+def test_losses_by_hand():
+    y, u = torch.tensor([0.25, 0.75]).double(), torch.tensor([0.0, np.log(3.0)]).double()
+    for loss, value in (  # softmax(u) is (1/4, 3/4)
+        (gradients.brier, 0),
+        (gradients.focal, -(0.25 * 0.5625 * np.log(0.25) + 0.75 * 0.0625 * np.log(0.75))),
+        (gradients.absolute_error, 0.25 + np.log(3) - 0.75),
+        (gradients.hinge, 1 + 1 - np.log(3) / 2),
+        (gradients.huber, 0.25**2 / 2 + (np.log(3) - 0.75) ** 2 / 2),
+        (gradients.reversed_kl, 0),
+        (gradients.generalised, (1 - 0.625**0.7) / 0.7),
+    ):
+        assert loss(y, u).item() == pytest.approx(value, abs=1e-12)

@@ -4,6 +4,10 @@ A claim that holds under a condition has two kinds of parts: as printed, and as 
 """
 
 from mixup_repro.papers.claims import Theorem
-from mixup_repro.papers.notes.theorems import moments
+from mixup_repro.papers.notes.theorems import gradients, landscape, moments
 
-THEOREMS: tuple[Theorem, ...] = (*moments.THEOREMS,)
+THEOREMS: tuple[Theorem, ...] = (
+    *moments.THEOREMS,
+    *gradients.THEOREMS,
+    *landscape.THEOREMS,
+)
