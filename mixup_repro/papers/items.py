@@ -61,13 +61,22 @@ class Unsaid(NamedTuple):
     decides: str
 
 
+class Contradiction(NamedTuple):
+    """Two statements that cannot both hold as they stand, with their places, and what decides."""
+
+    one: str
+    other: str
+    decides: str
+
+
 @dataclass(frozen=True)
 class Paper:
     """A paper: its theorems, its errata, the pictures of its theory with captions, and its items.
 
     name: its package below mixup_repro.papers. misprints: those without consequence. untested:
     claims that nothing here tests yet, as id, sentence in our words, and where. unsaid: what it
-    leaves open.
+    leaves open. published: whether its claims are counted; those of notes are told apart. about:
+    a paragraph below its heading. contradictions: where it contradicts itself.
     """
 
     name: str
@@ -78,6 +87,9 @@ class Paper:
     pictures: Mapping[str, tuple[Callable[[], matplotlib.figure.Figure], str]]
     untested: tuple[tuple[str, str, str], ...]
     unsaid: tuple[Unsaid, ...]
+    published: bool = True
+    about: str = ""
+    contradictions: tuple[Contradiction, ...] = ()
 
     @cached_property
     def items(self) -> tuple[Item, ...]:

@@ -16,13 +16,14 @@ from mixup_repro.papers.carratino2020.paper import PAPER as CARRATINO
 from mixup_repro.papers.chidambaram2022.paper import PAPER as CHIDAMBARAM
 from mixup_repro.papers.claims import NOT_RUN, Claim, Finding, Setting
 from mixup_repro.papers.items import Item, On, Paper, check
+from mixup_repro.papers.notes.paper import PAPER as NOTES
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues
 from mixup_repro.store import results
 from mixup_repro.store.tables import read_table, write_table
 
-PAPERS = (CARRATINO, CHIDAMBARAM)
+PAPERS = (CARRATINO, CHIDAMBARAM, NOTES)
 THEOREM_COLUMNS = ["paper", "claim", "where", "says", "tested", "n", "worst error", "allowed"]
 THEOREM_COLUMNS += ["verdict"]
 THEOREM_KEY = ["paper", "claim", "tested"]

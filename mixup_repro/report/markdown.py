@@ -14,9 +14,12 @@ from mixup_repro.report.sections import (
     ABOUT,
     ABOUT_IMPORTED,
     ABOUT_PUBLISHED,
+    CONTRADICTIONS,
     IMPORTED,
     PUBLISHED,
+    UNSAID,
     Section,
+    contradictions,
     imported,
     missing,
     pictures,
@@ -57,15 +60,13 @@ def write(found: list[Entry], folder: Path) -> None:
     ours = [row(v) for v in every if v.ours]
     parts += ["### Questions of our own, which no count has\n", markdown(pd.DataFrame(ours)), ""]
     for paper in PAPERS:
-        parts += [f"## {paper.title}\n", "### Theorems\n"]
+        parts += [f"## {paper.title}\n", *([f"{paper.about}\n"] if paper.about else [])]
+        parts.append("### Theorems\n")
         parts += [markdown(theory(paper, folder)) or "Not checked here: `make report`.", ""]
         for name, figure, caption in pictures(paper):
             parts += [f"![{name}](figures/{figure})\n", f"{caption}\n"]
-        parts += [
-            "### What the paper does not say, and what we chose\n",
-            markdown(unsaid(paper)),
-            "",
-        ]
+        for title, table in ((CONTRADICTIONS, contradictions(paper)), (UNSAID, unsaid(paper))):
+            parts += [f"### {title}\n", markdown(table), ""] if len(table) else []
         parts += [_section(entry.name, section(entry)) for entry in found if entry.paper is paper]
         if absent := missing(paper, found):
             parts.append("### Not run here, or not all of it\n")
@@ -125,19 +126,42 @@ def readme_table(every: list[Verdict]) -> str:
 
 def summary(every: list[Verdict]) -> str:
     """How many claims there are, and the verdicts on them by setting, best known first."""
-    claims = {(v.paper, v.claim) for v in every if not v.ours}
-    run = {(v.paper, v.claim) for v in every if not v.ours and v.word != Word.NOT_RUN}
-    tested, wrong = by_chance(every)
+    counts = [v for v in every if v.paper not in _apart()]
+    claims, run = _claims(counts)
+    tested, wrong = by_chance(counts)
     lines = [
-        f"{len(claims)} claims, {len(claims - run)} of them not run. Of the {tested} verdicts that "
+        f"{claims} claims, {claims - run} of them not run. Of the {tested} verdicts that "
         f"rest on tests of runs, about {wrong:.1f} would have a part supported or contradicted by "
         f"chance alone, if no effect were there. Verdicts by setting:\n"
     ]
     for setting in Setting:
-        counts = counted(every, setting)
-        told = ", ".join(f"{n} {word}" for word, n in counts.items()) or "none yet"
+        told = _told(counted(counts, setting)) or "none yet"
         lines.append(f"- {setting}: {told}")
+    for name, title in _apart().items():
+        own = [v for v in every if v.paper == name]
+        claims, run = _claims(own)
+        told = "; ".join(
+            f"{setting}: {words}" for setting in Setting if (words := _told(counted(own, setting)))
+        )
+        lines.append(f"- {title}, counted apart: {claims} claims, {claims - run} of them not run")
+        lines[-1] += f" ({told})" if told else ""
     return "\n".join(lines)
+
+
+def _apart() -> dict[str, str]:
+    """Titles, by name, of what is no publication: its claims are counted apart."""
+    return {paper.name: paper.title for paper in PAPERS if not paper.published}
+
+
+def _claims(every: list[Verdict]) -> tuple[int, int]:
+    """How many claims there are, without questions of our own, and how many of them were run."""
+    own = [v for v in every if not v.ours]
+    run = {(v.paper, v.claim) for v in own if v.word != Word.NOT_RUN}
+    return len({(v.paper, v.claim) for v in own}), len(run)
+
+
+def _told(counts: dict[Word, int]) -> str:
+    return ", ".join(f"{n} {word}" for word, n in counts.items())
 
 
 def came_out(paper: Paper, every: list[Verdict]) -> str:

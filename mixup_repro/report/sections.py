@@ -81,6 +81,10 @@ def typed(on: On, scale: str = "") -> str:
     return ", then ".join(f"`python scripts/{c}.py {shlex.join(words)}`" for c, *words in commands)
 
 
+CONTRADICTIONS = "Where it contradicts itself"
+UNSAID = "What the paper does not say, and what we chose"
+
+
 def theory(paper: Paper, folder: Path) -> pd.DataFrame:
     """Every part of a paper's theorems: cases, worst error, verdict."""
     frame = proven(folder)
@@ -91,6 +95,12 @@ def unsaid(paper: Paper) -> pd.DataFrame:
     """What a paper leaves open, what is done here, and whether that decides a verdict."""
     columns = ["where", "not said", "here", "does it decide a verdict"]
     return pd.DataFrame(list(paper.unsaid), columns=columns)
+
+
+def contradictions(paper: Paper) -> pd.DataFrame:
+    """Where a paper contradicts itself, and what decides."""
+    columns = ["it says", "and it says", "what decides"]
+    return pd.DataFrame(list(paper.contradictions), columns=columns)
 
 
 def pictures(paper: Paper) -> list[tuple[str, str, str]]:

@@ -17,8 +17,10 @@ from mixup_repro.report.markdown import cell, row, summary
 from mixup_repro.report.sections import (
     ABOUT,
     ABOUT_IMPORTED,
+    CONTRADICTIONS,
     IMPORTED,
     Section,
+    contradictions,
     imported,
     missing,
     pictures,
@@ -45,10 +47,13 @@ def write_webpage(found: list[Entry], folder: Path) -> None:
     anchors = {(e.paper.name, e.name, e.data.scale): e.stem for e in found}
     body = []
     for paper in PAPERS:
-        body += [f"<h2>{escape(paper.title)}</h2>", "<h3>Theorems</h3>"]
+        about = [f"<p>{_rich(paper.about)}</p>"] if paper.about else []
+        body += [f"<h2>{escape(paper.title)}</h2>", *about, "<h3>Theorems</h3>"]
         body.append(_table(theory(paper, folder)) or "<p>Not checked here.</p>")
         shown = [_figure(folder, figure, caption) for _, figure, caption in pictures(paper)]
         body.append(f'<div class="pictures">{"".join(shown)}</div>')
+        if len(table := contradictions(paper)):
+            body += [f"<h3>{CONTRADICTIONS}</h3>", f'<div class="scroll">{_table(table)}</div>']
         body += [_section(e.stem, section(e), folder) for e in found if e.paper is paper]
         if absent := missing(paper, found):
             listed = "".join(f"<li>{_rich(commands)}</li>" for _, commands in absent)
