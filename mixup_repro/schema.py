@@ -20,6 +20,7 @@ class DatasetConfig:
     noise: Optional[float] = None  # moons: standard deviation of the coordinates' noise
     separation: Optional[float] = None  # separated_moons: how far each moon is pushed aside
     flipped: Optional[float] = None  # two_moons: share of training labels that are flipped
+    ratio: Optional[float] = None  # circles: the inner one's radius, of the outer one's
     layout: Optional[str] = None  # gaussians: where the classes lie
     size: Optional[int] = None  # imagenet: pixels of a side, for training and testing
     resize: Optional[int] = None  # imagenet: the shorter side before the centre crop of testing
@@ -37,6 +38,7 @@ class ArchitectureConfig:
     hidden: Optional[list[int]] = None  # mlp: widths of the hidden layers
     features: Optional[int] = None  # random_features: how many
     sigma: Optional[float] = None  # random_features: standard deviation of the frequencies
+    options: Any = None  # timm: more arguments of its network, by name
 
 
 @dataclass

@@ -7,11 +7,12 @@ from itertools import pairwise
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import job
 from torch import nn
 
 from mixup_repro import networks
 from mixup_repro.errors import InputError
-from mixup_repro.networks import build
+from mixup_repro.networks import build, normalises
 from mixup_repro.networks.lenet import LeNet
 from mixup_repro.plan import stream
 from mixup_repro.schema import ArchitectureConfig
@@ -273,3 +274,26 @@ def test_networks_that_do_not_fit_are_refused_with_a_remedy(config, shape, messa
 def test_a_cpus_stack_fits_its_cache_and_a_gpus_has_no_limit(config, batch, on_cpu, on_gpu):
     assert networks.stack_size(config, batch, torch.device("cpu")) == on_cpu
     assert networks.stack_size(config, batch, torch.device("cuda")) == on_gpu
+
+
+def test_a_tiny_transformer_takes_its_options_from_the_config():
+    network = build(job("architecture=tiny_vit").architecture, (1, 8, 8), 10, [0])
+    inner = network.network
+    assert (len(inner.blocks), inner.embed_dim, inner.patch_embed.num_patches) == (2, 32, 16)
+    assert network(torch.zeros(1, 5, 1, 8, 8)).shape == (1, 5, 10)
+    for words, named in [
+        (["architecture=tiny_vit", "+architecture.options.heads=3"], "heads"),
+        (["architecture=lenet", "architecture.options={depth: 2}"], "is for networks of timm"),
+    ]:
+        with pytest.raises(InputError, match=named):
+            build(job(*words).architecture, (1, 32, 32), 10, [0])
+
+
+def test_the_small_cnn_is_three_normalised_convolutions():
+    network = build(job("architecture=small_cnn").architecture, (1, 8, 8), 10, [0])
+    assert sum(p.numel() for p in network.parameters()) == (
+        32 * 9 + 2 * 32 * 32 * 9 + 3 * 2 * 32 + 32 * 10 + 10
+    )
+    assert normalises(network)
+    with pytest.raises(InputError, match="needs pictures"):
+        build(job("architecture=small_cnn").architecture, (64,), 10, [0])

@@ -31,6 +31,14 @@ def test_two_moons_are_scikit_learns_with_a_fifth_of_training_labels_flipped():
     assert (own.y_test.numpy() == y[150:]).all()
 
 
+def test_circles_are_scikit_learns_around_the_origin():
+    data = load(job("dataset=circles", "dataset.noise=0").dataset)
+    radius = torch.cat([data.x_train, data.x_test]).norm(dim=1)
+    inner = torch.cat([data.y_train, data.y_test])
+    assert torch.allclose(radius, 1 - 0.5 * inner, atol=1e-6)
+    assert data.n_train == data.n_test == 200
+
+
 @pytest.mark.parametrize("config", [MOONS, RING])
 def test_every_seed_has_a_data_set_of_its_own_and_stacks_hold_them(config):
     dataset = load(config)
@@ -94,6 +102,7 @@ def test_the_grid_runs_row_by_row():
         (DatasetConfig("two_moons", points=4, noise=0.1, flipped=0.0), "at least 8 points"),
         (DatasetConfig("two_moons", points=30, noise=-1.0, flipped=0.0), "noise >= 0"),
         (DatasetConfig("two_moons", points=30, noise=0.1, flipped=1.0), "flipped < 1"),
+        (DatasetConfig("circles", points=30, noise=0.1, ratio=1.0), "0 < ratio < 1"),
         (DatasetConfig("gaussians", points=30, layout="spiral"), "one of ring, arch"),
         (DatasetConfig("gaussians", points=2, layout="ring"), "at least 8 points"),
         (DatasetConfig("separated_moons", points=30, noise=0.1), "separation >= 0"),

@@ -16,6 +16,7 @@ __all__ = ["LOADERS", "DataSource", "Dataset", "load"]
 LOADERS = {
     "alternating_line": "data.toy:alternating_line",
     "two_moons": "data.toy:two_moons",
+    "circles": "data.toy:circles",
     "separated_moons": "data.toy:separated_moons",
     "gaussians": "data.toy:gaussians",
     "digits": "data.images:digits",

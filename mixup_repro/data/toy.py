@@ -69,6 +69,32 @@ def two_moons(config: DatasetConfig) -> Dataset:
     return draw(0)
 
 
+def circles(config: DatasetConfig) -> Dataset:
+    """Two circles around the origin, drawn anew for each seed: the outer one is class 0.
+
+    scikit-learn's `make_circles`; half of the points for training. Chords of the outer circle cross
+    the inner one, so mixed points of one class lie among the other's.
+
+    Raises:
+        InputError: a field is missing or out of range.
+    """
+    points, noise, ratio = config.points or 0, config.noise, config.ratio
+    if points < 8 or noise is None or noise < 0 or ratio is None or not 0 < ratio < 1:
+        raise InputError(
+            f"dataset.points={points}, noise={noise}, ratio={ratio}: circles needs at least 8 "
+            f"points, noise >= 0 and 0 < ratio < 1"
+        )
+
+    def draw(seed: int) -> Dataset:
+        from sklearn.datasets import make_circles
+
+        drawn = int(stream(seed, "data").integers(2**31))
+        x, y = make_circles(points, noise=noise, factor=ratio, random_state=drawn)
+        return _halves("circles", x, y, points // 2, draw, grid())
+
+    return draw(0)
+
+
 def separated_moons(config: DatasetConfig) -> Dataset:
     """Two moons set apart, drawn anew for each seed (Pezeshki et al., 2020; Chidambaram et al.).
 

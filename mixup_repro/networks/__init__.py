@@ -17,6 +17,7 @@ from mixup_repro.networks.lenet import LeNet
 from mixup_repro.networks.random_features import RandomFeatures
 from mixup_repro.networks.replicas import Replicas, Single, Stack, Vmapped, bytes_of, load_weights
 from mixup_repro.networks.resnet import resnet18, resnet20, resnet32, resnet34, resnet44, resnet56
+from mixup_repro.networks.small_cnn import SmallCNN
 from mixup_repro.networks.timm_network import timm_network
 from mixup_repro.plan import stream
 from mixup_repro.schema import ArchitectureConfig
@@ -61,6 +62,7 @@ NETWORKS = {
     "mlp": Kind("MLP", reads=("hidden",)),
     "random_features": Kind("random Fourier features", reads=("features", "sigma")),
     "lenet": Kind("LeNet", LeNet),
+    "small_cnn": Kind("small CNN", SmallCNN, reads=("width",)),
     "resnet18": Kind("ResNet-18", resnet18, reads=("width",)),
     "resnet20": Kind("ResNet-20", resnet20),
     "resnet32": Kind("ResNet-32", resnet32),
@@ -130,7 +132,7 @@ def _maker(config: ArchitectureConfig) -> Optional[Callable[..., nn.Module]]:
     for name in FIELDS:
         value = getattr(config, name)
         if value is not None and name not in reads:
-            readers = " and ".join(k for k, kind in NETWORKS.items() if name in kind.reads)
+            readers = ", ".join(k for k, kind in NETWORKS.items() if name in kind.reads)
             raise InputError(
                 f"architecture.{name}={value}: is for {readers} of our own; {config.name}"
                 f"{'' if own else ' of timm'} does not read it"
@@ -138,7 +140,12 @@ def _maker(config: ArchitectureConfig) -> Optional[Callable[..., nn.Module]]:
     if config.width is not None and config.width < 1:
         raise InputError(f"architecture.width={config.width}: must be at least 1")
     if not own:
-        return partial(timm_network, config.name)
+        options = config.options or {}
+        if not isinstance(options, dict):
+            raise InputError(f"architecture.options={options}: give names and values")
+        return partial(timm_network, config.name, options)
+    if config.options is not None:
+        raise InputError(f"architecture.options={config.options}: is for networks of timm")
     return partial(own.make, width=config.width) if own.make and config.width else own.make
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from torch import nn
 
 from mixup_repro.errors import InputError
 
 
-def timm_network(name: str, input_shape: tuple[int, ...], classes: int) -> nn.Module:
+def timm_network(
+    name: str, options: Mapping[str, Any], input_shape: tuple[int, ...], classes: int
+) -> nn.Module:
     """timm's network of this name, untrained.
 
+    options: more arguments of the network, such as img_size, patch_size, embed_dim, depth and
+        num_heads of a transformer.
+
     Raises:
-        InputError: timm has no network of this name, or it takes no such inputs.
+        InputError: timm has no network of this name, or it takes no such inputs or options.
     """
     import timm  # half a second, which other networks need not pay
 
@@ -24,4 +31,9 @@ def timm_network(name: str, input_shape: tuple[int, ...], classes: int) -> nn.Mo
         )
     if len(input_shape) != 3:
         raise InputError(f"architecture={name} needs pictures, not inputs of shape {input_shape}")
-    return timm.create_model(name, num_classes=classes, in_chans=input_shape[0])
+    try:
+        return timm.create_model(name, num_classes=classes, in_chans=input_shape[0], **options)
+    except (AssertionError, TypeError, ValueError) as error:
+        raise InputError(
+            f"architecture.options={dict(options)}: {name} refuses ({error})"
+        ) from error
