@@ -100,6 +100,7 @@ def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
     if "alpha" in reads:
         for alpha in number_list(method.alpha, "method.alpha"):
             _need(alpha > 0, f"method.alpha={alpha:g}: must be > 0; without mixing use method=erm")
+        _check_schedule(method, recipe.epochs)
     if "pairing" not in reads:
         return
     _choice(method.lam_per, ("example", "batch"), "method.lam_per")
@@ -110,6 +111,24 @@ def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
             group >= 1 and batch % group == 0,
             f"method.pairing_group={group}: must divide recipe.batch_size={batch}",
         )
+
+
+def _check_schedule(method: MethodConfig, epochs: int) -> None:
+    """Methods without alpha leave its schedule out as they leave out alpha."""
+    end, off = method.alpha_end, method.off_epochs
+    for name, value in (("alpha_end", end), ("off_epochs", off)):
+        _need(
+            value is None or name in METHODS[method.name].reads,
+            f"method.{name}={value}: method={method.name} has one alpha for all epochs",
+        )
+    _need(
+        end is None or (0 <= end < math.inf and epochs > 1),
+        f"method.alpha_end={end}: must be at least 0, with recipe.epochs of at least 2",
+    )
+    _need(
+        off is None or 1 <= off <= epochs,
+        f"method.off_epochs={off}: must lie between 1 and recipe.epochs={epochs}",
+    )
 
 
 def _check_hardware(hardware: HardwareConfig) -> None:

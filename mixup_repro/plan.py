@@ -50,6 +50,9 @@ class PlanSpec:
     pairing: Optional[str] = None  # permutation | reversal | uniform; None: no partners
     pairing_group: Optional[int] = None  # positions that partners are drawn among; None: a batch
     alpha: Optional[float] = None  # lambda ~ Beta(alpha, alpha)
+    alpha_end: Optional[float] = None  # of the last epoch; null: alpha
+    off_epochs: int = 0  # last epochs with lambda 1
+    epochs: int = 1  # of the run; only schedules of alpha depend on it
     lam_per: str = "example"  # example | batch
     truncated: bool = False  # max(lam, 1 - lam) in place of lam
     crop_padding: int = 0  # pixels a side
@@ -135,10 +138,10 @@ def draw_block(spec: PlanSpec, seed: int, block: int) -> EpochPlan:
         crop_seed = stream(seed, "resized_crop", block).integers(2**62, size=shape)
     if spec.pairing:
         partner = _partners(spec, stream(seed, "partner", block))
-        lam = _lambdas(spec, stream(seed, "lam", block))
+        lam = _lambdas(spec, stream(seed, "lam", block), block)
     if spec.own_labels:
         label_partner = _partners(spec, stream(seed, "label_partner", block))
-        label_lam = _lambdas(spec, stream(seed, "label_lam", block))
+        label_lam = _lambdas(spec, stream(seed, "label_lam", block), block)
     if spec.box:
         box = stream(seed, "box", block).random((*shape, 2), dtype=np.float32)
     return EpochPlan(order, partner, lam, offset, flip, box, label_partner, label_lam, crop_seed)
@@ -171,15 +174,40 @@ def _group_ends(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, np.searchsorted(group, group, side="right") - 1
 
 
-def _lambdas(spec: PlanSpec, rng: np.random.Generator) -> np.ndarray:
-    alpha = spec.alpha
-    if alpha is None:
+def alphas(spec: PlanSpec, epochs: np.ndarray) -> np.ndarray:
+    """alpha in each of these epochs, counted from 0; 0 where nothing is mixed.
+
+    A straight line from `alpha` in the first epoch to `alpha_end` in the last.
+
+    >>> import numpy as np
+    >>> from mixup_repro.plan import PlanSpec, alphas
+    >>> spec = PlanSpec(n=6, batch_size=3, alpha=8.0, alpha_end=0.0, epochs=5)
+    >>> alphas(spec, np.arange(5))
+    array([8., 6., 4., 2., 0.])
+
+    Raises:
+        ValueError: no alpha.
+    """
+    if spec.alpha is None:
         raise ValueError("a plan with partners needs the alpha of their lambdas")
+    end = spec.alpha if spec.alpha_end is None else spec.alpha_end
+    passed = np.clip(epochs / max(1, spec.epochs - 1), 0, 1)
+    alpha = (1 - passed) * spec.alpha + passed * end
+    return np.where(epochs < spec.epochs - spec.off_epochs, alpha, 0.0)
+
+
+def _lambdas(spec: PlanSpec, rng: np.random.Generator, block: int) -> np.ndarray:
+    alpha: Any = spec.alpha
+    changes = spec.alpha_end is not None or spec.off_epochs
+    if changes or alpha is None:
+        alpha = alphas(spec, block * spec.block + np.arange(spec.block))[:, None]
+    drawn = np.where(alpha > 0, alpha, 1.0)  # also where it is not used: later draws stay
     if spec.lam_per == "batch":
         batch = np.arange(spec.n) // spec.batch_size
-        lam = rng.beta(alpha, alpha, (spec.block, batch[-1] + 1))[:, batch]
+        lam = rng.beta(drawn, drawn, (spec.block, batch[-1] + 1))[:, batch]
     else:
-        lam = rng.beta(alpha, alpha, (spec.block, spec.n))
+        lam = rng.beta(drawn, drawn, (spec.block, spec.n))
+    lam = np.where(alpha > 0, lam, 1.0)
     if spec.truncated:  # the pair is the same; who of the two counts as the example is chosen
         lam = np.maximum(lam, 1 - lam)
     return lam.astype(np.float32)

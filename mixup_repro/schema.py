@@ -45,6 +45,8 @@ class ArchitectureConfig:
 class MethodConfig:
     name: str = "???"
     alpha: Any = None  # lambda ~ Beta(alpha, alpha); a number or a list
+    alpha_end: Optional[float] = None  # alpha moves to this from epoch to epoch; 0: ERM at the end
+    off_epochs: Optional[int] = None  # nothing is mixed in this many last epochs
     lam_per: Optional[str] = None  # example | batch
     pairing: Optional[str] = None  # permutation | reversal | uniform
     pairing_group: Optional[int] = None  # partners come from groups of this many; null: the batch

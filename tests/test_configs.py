@@ -358,6 +358,10 @@ def test_the_id_does_not_depend_on_where_and_how_a_run_is_made(word):
     [
         (("method=imported", "method.sha256=abc"), r"method\.sha256=abc: give the 64"),
         (("method=imported", f"method.sha256={64 * 'a'}", "seeds=2"), "is one run"),
+        (("method.alpha_end=-1",), "alpha_end=-1.0: must be at least 0"),
+        (("method.alpha_end=0", "recipe.epochs=1"), "recipe.epochs of at least 2"),
+        (("method.off_epochs=0",), "off_epochs=0: must lie between 1 and"),
+        (("method=approx_mixup", "method.alpha_end=0"), "approx_mixup has one alpha"),
     ],
 )
 def test_a_field_that_nothing_reads_or_that_makes_no_sense_is_refused(words, named):

@@ -299,3 +299,41 @@ def test_box_centres_are_uniform_over_the_picture():
     for axis in centres.T:
         assert stats.kstest(axis, "uniform").pvalue > 1e-3
     assert abs(np.corrcoef(centres.T)[0, 1]) < 0.1
+
+
+SCHEDULE = PlanSpec(
+    n=1024, batch_size=64, pairing="permutation", alpha=8.0, alpha_end=0.0, epochs=9
+)
+
+
+@pytest.mark.parametrize("epoch, alpha", [(0, 8.0), (3, 5.0), (7, 1.0)])
+def test_an_annealed_alpha_is_on_the_line_between_its_ends(epoch, alpha):
+    lam = np.concatenate([epoch_plan(SCHEDULE, seed, epoch).lam for seed in range(20)])
+    assert stats.kstest(lam, stats.beta(alpha, alpha).cdf).pvalue > 1e-3
+
+
+def test_alpha_annealed_to_nothing_ends_as_erm_and_to_a_tiny_number_at_the_ends():
+    assert (epoch_plan(SCHEDULE, 0, 8).lam == 1).all()
+    tiny = epoch_plan(replace(SCHEDULE, alpha_end=1e-9), 0, 8).lam
+    assert set(tiny.tolist()) == {0.0, 1.0}
+
+
+def test_mixing_switched_off_leaves_the_epochs_before_as_they_were():
+    constant = replace(SCHEDULE, alpha_end=None)
+    off = replace(constant, off_epochs=2)
+    for epoch in range(7):
+        assert_same(epoch_plan(off, 1, epoch), epoch_plan(constant, 1, epoch))
+    for epoch in (7, 8):
+        plan = epoch_plan(off, 1, epoch)
+        assert (plan.lam == 1).all()
+        np.testing.assert_array_equal(plan.order, epoch_plan(constant, 1, epoch).order)
+
+
+def test_a_schedule_that_does_not_move_draws_what_a_constant_alpha_draws():
+    line = replace(SCHEDULE, alpha_end=8.0)
+    assert_same(draw_block(line, 3, 1), draw_block(replace(line, alpha_end=None), 3, 1))
+
+
+def test_labels_of_their_own_follow_the_schedule():
+    plan = epoch_plan(replace(SCHEDULE, own_labels=True, off_epochs=1), 0, 8)
+    assert (plan.label_lam == 1).all()

@@ -66,7 +66,9 @@ class Method:
         return resolve_name(f"mixup_repro.methods.{self.loss}")
 
 
-def mixing(lam_per: str = "example", pairing: str = "permutation") -> dict[str, Any]:
+def mixing(
+    lam_per: str = "example", pairing: str = "permutation", scheduled: bool = True
+) -> dict[str, Any]:
     """The fields of a method that mixes pairs, as the papers write Mixup's risk.
 
     alpha: lambda ~ Beta(alpha, alpha); a number, or a list for several runs.
@@ -74,9 +76,11 @@ def mixing(lam_per: str = "example", pairing: str = "permutation") -> dict[str, 
     pairing: permutation of the batch, reversal of the batch, or uniform over the data.
     pairing_group: partners come from groups of this many; null: the batch.
     truncated: an example's own weight is max(lam, 1 - lam).
+    alpha_end, off_epochs: alpha by epoch (`plan.alphas`); only where alpha enters by lambda alone.
     """
     rest = {"pairing_group": None, "truncated": None}
-    return {"alpha": 1.0, "lam_per": lam_per, "pairing": pairing} | rest
+    schedule = {"alpha_end": None, "off_epochs": None} if scheduled else {}
+    return {"alpha": 1.0, "lam_per": lam_per, "pairing": pairing} | rest | schedule
 
 
 def needs_means(method: MethodConfig) -> bool:
@@ -113,7 +117,7 @@ METHODS = {
         "Approximate Mixup",
         ("purple", "--", "^"),
         "approximate:approx_mixup",
-        mixing(),
+        mixing(scheduled=False),
         (PAIRS,),
         modified_data=True,
         differentiates=True,
