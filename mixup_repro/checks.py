@@ -9,7 +9,14 @@ from typing import Any, Optional
 
 from mixup_repro.errors import InputError
 from mixup_repro.methods.registry import METHODS
-from mixup_repro.schema import SCALES, Config, HardwareConfig, MethodConfig, RecipeConfig
+from mixup_repro.schema import (
+    SCALES,
+    Config,
+    DatasetConfig,
+    HardwareConfig,
+    MethodConfig,
+    RecipeConfig,
+)
 
 
 def number_list(value: Any, name: str) -> list[float]:
@@ -70,11 +77,18 @@ def check(job: Config) -> None:
     terms = job.evaluation.terms
     _need(terms is None or terms > 0, f"evaluation.terms={terms}: an alpha, which must be > 0")
     _check_hardware(job.hardware)
-    workers = job.dataset.workers
-    _need(workers is None or workers >= 0, f"dataset.workers={workers}: must be at least 0")
+    _check_dataset(job.dataset)
     _choice(job.wandb.mode, ("disabled", "offline", "online"), "wandb.mode")
     if job.wandb.mode == "online" and not os.environ.get("WANDB_API_KEY"):
         raise InputError("wandb.mode=online: set WANDB_API_KEY, or use wandb.mode=offline")
+
+
+def _check_dataset(dataset: DatasetConfig) -> None:
+    workers = dataset.workers
+    _need(workers is None or workers >= 0, f"dataset.workers={workers}: must be at least 0")
+    for name in ("flipped", "cue", "rare"):
+        share = getattr(dataset, name)
+        _need(share is None or 0 <= share <= 1, f"dataset.{name}={share}: must lie in [0, 1]")
 
 
 def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:

@@ -22,6 +22,7 @@ STREAMS = (  # append only
     *("init", "order", "partner", "lam", "crop", "flip", "box"),
     *("label_partner", "label_lam", "data", "features", "resized_crop"),
     "probe",
+    *("subset", "flipped", "cue", "test_cue", "rare_train", "rare_test", "keys", "layer"),
 )
 
 

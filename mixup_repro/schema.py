@@ -19,7 +19,11 @@ class DatasetConfig:
     classes: Optional[int] = None  # alternating_line: k of X_m^k
     noise: Optional[float] = None  # moons: standard deviation of the coordinates' noise
     separation: Optional[float] = None  # separated_moons: how far each moon is pushed aside
-    flipped: Optional[float] = None  # two_moons: share of training labels that are flipped
+    train_examples: Optional[int] = None  # this many, all classes in share; null: all
+    labels: Optional[str] = None  # cifar10, cifar100: people's, of data.human_labels; null: true
+    flipped: Optional[float] = None  # share of training labels that are wrong, drawn per seed
+    cue: Optional[float] = None  # pictures: share with a pixel that names their class in training
+    rare: Optional[float] = None  # pictures: share that are negatives in training; half in testing
     ratio: Optional[float] = None  # circles: the inner one's radius, of the outer one's
     layout: Optional[str] = None  # gaussians: where the classes lie
     size: Optional[int] = None  # imagenet: pixels of a side, for training and testing

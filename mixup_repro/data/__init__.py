@@ -5,6 +5,7 @@ from __future__ import annotations
 from pkgutil import resolve_name
 
 from mixup_repro.data import fingerprint
+from mixup_repro.data.altered import altered
 from mixup_repro.data.dataset import Dataset
 from mixup_repro.data.source import DataSource
 from mixup_repro.errors import InputError
@@ -12,6 +13,7 @@ from mixup_repro.schema import DatasetConfig
 
 __all__ = ["LOADERS", "DataSource", "Dataset", "load"]
 
+ALTERATIONS = ("train_examples", "labels", "flipped", "cue", "rare")
 # The function, below mixup_repro, that makes each from its config: imported when asked for.
 LOADERS = {
     "alternating_line": "data.toy:alternating_line",
@@ -43,4 +45,7 @@ def load(config: DatasetConfig) -> DataSource:
     if config.fingerprint and not config.label:
         place = str(config.root)
         fingerprint.check_known(config.name, place, dataset.hashes(), config.fingerprint)
-    return dataset
+    asked = [n for n in ALTERATIONS if getattr(config, n) is not None]
+    if asked and not isinstance(dataset, Dataset):
+        raise InputError(f"dataset.{asked[0]}: {dataset.label} is streamed and cannot be altered")
+    return altered(dataset, config) if isinstance(dataset, Dataset) else dataset

@@ -196,7 +196,8 @@ def mean_input(dataset: Dataset, crop_padding: int, flip: bool) -> Tensor:
     """The mean of the augmented training inputs: of every window of x_bar, and of its mirror."""
     mean = dataset.x_bar
     if crop_padding:
-        black = dataset.normalise(mean.new_zeros((1, 1, len(mean)), dtype=torch.uint8))
+        black = dataset.normalise(mean.new_zeros((1, 1, mean.shape[-3]), dtype=torch.uint8))
         padded = F.pad(mean - black, [crop_padding] * 4)
-        mean = F.avg_pool2d(padded, 2 * crop_padding + 1, stride=1) + black
+        pooled = F.avg_pool2d(padded.flatten(0, -3), 2 * crop_padding + 1, stride=1)
+        mean = pooled.view_as(mean) + black
     return (mean + mean.flip(-1)) / 2 if flip else mean

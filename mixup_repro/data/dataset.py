@@ -29,6 +29,7 @@ class Dataset:
     y_train, y_test: int64 classes (n,).
     mean, std: per channel, with pixels scaled to [0, 1]; null takes those of the training pixels.
     draw: the data set of a seed, where every seed has its own; this one is then that of seed 0.
+    y_clean: (n,) the training labels before any were made wrong; null: y_train.
     grid: (m, d) points at which a run's final predictions are kept.
     class_names: of the classes, in order; null: their numbers.
     content: hashes of the tensors and the class names, by name; null takes them when asked for.
@@ -45,6 +46,7 @@ class Dataset:
     std: Optional[Sequence[float]] = None
     pixel_max: float = 255.0
     draw: Optional[Callable[[int], Dataset]] = None
+    y_clean: Optional[Tensor] = None
     grid: Optional[Tensor] = None
     class_names: Optional[Sequence[str]] = None
     content: Optional[dict[str, str]] = None
@@ -78,17 +80,22 @@ class Dataset:
     def to(self, device: torch.device) -> Dataset:
         """The data set with its tensors on `device`."""
         tensors: dict[str, Any] = {name: getattr(self, name).to(device) for name in TENSORS}
-        grid = None if self.grid is None else self.grid.to(device)
-        return replace(self, grid=grid, content=self.hashes(), **tensors)
+        for name in ("grid", "y_clean"):
+            value = getattr(self, name)
+            tensors[name] = None if value is None else value.to(device)
+        return replace(self, content=self.hashes(), **tensors)
 
     def for_seeds(self, seeds: Sequence[int]) -> Dataset:
         """As `DataSource.for_seeds`."""
         if self.draw is None:
             return self
         sets = [self.draw(seed) for seed in seeds]
-        stacked: dict[str, Any] = {
-            name: torch.stack([getattr(s, name) for s in sets]) for name in TENSORS
-        }
+        stacked: dict[str, Any] = {}
+        for name in TENSORS + ("y_clean",) * (self.y_clean is not None):
+            own = [getattr(s, name) for s in sets]
+            shared = all(tensor is own[0] for tensor in own)  # then a view of one copy is enough
+            first = own[0].to(self.device).unsqueeze(0)
+            stacked[name] = first.expand(len(own), *own[0].shape) if shared else torch.stack(own)
         whole = replace(self, **stacked, content=self.hashes(), per_replica=True)
         return whole.to(self.y_train.device)
 
@@ -128,6 +135,11 @@ class Dataset:
         pairs = zip(x.split(size, dim=1), y.split(size, dim=1))
         for k, (x, y) in list(enumerate(pairs))[rank::world_size]:
             yield k, x, y
+
+    @property
+    def true_labels(self) -> Tensor:
+        """The training labels before any were made wrong."""
+        return self.y_train if self.y_clean is None else self.y_clean
 
     @cached_property
     def one_hot(self) -> Tensor:
@@ -177,14 +189,15 @@ class Dataset:
     def x_bar(self) -> Tensor:
         """The mean training input after normalisation, without augmentation (paper: x-bar).
 
-        (*input) for one data set; (R, 1, d) for one a replica, which broadcasts over examples.
+        (*input) for one data set; (R, 1, *input) for one a replica, which broadcasts over examples.
         """
         if not self.is_image:
             return self.x_train.double().mean(-2, keepdim=self.per_replica).float()
-        parts = [chunk.sum(0, dtype=torch.float64) for chunk in self.x_train.split(4096)]
-        total = torch.stack(parts).sum(0)
+        chunks = self.x_train.split(4096, dim=-4)
+        total = torch.stack([chunk.sum(-4, dtype=torch.float64) for chunk in chunks]).sum(0)
         scale, shift = self._affine
-        return (total / len(self.x_train)).movedim(-1, -3).float() * scale + shift
+        mean = (total / self.n_train).movedim(-1, -3).float() * scale + shift
+        return mean.unsqueeze(1) if self.per_replica else mean
 
     @cached_property
     def y_bar(self) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Optional
 
 import numpy as np
@@ -63,8 +64,9 @@ def two_moons(config: DatasetConfig) -> Dataset:
         x, y = _make_moons(points, noise, int(rng.integers(2**31)))
         train = points // 2
         wrong = rng.choice(train, round(flipped * train), replace=False)
+        clean = torch.from_numpy(y[:train].copy()).long()
         y[wrong] = 1 - y[wrong]
-        return _halves("two_moons", x, y, train, draw)
+        return replace(_halves("two_moons", x, y, train, draw), y_clean=clean)
 
     return draw(0)
 
