@@ -115,6 +115,21 @@ def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
         for alpha in number_list(method.alpha, "method.alpha"):
             _need(alpha > 0, f"method.alpha={alpha:g}: must be > 0; without mixing use method=erm")
         _check_schedule(method, recipe.epochs)
+    if "sigma" in reads:
+        sigma = method.sigma
+        _need(sigma is not None and 0 < sigma < math.inf, f"method.sigma={sigma}: must be > 0")
+    if "side" in reads:
+        side = method.side or 0
+        _need(
+            side >= 2 and side % 2 == 0,
+            f"method.side={side}: must be even and at least 2: pixels about the centre",
+        )
+    if "layers" in reads:
+        layers = method.layers or []
+        _need(
+            layers and min(layers) >= 0 and len(set(layers)) == len(layers),
+            f"method.layers={layers}: give distinct stages from 0, such as [0, 1, 2]",
+        )
     if "pairing" not in reads:
         return
     _choice(method.lam_per, ("example", "batch"), "method.lam_per")

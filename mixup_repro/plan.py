@@ -60,6 +60,8 @@ class PlanSpec:
     flip: bool = False
     resized_crop: bool = False  # each example's own seed for a random resized crop
     box: bool = False  # CutMix: a box centre for each example
+    keys: bool = False  # each example's own key of random_bits
+    layers: tuple[int, ...] = ()  # manifold mixup: where a batch may be mixed
     own_labels: bool = False  # labels have partners and lambdas of their own
 
     @property
@@ -79,6 +81,8 @@ class EpochPlan:
     flip     (..., n)     mirrored left to right
     crop_seed (..., n)    of the generator that draws a random resized crop
     box      (..., n, 2)  CutMix box centre, as fractions of height and width
+    keys     (..., n)     of each example's random numbers inside network and loss
+    layer    (..., n)     where the example's batch is mixed, the same for every seed
     label_partner, label_lam (..., n)  like partner and lam, where labels are mixed on their own
     """
 
@@ -91,6 +95,8 @@ class EpochPlan:
     label_partner: Any = None
     label_lam: Any = None
     crop_seed: Any = None
+    keys: Any = None
+    layer: Any = None
 
     def map(self, function: Callable[[Any], Any]) -> EpochPlan:
         """The plan with `function` applied to every array it has."""
@@ -145,7 +151,17 @@ def draw_block(spec: PlanSpec, seed: int, block: int) -> EpochPlan:
         label_lam = _lambdas(spec, stream(seed, "label_lam", block), block)
     if spec.box:
         box = stream(seed, "box", block).random((*shape, 2), dtype=np.float32)
-    return EpochPlan(order, partner, lam, offset, flip, box, label_partner, label_lam, crop_seed)
+    keys = layer = None
+    if spec.keys:
+        keys = stream(seed, "keys", block).integers(2**62, size=shape)
+    if spec.layers:  # of seed 0: a stack is mixed in one layer at a time
+        batch = np.arange(spec.n) // spec.batch_size
+        choice = stream(0, "layer", block).integers(
+            len(spec.layers), size=(len(order), batch[-1] + 1)
+        )
+        layer = np.asarray(spec.layers)[choice][:, batch]
+    labels = (label_partner, label_lam)
+    return EpochPlan(order, partner, lam, offset, flip, box, *labels, crop_seed, keys, layer)
 
 
 @lru_cache(maxsize=8)

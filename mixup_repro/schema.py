@@ -43,6 +43,7 @@ class ArchitectureConfig:
     features: Optional[int] = None  # random_features: how many
     sigma: Optional[float] = None  # random_features: standard deviation of the frequencies
     options: Any = None  # timm: more arguments of its network, by name
+    dropout: Optional[float] = None  # mlp, lenet: rate at which hidden units are zeroed in training
 
 
 @dataclass
@@ -56,6 +57,9 @@ class MethodConfig:
     pairing_group: Optional[int] = None  # partners come from groups of this many; null: the batch
     truncated: Optional[bool] = None  # an example's own weight is max(lam, 1 - lam)
     epsilon: Optional[float] = None  # label_smoothing: weight of u
+    sigma: Optional[float] = None  # gaussian_noise: standard deviation, of normalised inputs
+    side: Optional[int] = None  # cutout: pixels of a side of the square
+    layers: Optional[list[int]] = None  # manifold_mixup: stages whose inputs are mixed; 0: pixels
     u: Optional[str] = None  # label_smoothing: uniform (so null) | mean, the class frequencies
     sha256: Optional[str] = None  # imported: of the file of weights
 

@@ -41,6 +41,7 @@ class Batch:
 
     y and y_partner are one-hot (R, b, classes); lam is (R, b); box is (R, b, 2). label_lam (R, b)
     is there where labels are mixed on their own, and y_partner is then of their own partner.
+    keys (R, b): of each example's random numbers (`random_bits`); layer: where to mix.
     size: examples of the whole step, where other passes or other ranks have parts of it too.
     """
 
@@ -53,6 +54,8 @@ class Batch:
     label_lam: Optional[Tensor] = None
     modification: Optional[Modification] = None
     size: Optional[int] = None
+    keys: Optional[Tensor] = None
+    layer: Optional[int] = None
 
     @property
     def share(self) -> float:
@@ -120,8 +123,15 @@ class Batches(ABC):
     def batch(self, plan: EpochPlan, part: slice, size: int) -> Batch:
         """The examples at positions `part` of every replica's epoch, of a step of `size`."""
         x, y = self.examples(plan, (slice(None), part))
+        whole = Batch(x, y, modification=self.modification, size=size)
+        if plan.box is not None:
+            whole = replace(whole, box=plan.box[:, part])
+        if plan.keys is not None:
+            whole = replace(whole, keys=plan.keys[:, part])
+        if plan.layer is not None:
+            whole = replace(whole, layer=int(plan.layer[0, part.start]))
         if plan.partner is None:
-            return Batch(x, y, modification=self.modification, size=size)
+            return whole
         replica = torch.arange(len(x), device=x.device).unsqueeze(1)
 
         def partners(position: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,14 +141,14 @@ class Batches(ABC):
             return self.examples(plan, (replica, position[:, part]))
 
         x_partner, y_partner = partners(plan.partner)
-        label_lam = box = None
+        label_lam = None
         if plan.label_partner is not None:
             _, y_partner = partners(plan.label_partner)
             label_lam = plan.label_lam[:, part]
-        if plan.box is not None:
-            box = plan.box[:, part]
         lam = plan.lam[:, part]
-        return Batch(x, y, x_partner, y_partner, lam, box, label_lam, self.modification, size)
+        return replace(
+            whole, x_partner=x_partner, y_partner=y_partner, lam=lam, label_lam=label_lam
+        )
 
 
 class MemoryBatches(Batches):

@@ -15,7 +15,8 @@ from typing import Any
 from mixup_repro.errors import InputError
 from mixup_repro.schema import MethodConfig
 
-PAIRS, BOX, OWN_LABELS = "pairs", "box", "own labels"  # what the plan of an epoch may draw
+# What the plan of an epoch may draw.
+PAIRS, BOX, OWN_LABELS, NOISE, LAYER = "pairs", "box", "own labels", "noise", "layer"
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Method:
         networks are not trained here.
     defaults: the fields of `method` that it reads, and their values where none are given. Other
         fields are no part of its runs.
-    draws: PAIRS (partners and lambdas), BOX (CutMix), OWN_LABELS (a second partner and lambda).
+    draws: PAIRS (partners and lambdas), BOX (a box's centre), OWN_LABELS (a second partner and
+        lambda), NOISE (keys of random numbers), LAYER (where a batch is mixed).
     modified_data: it needs the means and variances of Carratino et al., section 3.
     differentiates: it needs the network's derivatives for each example, so no BatchNorm, float32.
     accumulates: gradients are never zeroed.
@@ -143,6 +145,22 @@ METHODS = {
     # Yun et al. (2019): a box of the partner's pixels, labels mixed by area.
     "cutmix": Method(
         "CutMix", ("orange", "--", "s"), "losses:cutmix", mixing(), (PAIRS, BOX), pictures=True
+    ),
+    # Verma et al. (2019): hidden values mixed in place of inputs, in a layer drawn for each batch.
+    "manifold_mixup": Method(
+        "Manifold Mixup",
+        ("blue", "--", "D"),
+        "losses:manifold_mixup",
+        mixing() | {"layers": [0, 1, 2]},
+        (PAIRS, LAYER),
+    ),
+    # DeVries and Taylor (2017): one square of each picture zeroed.
+    "cutout": Method(
+        "Cutout", ("orange", ":", "^"), "losses:cutout", {"side": 4}, (BOX,), pictures=True
+    ),
+    # Chapelle et al. (2000): the vicinity of an example is a Gaussian around it.
+    "gaussian_noise": Method(
+        "Gaussian noise", ("green", "--", "o"), "losses:gaussian_noise", {"sigma": 0.3}, (NOISE,)
     ),
     # Szegedy et al. (2016): (1 - epsilon) y + epsilon u.
     "label_smoothing": Method(

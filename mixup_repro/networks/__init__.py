@@ -39,7 +39,13 @@ __all__ = [
 
 STACK_BYTES = 2**24  # one layer's outputs of all replicas: more would leave a CPU's cache
 STACKED_LENETS = 100
-FIELDS = ("width", "hidden", "features", "sigma")  # of `architecture`: what some networks read
+FIELDS = (
+    "width",
+    "hidden",
+    "features",
+    "sigma",
+    "dropout",
+)  # of `architecture`: what some networks read
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,9 @@ class Kind:
 
 NETWORKS = {
     "linear": Kind("linear model"),
-    "mlp": Kind("MLP", reads=("hidden",)),
+    "mlp": Kind("MLP", reads=("hidden", "dropout")),
     "random_features": Kind("random Fourier features", reads=("features", "sigma")),
-    "lenet": Kind("LeNet", LeNet),
+    "lenet": Kind("LeNet", LeNet, reads=("dropout",)),
     "small_cnn": Kind("small CNN", SmallCNN, reads=("width",)),
     "resnet18": Kind("ResNet-18", resnet18, reads=("width",)),
     "resnet20": Kind("ResNet-20", resnet20),
@@ -97,7 +103,8 @@ def build(
     widths = [math.prod(input_shape), *hidden, classes]
     pairs = list(zip(widths, widths[1:]))
     return Stack(
-        [_seeded(seed, lambda: nn.ModuleList(nn.Linear(*p) for p in pairs)) for seed in seeds]
+        [_seeded(seed, lambda: nn.ModuleList(nn.Linear(*p) for p in pairs)) for seed in seeds],
+        config.dropout or 0.0,
     )
 
 
@@ -139,6 +146,9 @@ def _maker(config: ArchitectureConfig) -> Optional[Callable[..., nn.Module]]:
             )
     if config.width is not None and config.width < 1:
         raise InputError(f"architecture.width={config.width}: must be at least 1")
+    rate = config.dropout
+    if rate is not None and not 0 < rate < 1:
+        raise InputError(f"architecture.dropout={rate}: must lie in (0, 1); null drops nothing")
     if not own:
         options = config.options or {}
         if not isinstance(options, dict):
@@ -146,7 +156,8 @@ def _maker(config: ArchitectureConfig) -> Optional[Callable[..., nn.Module]]:
         return partial(timm_network, config.name, options)
     if config.options is not None:
         raise InputError(f"architecture.options={config.options}: is for networks of timm")
-    return partial(own.make, width=config.width) if own.make and config.width else own.make
+    given = {k: getattr(config, k) for k in reads if getattr(config, k) is not None}
+    return partial(own.make, **given) if own.make and given else own.make
 
 
 def stack_size(config: ArchitectureConfig, batch_size: int, device: torch.device) -> int:

@@ -7,6 +7,8 @@ ResNet-20, -32, -44 and -56 are those of their section 4.2, made for CIFAR.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
+from typing import Optional
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -82,11 +84,20 @@ class ResNet(nn.Module):
                 stages.append(BasicBlock(width_in, width_out, stride, change))
                 width_in = width_out
         self.blocks = nn.Sequential(*stages)
+        self.starts = [0, *accumulate(blocks)]
+        self.stages = len(blocks) + 1
         self.fc = nn.Linear(width_in, classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.blocks(F.relu(self.bn1(self.conv1(x))))
-        return self.fc(x.mean((2, 3)))
+    def forward(self, x: Tensor, first: int = 0, last: Optional[int] = None) -> Tensor:
+        """Stages first to last - 1: those of blocks, the first with the stem, and then `fc`."""
+        for stage in range(first, self.stages if last is None else last):
+            if stage == 0:
+                x = F.relu(self.bn1(self.conv1(x)))
+            if stage == self.stages - 1:
+                x = self.fc(x.mean((2, 3)))
+            else:
+                x = self.blocks[self.starts[stage] : self.starts[stage + 1]](x)
+        return x
 
 
 def resnet18(input_shape: tuple[int, ...], classes: int, width: int = 64) -> ResNet:

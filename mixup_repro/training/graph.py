@@ -12,7 +12,7 @@ from torch import Tensor
 from mixup_repro.data.batches import Batch
 
 Step = Callable[[Batch], tuple[Tensor, Tensor]]
-Shape = tuple[torch.Size, Optional[int]]
+Shape = tuple[torch.Size, Optional[int], Optional[int]]
 Captured = tuple[torch.cuda.CUDAGraph, Batch, tuple[Tensor, Tensor]]  # graph, its batch, its result
 WARM_UP = 3  # steps of each shape before its capture: optimiser states and libraries set up
 
@@ -33,7 +33,7 @@ class Graph:
         self.captured: dict[Shape, Captured] = {}
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        shape = (batch.x.shape, batch.size)
+        shape = (batch.x.shape, batch.size, batch.layer)
         if self.seen[shape] < WARM_UP:
             self.seen[shape] += 1
             self.stream.wait_stream(torch.cuda.current_stream())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Optional, TypeVar
 
 import torch
@@ -143,7 +144,8 @@ class Learner:
 
     def _pass(self, part: Batch) -> tuple[Tensor, Tensor]:
         """Forward and backward over a part of a batch: its share of both means."""
-        outcome = self.loss(self.network, part, self.config.method)
+        network = partial(self.network, keys=part.keys) if self.network.drops else self.network
+        outcome = self.loss(network, part, self.config.method)
         loss = outcome.loss.mean(-1)
         if part.share < 1:
             loss = part.share * loss

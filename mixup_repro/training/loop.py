@@ -16,7 +16,7 @@ from mixup_repro.data.batches import Batches
 from mixup_repro.evaluation.metrics import metrics
 from mixup_repro.evaluation.predictor import totals
 from mixup_repro.jobs import batch_size
-from mixup_repro.methods.registry import BOX, METHODS, OWN_LABELS, PAIRS
+from mixup_repro.methods.registry import BOX, LAYER, METHODS, NOISE, OWN_LABELS, PAIRS
 from mixup_repro.plan import EpochPlan, PlanSpec, draw_block
 from mixup_repro.schema import Config, Run
 from mixup_repro.training.learner import Learner, learning_rate
@@ -44,6 +44,8 @@ def plan_spec(config: Config, n: int) -> PlanSpec:
         flip=bool(recipe.flip),
         resized_crop=bool(recipe.resized_crop),
         box=BOX in draws,
+        keys=NOISE in draws or bool(config.architecture.dropout),
+        layers=tuple(method.layers or ()) if LAYER in draws else (),
         own_labels=OWN_LABELS in draws,
     )
 

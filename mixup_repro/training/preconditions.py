@@ -21,6 +21,7 @@ def check_job(job: Config, dataset: DataSource, network: Replicas, ranks: int) -
         for name in asked + [f"method={job.method.name}"] * method.pictures:
             raise InputError(f"{name} is for pictures, and {dataset.label} has none")
     dataset.check(job, ranks)
+    _check_network(job, network)
     if method.differentiates:
         try:
             check_per_example(network)
@@ -35,6 +36,17 @@ def check_job(job: Config, dataset: DataSource, network: Replicas, ranks: int) -
             "recipe.microbatch=null"
         )
     _check_ranks(job, dataset.n_train, network, ranks)
+
+
+def _check_network(job: Config, network: Replicas) -> None:
+    """A layer to mix in must be there; derivatives of an example are not for random networks."""
+    layers = job.method.layers or []
+    if "layers" in METHODS[job.method.name].reads and max(layers) >= network.stages:
+        raise InputError(
+            f"method.layers={layers}: {job.architecture.name} has stages 0 to {network.stages - 1}"
+        )
+    if network.drops and METHODS[job.method.name].differentiates:
+        raise InputError(f"architecture.dropout: method={job.method.name} needs a network without")
 
 
 def _check_ranks(job: Config, n: int, network: Replicas, ranks: int) -> None:
