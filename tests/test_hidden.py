@@ -216,7 +216,7 @@ def test_a_replica_and_parts_of_a_batch_train_as_the_run_alone(words):
         (("method=manifold_mixup", "method.layers=[1,1]"), "give distinct stages"),
         (("method=manifold_mixup", "method.layers=[0,3]"), "mlp has stages 0 to 2"),
         (("architecture.dropout=1",), "dropout=1.0: must lie in"),
-        (("architecture=resnet20", "architecture.dropout=0.5"), "is for mlp and lenet"),
+        (("architecture=resnet20", "architecture.dropout=0.5"), "is for mlp, lenet"),
         (("method=approx_mixup", "architecture.dropout=0.5"), "needs a network without"),
         (("dataset=gaussians", "dataset.layout=arch", "method=cutout"), "is for pictures"),
     ],

@@ -397,7 +397,17 @@ def test_resume_points_inside_an_epoch():
     ]
 
 
-@pytest.mark.parametrize("words", [("seeds=2", "method.alpha=[0.5,2]"), ("method=erm",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("seeds=2", "method.alpha=[0.5,2]"),
+        ("method=erm",),
+        (
+            *("method=manifold_mixup", "method.layers=[0,1]", "method.alpha_end=0"),
+            *("architecture.dropout=0.5", "seeds=2"),
+        ),
+    ],
+)
 def test_a_run_stopped_inside_an_epoch_goes_on_at_the_exact_step(words, tmp_path, monkeypatch):
     words = (*DIGITS, "recipe.epochs=3", *words)
     whole = run(*words, runs_dir=tmp_path / "whole")

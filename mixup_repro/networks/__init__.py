@@ -68,13 +68,13 @@ NETWORKS = {
     "mlp": Kind("MLP", reads=("hidden", "dropout")),
     "random_features": Kind("random Fourier features", reads=("features", "sigma")),
     "lenet": Kind("LeNet", LeNet, reads=("dropout",)),
-    "small_cnn": Kind("small CNN", SmallCNN, reads=("width",)),
     "resnet18": Kind("ResNet-18", resnet18, reads=("width",)),
     "resnet20": Kind("ResNet-20", resnet20),
     "resnet32": Kind("ResNet-32", resnet32),
     "resnet34": Kind("ResNet-34", resnet34, reads=("width",)),
     "resnet44": Kind("ResNet-44", resnet44),
     "resnet56": Kind("ResNet-56", resnet56),
+    "small_cnn": Kind("small CNN", SmallCNN, reads=("width",)),
 }
 
 
