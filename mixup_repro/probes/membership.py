@@ -14,8 +14,8 @@ from torch import Tensor
 from mixup_repro.methods.losses import convex, cross_entropy
 from mixup_repro.probes.subject import Answers, Subject
 
-EXAMPLES = 5000  # of each part, at most
-MIXTURES = 8  # of an example, with test examples, at weights of its own from 1/2 to 1
+EXAMPLES = 2500  # of each part, at most
+MIXTURES = 4  # of an example, with test examples, at weights of its own from 1/2 to 1
 FALSE_POSITIVES = 0.01
 
 
