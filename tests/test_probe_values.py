@@ -230,6 +230,19 @@ def test_a_network_without_errors_has_no_area_of_them():
     assert torch.isnan(auc(torch.ones(1, 3), torch.zeros(1, 0))).all()
 
 
+def test_non_members_have_as_many_wrong_labels_as_members():
+    s = subject("membership", "method=erm")
+    assert membership_module.as_wrong(s, s.dataset.y_test) is s.dataset.y_test
+    s.dataset.y_clean = s.dataset.y_train
+    s.dataset.y_train = s.dataset.y_train.clone()
+    s.dataset.y_train[:449] += 1
+    y = torch.arange(20_000).expand(2, -1) % 10
+    steps = (membership_module.as_wrong(s, y) - y) % 10
+    for counts in (row.bincount(minlength=10) / 20_000 for row in steps):
+        assert counts[0].item() == pytest.approx(0.5, abs=0.02)
+        assert (counts[1:] - 0.5 / 9).abs().max() < 0.01
+
+
 # occlusion
 
 

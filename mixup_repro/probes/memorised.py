@@ -21,7 +21,7 @@ def memorised(subject: Subject) -> Answers:
         InputError: nobody knows which labels are wrong.
     """
     data = subject.dataset
-    clean = getattr(data, "y_clean", None)
+    clean = subject.clean_labels
     if clean is None:
         raise InputError(
             f"needs wrong labels, and no label of {data.label} is known to be wrong; "
