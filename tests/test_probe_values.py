@@ -27,6 +27,7 @@ from mixup_repro.probes.jacobian import (
     of_log_probabilities,
 )
 from mixup_repro.probes.membership import auc, loss, membership, separation
+from mixup_repro.probes.memorised import memorised
 from mixup_repro.probes.occlusion import block, occlusion
 from mixup_repro.probes.segments import segments
 
@@ -229,6 +230,19 @@ def test_a_network_without_errors_has_no_area_of_them():
     assert torch.isnan(auc(torch.ones(1, 3), torch.zeros(1, 0))).all()
 
 
+def test_non_members_have_as_many_wrong_labels_as_members():
+    s = subject("membership", "method=erm")
+    assert membership_module.as_wrong(s, s.dataset.y_test) is s.dataset.y_test
+    s.dataset.y_clean = s.dataset.y_train
+    s.dataset.y_train = s.dataset.y_train.clone()
+    s.dataset.y_train[:449] += 1
+    y = torch.arange(20_000).expand(2, -1) % 10
+    steps = (membership_module.as_wrong(s, y) - y) % 10
+    for counts in (row.bincount(minlength=10) / 20_000 for row in steps):
+        assert counts[0].item() == pytest.approx(0.5, abs=0.02)
+        assert (counts[1:] - 0.5 / 9).abs().max() < 0.01
+
+
 # occlusion
 
 
@@ -265,3 +279,30 @@ def test_what_needs_pictures_refuses_points():
     s = subject("occlusion", "method=erm")
     with pytest.raises(InputError, match="needs pictures"):
         occlusion(replace(s, dataset=data))
+
+
+# memorised
+
+
+def test_memorised_labels_are_counted_where_they_are_wrong():
+    s = subject("memorised", "method=erm")
+    with torch.no_grad():
+        x = s.inputs(s.dataset.x_train)
+        predicted = s.network(x.expand(2, *x.shape)).argmax(-1)
+    clean = s.dataset.y_train
+    wrong = clean.clone()
+    wrong[:300] = (wrong[:300] + 1 + torch.arange(300) % 9) % 10
+    s.dataset.y_train, s.dataset.y_clean = wrong, clean
+    found = memorised(s)
+    for r in range(2):
+        for setting, part in (("wrong", slice(0, 300)), ("right", slice(300, None))):
+            p, expected = predicted[r, part], {"as_labelled": wrong[part], "as_true": clean[part]}
+            for name, classes in expected.items():
+                share = (p == classes).double().mean().item()
+                assert found[setting, name][r].item() == pytest.approx(share)
+        assert found["wrong", "examples"][r].item() == pytest.approx(300 / 898)
+
+
+def test_a_set_without_wrong_labels_is_refused():
+    with pytest.raises(InputError, match=r"no label of digits is known.*dataset.flipped"):
+        memorised(subject("memorised", "method=erm"))

@@ -8,15 +8,17 @@ import commands
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from helpers import job
 
-from mixup_repro import probes
+from mixup_repro import networks, probes
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.probes import evaluate
+from mixup_repro.probes.subject import Subject
 from mixup_repro.stats import NoValues
 from mixup_repro.store import results
 from mixup_repro.store.files import write_json
@@ -188,3 +190,46 @@ def test_rows_of_another_run_are_passed_over_by_the_merge(words, tmp_path, capsy
     results.collect(tmp_path / "runs", tmp_path / "results")
     assert "probe-jacobian.json is not of this run and probe, but of" in capsys.readouterr().out
     assert len(list((tmp_path / "results" / "probes").iterdir())) == 1
+
+
+# On every kind of network and data
+
+
+def ask(name: str, seeds: list[int], *words: str) -> dict[tuple[str, str], np.ndarray]:
+    """Answers of untrained networks, by replica; random features start from zeros, so all move."""
+    runs = expand(job(*words, f"seeds={seeds}"))
+    data = load(runs[0].config.dataset)
+    architecture, shape = runs[0].config.architecture, data.input_shape
+    network = networks.build(architecture, shape, data.classes, seeds).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            shape = parameter.shape[1:]
+            parameter += torch.linspace(-1, 1, shape.numel()).reshape(shape)
+    subject = Subject(name, network, data.for_seeds(seeds), runs)
+    found = probes.PROBES[name].ask(subject)
+    return {key: value.detach().numpy() for key, value in found.items()}
+
+
+KINDS = {
+    "digits": ("dataset=digits", "architecture.hidden=[6]", "method=mixup", "method.alpha=1"),
+    "moons": (
+        *("dataset=two_moons", "dataset.flipped=0.2", "method=erm", "recipe=carratino_moons"),
+        *("architecture=random_features", "dataset.points=60", "architecture.features=20"),
+    ),
+}
+PICTURES = {"adversarial", "occlusion"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", sorted(probes.PROBES.keys() - {"memorised"}))  # has its own
+def test_a_stacks_answers_are_those_of_its_runs_alone(name, kind):
+    if name == "attention" or (kind == "moons" and name in PICTURES):
+        with pytest.raises(InputError, match=r"needs pictures|no such layer"):
+            ask(name, [3], *KINDS[kind])
+        return
+    together, alone = (ask(name, seeds, *KINDS[kind]) for seeds in ([3, 5], [5]))
+    assert together.keys() == alone.keys() and together
+    for key, value in together.items():
+        assert value.shape == (2,), key
+        np.testing.assert_allclose(value[1:], alone[key], rtol=2e-3, atol=2e-3, err_msg=str(key))
+        assert np.isfinite(value).any(), key

@@ -16,7 +16,7 @@ from torch import Tensor
 from mixup_repro.errors import InputError
 from mixup_repro.probes.subject import Answers, Subject
 
-EXAMPLES = 400
+EXAMPLES = 300
 EPSILONS = (0.01, 0.03, 0.1)  # half sides of the box, of the range of a pixel
 STEPS, STEP = 20, 0.1  # of PGD; a step's length as a share of epsilon
 RESTARTS = 2  # from random points of the box, besides the picture itself

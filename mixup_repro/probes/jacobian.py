@@ -38,7 +38,8 @@ def jacobian(subject: Subject) -> Answers:
         }
         for name, value in values.items():
             found.setdefault(name, []).append(value)
-    return {("test", name): torch.cat(v, 1).mean(1) for name, v in found.items()}
+    # A point whose gradient is zero has no concentration.
+    return {("test", name): torch.cat(v, 1).nanmean(1) for name, v in found.items()}
 
 
 def jacobians(network: Network, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,14 +14,16 @@ from torch import Tensor
 from mixup_repro.methods.losses import convex, cross_entropy
 from mixup_repro.probes.subject import Answers, Subject
 
-EXAMPLES = 5000  # of each part, at most
-MIXTURES = 8  # of an example, with test examples, at weights of its own from 1/2 to 1
+EXAMPLES = 2500  # of each part, at most
+MIXTURES = 4  # of an example, with test examples, at weights of its own from 1/2 to 1
 FALSE_POSITIVES = 0.01
 
 
 @torch.no_grad()
 def membership(subject: Subject) -> Answers:
     """Losses of as many training examples (members) as test examples, and their separation.
+
+    Where training labels were made wrong, as many test labels are: see `as_wrong`.
 
     gap_mean, gap_median: of the test losses, less that of the training losses. auc: of the attack
     by a threshold on the loss. tpr: share of members that it finds where it takes at most 1 % of
@@ -30,6 +32,8 @@ def membership(subject: Subject) -> Answers:
     data = subject.dataset
     most = min(EXAMPLES, data.n_train, data.n_test)
     parts = {part: subject.examples(part, most) for part in ("train", "test")}
+    raw, y = parts["test"]
+    parts["test"] = raw, as_wrong(subject, y)
     own = {part: loss(subject.logits(subject.inputs(x)), y) for part, (x, y) in parts.items()}
     mixed = {part: mixed_loss(subject, *parts[part], *parts["test"]) for part in parts}
     return {
@@ -37,6 +41,21 @@ def membership(subject: Subject) -> Answers:
         for setting, losses in (("own", own), ("mixed", mixed))
         for name, value in separation(losses["train"], losses["test"]).items()
     }
+
+
+def as_wrong(subject: Subject, y: Tensor) -> Tensor:
+    """Test labels (R, n), as large a share of them wrong as of the training labels.
+
+    Uniform over the other classes. Else an attack would only find out whose label is wrong.
+    """
+    clean = subject.clean_labels
+    if clean is None:
+        return y
+    share = (subject.dataset.y_train != clean).double().mean(-1).expand(len(y)).tolist()
+    n, classes = y.shape[1], subject.dataset.classes
+    wrong = subject.drawn(lambda rng, q: rng.random(n) < q, share)
+    moved = (y + subject.drawn(lambda rng: rng.integers(1, classes, n))) % classes
+    return torch.where(wrong, moved, y)
 
 
 def loss(logits: Tensor, y: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Optional
 
 import numpy as np
 import torch
@@ -48,6 +49,11 @@ class Subject:
     def dtype(self) -> torch.dtype:
         """Of the weights."""
         return next(self.network.parameters()).dtype
+
+    @property
+    def clean_labels(self) -> Optional[Tensor]:
+        """(n,) or (R, n) training classes before some were made wrong; None: none was."""
+        return getattr(self.dataset, "y_clean", None)
 
     def drawn(self, draw: Callable[..., np.ndarray], *own: Sequence[float]) -> Tensor:
         """What `draw` returns for each replica, stacked (R, ...) on the data set's device.
