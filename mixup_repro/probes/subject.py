@@ -53,7 +53,7 @@ class Subject:
     @property
     def clean_labels(self) -> Optional[Tensor]:
         """(n,) or (R, n) training classes before some were made wrong; None: none was."""
-        return getattr(self.dataset, "y_clean", None)
+        return self.dataset.y_clean
 
     def drawn(self, draw: Callable[..., np.ndarray], *own: Sequence[float]) -> Tensor:
         """What `draw` returns for each replica, stacked (R, ...) on the data set's device.
