@@ -90,8 +90,7 @@ def mixup(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
         Two examples, at 0 and 8, each the other's partner; the network shows what it is given.
 
         >>> import torch
-        >>> from mixup_repro import random_bits
-    from mixup_repro.data.batches import Batch
+        >>> from mixup_repro.data.batches import Batch
         >>> from mixup_repro.schema import MethodConfig
         >>> from mixup_repro.methods.losses import mixup
         >>> x, y = torch.tensor([[[0.0], [8.0]]]), torch.eye(2).unsqueeze(0)
@@ -124,8 +123,7 @@ def cutmix(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
         height and width, which is 2 x 2 of 25 pixels, and so many are the partner's label.
 
         >>> import torch
-        >>> from mixup_repro import random_bits
-    from mixup_repro.data.batches import Batch
+        >>> from mixup_repro.data.batches import Batch
         >>> from mixup_repro.schema import MethodConfig
         >>> from mixup_repro.methods.losses import cutmix
         >>> black, white = torch.zeros(1, 1, 1, 5, 5), torch.ones(1, 1, 1, 5, 5)
@@ -170,8 +168,7 @@ def label_smoothing(network: Network, batch: Batch, config: MethodConfig) -> Out
         u is uniform, 1 / c, or the class frequencies y_bar of the training set.
 
         >>> import torch
-        >>> from mixup_repro import random_bits
-    from mixup_repro.data.batches import Batch
+        >>> from mixup_repro.data.batches import Batch
         >>> from mixup_repro.schema import MethodConfig
         >>> from mixup_repro.methods.losses import label_smoothing
         >>> batch = Batch(x=torch.zeros(1, 2, 4), y=torch.eye(4)[None, :2])
