@@ -116,6 +116,12 @@ class Dataset:
             raise InputError(
                 "recipe.resized_crop is for dataset=imagenet; here use recipe.crop_padding"
             )
+        padding = job.recipe.crop_padding or 0
+        if padding and padding >= min(self.input_shape[1:]):
+            raise InputError(
+                f"recipe.crop_padding={padding}: a crop could miss pictures of "
+                f"{self.input_shape[1]} x {self.input_shape[2]} pixels altogether; must be less"
+            )
 
     def batches(self, config: Config, alphas: Sequence[Optional[float]]) -> Batches:
         """As `DataSource.batches`."""

@@ -91,9 +91,7 @@ def run(job: Config, dataset: DataSource, progress: Progress, train: bool = True
         finished = [folder for folder, is_done in zip(folders, done) if is_done]
         others = [Result(f, Outcome.NOT_TRAINED) for f in folders if f not in finished]
         return others + _visit(finished, dataset, progress)
-    with torch.device("meta"):  # what does not fit the data is found before any work
-        network = networks.build(job.architecture, dataset.input_shape, dataset.classes, [0])
-    check_job(job, dataset, network, world_size())
+    check_fits(job, dataset)
     from_main(lambda: _create(folders))
     stacks = stack_count(job, len(folders), dataset)
     results = []
@@ -122,6 +120,17 @@ def ask(
         else r
         for r in results
     ]
+
+
+def check_fits(job: Config, dataset: DataSource) -> None:
+    """Find what does not fit the data, or this machine, before any work.
+
+    Raises:
+        InputError: the job cannot run as asked.
+    """
+    with torch.device("meta"):  # shapes alone
+        network = networks.build(job.architecture, dataset.input_shape, dataset.classes, [0])
+    check_job(job, dataset, network, world_size())
 
 
 def stack_count(job: Config, runs: int, dataset: DataSource) -> int:
