@@ -21,7 +21,9 @@ from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result
 
 Work = Callable[[Config, Progress], list[Result]]
-Question = Callable[[list[RunFolder]], list[RunFolder]]  # of finished runs; returns those that grew
+Question = Callable[
+    [list[RunFolder]], dict[RunFolder, str]
+]  # see `ask`
 
 
 def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]:
