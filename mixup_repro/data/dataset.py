@@ -73,7 +73,10 @@ class Dataset:
             self.mean = self.mean or (mean / self.pixel_max).tolist()
             self.std = self.std or (std / self.pixel_max).tolist()
         if min(self.std) <= 0:
-            raise InputError(f"dataset.std: must be > 0 in every channel of {self.label}")
+            raise InputError(
+                f"dataset.std: must be > 0 in every channel, and a channel of {self.label} has one "
+                f"value in all training pixels; give dataset.mean and dataset.std"
+            )
         scale, shift = affine(self.mean, self.std, self.pixel_max)
         self._affine = scale.to(self.x_train.device), shift.to(self.x_train.device)
 
