@@ -126,6 +126,7 @@ TRAIN = [
     ("method=nosuch", "nosuch"),
     ("benchmark=nosuch", "nosuch"),
     ("hardware=nosuch", "nosuch"),
+    ("probe=nosuch", "nosuch"),
     ("experiment=nosuch", "nosuch"),
     ("experiment=carratino2020/fig99", "fig99"),
     ("nosuch=1", "nosuch"),

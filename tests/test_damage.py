@@ -128,6 +128,15 @@ def test_damaged_weights_hold_up_no_other_run_of_a_benchmark(corrupted):
     assert not before[0].exists() and json.loads(before[1].read_text())["rows"] == rows[1]
 
 
+def test_damaged_weights_hold_up_no_other_run_of_a_probe(runs):
+    probe = "probe=jacobian"
+    folder(runs).weights_path.write_bytes(b"")
+    found = visit(runs, probe, train=False)
+    assert [found[seed].outcome for seed in (0, 1)] == ["failed", "evaluated"]
+    found = visit(runs, probe, train=False)
+    assert [found[seed].outcome for seed in (0, 1)] == ["failed", "present"]
+
+
 def test_a_damaged_benchmark_is_evaluated_again(corrupted, capsys):
     runs, words = corrupted
     path = folder(runs).path / "ood-digits-c-generated.json"

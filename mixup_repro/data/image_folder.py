@@ -80,12 +80,23 @@ def _fit(config: DatasetConfig) -> Fit:
 
 
 def _stamp(root: Path, parts: Parts, fit: Fit) -> str:
-    """A hash over name, size and time of every file, and how it is read."""
+    """A hash over name, size and time of every file, and how it is read.
+
+    Raises:
+        InputError: a file that is none (named).
+    """
     digest = hashlib.sha256(f"{READER} {fit}\n".encode())
     for pictures in parts.values():
         folder = os.fsencode(pictures.folder.relative_to(root))
         for path in pictures.paths:
-            stat = os.stat(os.path.join(os.fsencode(pictures.folder), path))
+            place = os.path.join(os.fsencode(pictures.folder), path)
+            try:
+                stat = os.stat(place)
+            except OSError as error:  # such as a link to nowhere
+                name = place.decode(errors="backslashreplace")
+                raise InputError(
+                    f"{name}: cannot be read as a picture ({error.strerror})"
+                ) from error
             digest.update(folder + b"/" + path)
             digest.update(b" %d %d\n" % (stat.st_size, stat.st_mtime_ns))
     return digest.hexdigest()

@@ -21,9 +21,7 @@ from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result
 
 Work = Callable[[Config, Progress], list[Result]]
-Question = Callable[
-    [list[RunFolder]], dict[RunFolder, str]
-]  # see `ask`
+Question = Callable[[list[RunFolder]], dict[RunFolder, str]]  # see `ask`
 
 
 def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]:
