@@ -299,6 +299,32 @@ def test_what_is_no_picture_is_one_line_with_its_name(kind, tmp_path):
     assert str(path) in str(refused.value) and "\n" not in str(refused.value)
 
 
+DAMAGED = [("PNG", {}), ("JPEG", {}), ("GIF", {}), ("WEBP", {}), ("TIFF", {}), ("PPM", {})]
+DAMAGED += [("TIFF", {"compression": "tiff_lzw"}), ("BMP", {}), ("TGA", {}), ("JPEG2000", {})]
+
+
+@pytest.mark.filterwarnings("ignore::Warning:PIL")
+@pytest.mark.parametrize(("format", "how"), [*DAMAGED, ("AVIF", {})])
+def test_a_damaged_picture_is_read_or_refused(format, how, tmp_path):
+    Image.init()
+    if format not in Image.SAVE:
+        pytest.skip(f"this Pillow has no {format}")
+    tag, buffer, rng = Image.Exif(), io.BytesIO(), np.random.default_rng(0)
+    tag[274], tag[271] = 6, "a maker"
+    how = how | ({"exif": tag} if format in ("PNG", "JPEG", "WEBP", "TIFF", "AVIF") else {})
+    Image.fromarray(np.tile(COLOUR, (3, 2, 1))).save(buffer, format, **how)
+    path, refused = tmp_path / "x", 0
+    for _ in range(150):
+        content = np.frombuffer(buffer.getvalue(), np.uint8).copy()
+        content[rng.integers(len(content), size=3)] = rng.integers(256, size=3)
+        path.write_bytes(content.tobytes()[: rng.integers(1, 2 * len(content))])
+        try:
+            assert np.asarray(read_picture(path)).shape[2:] == (3,)
+        except InputError as error:
+            refused += str(path) in str(error)
+    assert refused > 20
+
+
 def png_header(side: int) -> bytes:
     """A PNG of a few bytes that claims so many pixels a side."""
 
