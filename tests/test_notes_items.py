@@ -170,7 +170,7 @@ def test_alpha_tunes_membership_by_the_slope_in_one_minus_theta_bar():
 def test_an_item_names_its_bank_and_draws_what_there_is(name):
     """With no probe's answers, the levels that the runs' own rows give are drawn all the same."""
     module = import_module(f"mixup_repro.papers.notes.{name}")
-    assert [on.name for on in module.ITEM.on] == [f"{name}_digits"]
+    assert all(on.name.startswith(f"{name}_digits") for on in module.ITEM.on)
     data = made_up({}, bins=bins())
     figure = module.ITEM.draw(data)
     assert len(figure.axes) == 2 * len(module.SHOWN)

@@ -99,6 +99,14 @@ CLAIMS = (
     ),
 )
 SHOWN = (JACOBIAN, LOG_JACOBIAN, CLEAN, FGSM[1], PGD[1])
+ON = bank.on(
+    "adversarial",
+    "probe=[adversarial,jacobian,segments]",
+    "Attacks stay within a box of half side 0.03 or 0.1 of a pixel's range around 400 test "
+    "pictures, and climb the margin of logits, whose gradient does not vanish where a network "
+    "is sure; PGD takes 20 steps from three starts, by margin and by loss, and a picture "
+    "counts where none succeeds.",
+)
 ITEM = Item(
     title="Networks under attack",
     paper=(
@@ -106,14 +114,7 @@ ITEM = Item(
         "so it lowers the adversarial risk (B36). Neither Mixup nor CutMix guarantees robustness "
         "(C82)."
     ),
-    on=bank.on(
-        "adversarial",
-        "probe=[adversarial,jacobian,segments]",
-        "Attacks stay within a box of half side 0.03 or 0.1 of a pixel's range around 400 test "
-        "pictures, and climb the margin of logits, whose gradient does not vanish where a network "
-        "is sure; PGD takes 20 steps from three starts, by margin and by loss, and a picture "
-        "counts where none succeeds.",
-    ),
+    on=(ON,),
     claims=CLAIMS,
     draw=partial(bank.draw, quantities=SHOWN, title="Networks under attack"),
     table=partial(bank.table, quantities=(JACOBIAN, LOG_JACOBIAN, CLEAN, NOISE, *FGSM, *PGD)),

@@ -21,7 +21,6 @@ from mixup_repro.stats import NoValues, interval, paired
 
 # A value by seed of the runs of a method and alpha.
 Values = Callable[[ItemData, str, float | None], pd.Series]
-MIXING = ("mixup", "cutmix", "mixup_inputs")
 BOTH = ("mixup", "cutmix")
 
 
@@ -61,6 +60,12 @@ def _probed(
     data: ItemData, method: str, alpha: float | None, probe: str, setting: str, name: str
 ) -> pd.Series:
     return data.probed(probe, setting, name, method, alpha)
+
+
+def methods(data: ItemData, mixing: bool) -> list[str]:
+    """The methods of the runs that have an alpha, or those that have none, as figures show them."""
+    there = {name for name, alpha in data.methods() if (alpha is not None) == mixing}
+    return [name for name in style.METHODS if name in there]
 
 
 def alphas(data: ItemData, method: str) -> list[float]:
@@ -107,8 +112,8 @@ def as_detail(finding: Finding) -> Finding:
 
 def table(data: ItemData, quantities: Sequence[Quantity]) -> pd.DataFrame:
     """Each quantity of each method and alpha."""
-    methods = [*style.METHODS]
-    order = sorted(data.methods(), key=lambda pair: (methods.index(pair[0]), pair[1] or 0.0))
+    names = [*style.METHODS]
+    order = sorted(data.methods(), key=lambda pair: (names.index(pair[0]), pair[1] or 0.0))
     return summarise(
         (
             {"method": style.METHODS[method], "alpha": alpha},
@@ -139,16 +144,17 @@ def draw(data: ItemData, quantities: Sequence[Quantity], title: str) -> Figure:
 
 def _levels(axis: Axes, data: ItemData, quantity: Quantity, places: list[float]) -> None:
     """A quantity against alpha; of methods without alpha a line and a band."""
-    for method in ("erm", "label_smoothing"):
+    for method in methods(data, mixing=False):
         with suppress(NoValues):
             at = interval(quantity.unit * quantity.values(data, method, None))
             style.level(axis, at, len(places), style.METHODS[method])
-    for k, method in enumerate(MIXING):
+    mixing = methods(data, mixing=True)
+    for k, method in enumerate(mixing):
         means = {}
         for place, alpha in enumerate(places):
             with suppress(NoValues):
                 values = quantity.unit * quantity.values(data, method, alpha)
-                means[place + style.dodge(k, len(MIXING))] = interval(values)
+                means[place + style.dodge(k, len(mixing))] = interval(values)
         if means:
             name = style.METHODS[method]
             style.points(axis, [*means], [*means.values()], name, **style.SERIES[name])
@@ -157,26 +163,27 @@ def _levels(axis: Axes, data: ItemData, quantity: Quantity, places: list[float])
 
 def _changes(axis: Axes, data: ItemData, quantity: Quantity, places: list[float]) -> None:
     """What methods that mix change of ERM's, against alpha."""
-    for k, method in enumerate(MIXING):
+    mixing = methods(data, mixing=True)
+    for k, method in enumerate(mixing):
         look = style.SERIES[style.METHODS[method]]
         for place, alpha in enumerate(places):
             with suppress(NoValues):
                 values = quantity.unit * change(data, quantity, method, alpha)
-                at = place + style.dodge(k, len(MIXING))
+                at = place + style.dodge(k, len(mixing))
                 style.effect(axis, at, values, look["color"], marker=look["marker"], beside=0.06)
     style.zero_line(axis, better=quantity.promised)
     axis.set_title("Minus ERM's")
 
 
-def on(name: str, ask: str = "", differs: str = "") -> tuple[On, ...]:
+RUNS = "the notes describe no runs; here an MLP of 28,000 weights on scikit-learn's digits."
+
+
+def on(name: str, ask: str = "", differs: str = "") -> On:
     """The bank's setting of an item; ask: what it asks the runs besides."""
-    note = "the notes describe no runs; here an MLP of 28,000 weights on scikit-learn's digits."
-    return (
-        On(
-            f"{name}_digits",
-            Runs("notes/bank_digits", ask=ask),
-            stands_in="an MLP on digits",
-            differs=" ".join(filter(None, (note, differs))),
-            code="the notes have none.",
-        ),
+    return On(
+        f"{name}_digits",
+        Runs("notes/bank_digits", ask=ask),
+        stands_in="an MLP on digits",
+        differs=" ".join(filter(None, (RUNS, differs))),
+        code="the notes have none.",
     )

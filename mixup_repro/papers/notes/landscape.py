@@ -104,6 +104,13 @@ CLAIMS = (
     ),
 )
 SHOWN = (CLEAN, OWN, MIXED, VARIANCE)
+ON = bank.on(
+    "landscape",
+    "probe=[sharpness,gradient_noise]",
+    "Eigenvalues are the largest of the Hessian of a mean loss at the last weights. A network "
+    "that is sure of its training examples has a flat clean loss for that reason alone, so "
+    "other losses stand beside it: each method's own, and Mixup's at alpha 1 for all.",
+)
 ITEM = Item(
     title="Sharpness of minima, and noise of gradients",
     paper=(
@@ -111,13 +118,7 @@ ITEM = Item(
         "CutMix find flatter ones (C56, C65). Of a linear model Mixup's gradient is less noisy "
         "(B26), which is a theorem here; networks are asked too."
     ),
-    on=bank.on(
-        "landscape",
-        "probe=[sharpness,gradient_noise]",
-        "Eigenvalues are the largest of the Hessian of a mean loss at the last weights. A network "
-        "that is sure of its training examples has a flat clean loss for that reason alone, so "
-        "other losses stand beside it: each method's own, and Mixup's at alpha 1 for all.",
-    ),
+    on=(ON,),
     claims=CLAIMS,
     draw=partial(bank.draw, quantities=SHOWN, title="Sharpness of minima, and noise of gradients"),
     table=partial(

@@ -77,19 +77,20 @@ CLAIMS = (
     ),
 )
 SHOWN = (INSIDE, INSIDE_LOGITS, BEYOND, BEYOND_LOGITS, THREE)
+ON = bank.on(
+    "linearity",
+    "probe=segments",
+    "Deviations are L1 distances of probabilities to the line between both ends' own, or "
+    "distances of logits over the distance of both ends' logits; those of mixtures of three "
+    "points are to their mixed labels.",
+)
 ITEM = Item(
     title="How linear networks are between training points",
     paper=(
         "Mixup makes a network nearly linear between examples, and only there (A16, C49, C58); "
         "where ERM is erratic away from the data, Mixup constrains it over their hull (A8)."
     ),
-    on=bank.on(
-        "linearity",
-        "probe=segments",
-        "Deviations are L1 distances of probabilities to the line between both ends' own, or "
-        "distances of logits over the distance of both ends' logits; those of mixtures of three "
-        "points are to their mixed labels.",
-    ),
+    on=(ON,),
     claims=CLAIMS,
     draw=partial(bank.draw, quantities=SHOWN, title="Deviations from straight lines"),
     table=partial(

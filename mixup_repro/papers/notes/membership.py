@@ -10,11 +10,13 @@ import pandas as pd
 
 from mixup_repro.beta import theta_bar
 from mixup_repro.papers.claims import Claim, Finding, signed
-from mixup_repro.papers.items import Item
+from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.notes import bank
 from mixup_repro.papers.notes.bank import Quantity, probed
 from mixup_repro.papers.notes.calibration import ACCURACY
 from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.sources import Runs
+from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues
 
 MEAN_GAP = Quantity(
@@ -66,7 +68,35 @@ CLAIMS = (
         partial(bank.versus_erm, quantities=(AUC, TPR), detail=(MIXED_AUC,)),
     ),
     Claim("mia_alpha", "B38", "Alpha tunes how hard.", tuned),
+    Claim(
+        "manifold_private",
+        "B21",
+        "Mixing hidden states resists attacks on privacy.",
+        partial(bank.versus_erm, quantities=(AUC, TPR), methods=("manifold_mixup",)),
+        on=("membership_digits200", "membership_digits200_wrong"),
+    ),
 )
+ATTACK = (
+    "The attack calls an example a member where its loss is below a threshold; members are found "
+    "where 1 % of test examples are taken for them."
+)
+
+
+def few(name: str, flipped: str, words: str) -> On:
+    """A setting with 200 training examples; flipped: share of wrong labels, as Hydra has it."""
+    return On(
+        name,
+        Runs(
+            "notes/membership_digits",
+            ask="probe=membership",
+            only=dict.fromkeys(SCALES, f"dataset.flipped={flipped}"),
+        ),
+        stands_in="an MLP on 200 digits",
+        differs=f"{bank.RUNS} 200 training examples, {words}. {ATTACK}",
+        code="the notes have none.",
+    )
+
+
 SHOWN = (MEAN_GAP, MEDIAN_GAP, AUC, TPR)
 ITEM = Item(
     title="Membership of the training set, attacked",
@@ -74,11 +104,10 @@ ITEM = Item(
         "Mixup reduces the gap between the losses of members and others, so that an attacker "
         "cannot tell them as well; alpha tunes how strongly (B38)."
     ),
-    on=bank.on(
-        "membership",
-        "probe=membership",
-        "The attack calls an example a member where its loss is below a threshold; members are "
-        "found where 1 % of test examples are taken for them.",
+    on=(
+        bank.on("membership", "probe=membership", ATTACK),
+        few("membership_digits200", "null", "right labels"),
+        few("membership_digits200_wrong", "0.2", "a fifth of the labels wrong"),
     ),
     claims=CLAIMS,
     draw=partial(bank.draw, quantities=SHOWN, title="Attacks on membership, by the loss"),

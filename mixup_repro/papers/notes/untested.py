@@ -11,7 +11,6 @@ UNTESTED = (
     ("anneal", "An alpha that falls to zero beats a fixed one.", "B18"),
     ("manifold_acc", "Mixing hidden states regularises more.", "B21"),
     ("manifold_flat", "Mixing hidden states makes the representation smooth.", "B21"),
-    ("manifold_private", "Mixing hidden states resists attacks on privacy.", "B21"),
     ("landscape_smooth", "Mixup's loss landscape is smoother.", "B26, C66"),
     ("bn_statistics", "Mixup lowers the variances that BatchNorm sees.", "B27"),
     ("graph_embed", "On graphs, mixing embedded neighbourhoods helps.", "B33"),
