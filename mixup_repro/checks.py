@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import os
 import re
+from dataclasses import is_dataclass
+from pathlib import Path
 from typing import Any, Optional
 
 from mixup_repro.errors import InputError
 from mixup_repro.methods.registry import METHODS
 from mixup_repro.schema import (
     SCALES,
+    ArchitectureConfig,
     Config,
     DatasetConfig,
     HardwareConfig,
@@ -18,9 +21,18 @@ from mixup_repro.schema import (
     RecipeConfig,
 )
 
+MOST_ALPHA = 1e6  # lambda is 1/2 to three digits there, and closed forms lose theirs beyond
+MOST_SEEDS = 100_000
+MOST_POINTS = 10_000_000  # of a toy set
+MOST_PIXELS = 10_000  # of a side
+MOST_WIDTH = 10_000_000  # of a layer; memory has less, and says so by the data set's size
+MOST_THREADS = 1024
+MOST_FLOAT = 1e30  # its square is near the end of single precision
+MOST_INT = 2**31 - 1  # scikit-learn takes no larger seeds, and nothing here is that long
+
 
 def number_list(value: Any, name: str) -> list[float]:
-    """`value` as a list of finite floats; a single number becomes a list of one."""
+    """`value` as a list of distinct finite floats; a single number becomes a list of one."""
     values = value if isinstance(value, (list, tuple)) else [value]
     try:
         numbers = [float(v) for v in values if not isinstance(v, bool)]
@@ -28,13 +40,17 @@ def number_list(value: Any, name: str) -> list[float]:
         numbers = []
     if not numbers or len(numbers) != len(values) or not all(map(math.isfinite, numbers)):
         raise InputError(f"{name}={value}: give a number or a list of numbers, such as [0.5, 1]")
+    _need(len(set(numbers)) == len(numbers), f"{name}={value}: a number is there twice")
     return numbers
 
 
 def seed_list(seeds: Any) -> list[int]:
     """The seeds of a job: n means 0..n-1, a list means itself."""
     if isinstance(seeds, int) and not isinstance(seeds, bool):
-        _need(seeds >= 1, f"seeds={seeds}: must be at least 1, or a list such as [0, 3]")
+        _need(
+            1 <= seeds <= MOST_SEEDS,
+            f"seeds={seeds}: must lie between 1 and {MOST_SEEDS}, or be a list such as [0, 3]",
+        )
         return list(range(seeds))
     listed = isinstance(seeds, list) and seeds and all(type(s) is int and s >= 0 for s in seeds)
     if listed and len(set(seeds)) == len(seeds):
@@ -61,6 +77,9 @@ def _choice(value: Any, choices: tuple[str, ...], name: str) -> None:
 
 def check(job: Config) -> None:
     """Raise InputError, saying what to do, where the job cannot run as asked."""
+    _check_numbers(job)
+    _need(job.data_root, "data_root=: name a folder; data_root=. is the current one")
+    _check_runs_dir(job.runs_dir)
     seeds = seed_list(job.seeds)
     part_of(job.part)
     _choice(job.retry, ("all", "failed"), "retry")
@@ -73,22 +92,76 @@ def check(job: Config) -> None:
     )
     _check_recipe(job.recipe)
     for alpha in job.evaluation.alphas or ():
-        _need(alpha > 0, f"evaluation.alphas: {alpha:g} must be > 0")
-    terms = job.evaluation.terms
-    _need(terms is None or terms > 0, f"evaluation.terms={terms}: an alpha, which must be > 0")
+        _check_alpha(alpha, "evaluation.alphas")
+    if job.evaluation.terms is not None:
+        _check_alpha(job.evaluation.terms, "evaluation.terms")
     _check_hardware(job.hardware)
     _check_dataset(job.dataset)
+    _check_architecture(job.architecture)
     _choice(job.wandb.mode, ("disabled", "offline", "online"), "wandb.mode")
     if job.wandb.mode == "online" and not os.environ.get("WANDB_API_KEY"):
         raise InputError("wandb.mode=online: set WANDB_API_KEY, or use wandb.mode=offline")
 
 
+def _check_numbers(group: Any, place: str = "") -> None:
+    """No field holds a number that is none, or one that single precision or a clock cannot."""
+    for name, value in vars(group).items():
+        if is_dataclass(value):
+            _check_numbers(value, f"{place}{name}.")
+            continue
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, float):
+                fits = abs(number) <= MOST_FLOAT  # nan is not
+                _need(fits, f"{place}{name}={value}: must be finite, at most {MOST_FLOAT:g}")
+            elif isinstance(number, int):
+                fits = abs(number) <= MOST_INT
+                _need(fits, f"{place}{name}={value}: must be at most {MOST_INT}")
+
+
+def _check_runs_dir(runs_dir: str) -> None:
+    _need(runs_dir, "runs_dir=: name a folder; runs_dir=. is the current one")
+    path = Path(runs_dir)
+    _need(path.is_dir() or not path.exists(), f"runs_dir={runs_dir}: is a file, not a folder")
+
+
+def _check_alpha(alpha: float, name: str, more: str = "") -> None:
+    _need(0 < alpha <= MOST_ALPHA, f"{name}={alpha:g}: must be > 0, at most {MOST_ALPHA:g}{more}")
+
+
 def _check_dataset(dataset: DatasetConfig) -> None:
-    workers = dataset.workers
+    workers, points = dataset.workers, dataset.points
     _need(workers is None or workers >= 0, f"dataset.workers={workers}: must be at least 0")
+    _need(
+        points is None or points <= MOST_POINTS,
+        f"dataset.points={points}: must be at most {MOST_POINTS}",
+    )
+    for name in ("size", "resize"):
+        side = getattr(dataset, name)
+        _need(
+            side is None or 1 <= side <= MOST_PIXELS,
+            f"dataset.{name}={side}: pixels of a side, between 1 and {MOST_PIXELS}",
+        )
     for name in ("flipped", "cue", "rare"):
         share = getattr(dataset, name)
         _need(share is None or 0 <= share <= 1, f"dataset.{name}={share}: must lie in [0, 1]")
+    mean, std = dataset.mean or [], dataset.std or []
+    _need(
+        all(0 <= m <= 1 for m in mean),
+        f"dataset.mean={mean}: must lie in [0, 1], where pixels lie; divide by 255",
+    )
+    _need(
+        all(0 < s <= 1 for s in std),
+        f"dataset.std={std}: must lie in (0, 1], for pixels lie in [0, 1]; divide by 255",
+    )
+
+
+def _check_architecture(architecture: ArchitectureConfig) -> None:
+    hidden, width, features = architecture.hidden, architecture.width, architecture.features
+    for name, values in (("hidden", hidden), ("width", [width]), ("features", [features])):
+        _need(
+            all((value or 0) <= MOST_WIDTH for value in values or []),
+            f"architecture.{name}={getattr(architecture, name)}: at most {MOST_WIDTH}",
+        )
 
 
 def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
@@ -113,7 +186,7 @@ def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
         )
     if "alpha" in reads:
         for alpha in number_list(method.alpha, "method.alpha"):
-            _need(alpha > 0, f"method.alpha={alpha:g}: must be > 0; without mixing use method=erm")
+            _check_alpha(alpha, "method.alpha", "; without mixing use method=erm")
         _check_schedule(method, recipe.epochs)
     if "sigma" in reads:
         sigma = method.sigma
@@ -162,11 +235,16 @@ def _check_schedule(method: MethodConfig, epochs: int) -> None:
 
 def _check_hardware(hardware: HardwareConfig) -> None:
     threads, slots, share = hardware.threads, hardware.slots, hardware.runs_per_gpu
-    _need(threads is None or threads >= 1, f"hardware.threads={threads}: must be at least 1")
+    _need(
+        threads is None or 1 <= threads <= MOST_THREADS,
+        f"hardware.threads={threads}: must lie between 1 and {MOST_THREADS}",
+    )
     _choice(hardware.precision, ("auto", "float32", "bfloat16"), "hardware.precision")
     for name in ("checkpoint_minutes", "patience_minutes"):
         minutes = getattr(hardware, name)
         _need(0 < minutes < math.inf, f"hardware.{name}={minutes:g}: must be > 0, and finite")
+    seconds = hardware.checkpoint_seconds
+    _need(seconds >= 0, f"hardware.checkpoint_seconds={seconds:g}: must be at least 0")
     _need(share >= 1, f"hardware.runs_per_gpu={share}: must be at least 1")
     if slots is not None and slots != "auto":
         listed = isinstance(slots, list) and slots and all(type(s) is int and s >= 0 for s in slots)

@@ -6,7 +6,8 @@ their product (`expand`), and each run has a config of its own with one seed and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import product
@@ -22,6 +23,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -73,6 +75,7 @@ def resolve(cfg: DictConfig) -> Config:
         raise InputError("this config is no job: its defaults must begin with schema")
     if unread := sorted(_unread(job)):
         raise InputError(f"{', '.join(unread)}: no such field; nothing would read it")
+    _expand_home(job)
     if job.dataset.name == "image_folder" and not job.dataset.label and job.dataset.root:
         job.dataset.label = Path(job.dataset.root).absolute().name
     if job.evaluation.alphas is not None:
@@ -81,6 +84,23 @@ def resolve(cfg: DictConfig) -> Config:
     if job.method.u == "uniform":  # one run has one id
         job.method.u = None
     return job
+
+
+def _expand_home(job: Config) -> None:
+    """Write out the home folder in paths that begin with ~, as a shell does."""
+    places: list[tuple[str, Any, str]] = [
+        ("dataset.root", job.dataset, "root"),
+        ("benchmark.root", job.benchmark, "root"),
+        ("data_root", job, "data_root"),
+        ("runs_dir", job, "runs_dir"),
+    ]
+    for name, group, field in places:
+        path = getattr(group, field)
+        if path and path.startswith("~"):
+            whole = os.path.expanduser(path)
+            if whole == path:
+                raise InputError(f"{name}={path}: there is no such home folder")
+            setattr(group, field, whole)
 
 
 def _unread(node: Any, place: str = "") -> Iterator[str]:
@@ -145,10 +165,16 @@ def experiments() -> list[str]:
     return sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.glob("*/*.yaml"))
 
 
-def compose(overrides: Sequence[str], source: Source = Source()) -> Iterator[Config]:
+def compose(
+    overrides: Sequence[str],
+    source: Source = Source(),
+    refuse: Callable[[Exception], None] | None = None,
+) -> Iterator[Config]:
     """The jobs of a command line such as `train -m <overrides>`, sweep expanded.
 
     Each is composed, which takes a tenth of a second, when it is asked for.
+
+    refuse: is given the errors of single jobs, and the others follow; None raises them.
 
     Raises:
         InputError: a job that cannot run as asked.
@@ -162,7 +188,14 @@ def compose(overrides: Sequence[str], source: Source = Source()) -> Iterator[Con
     # A choice on the command line replaces the experiment's sweep over the same key.
     choices = {o.key_or_group: _choices(o) for o in parser.parse_overrides(sweep)} | given
     for cell in product(*choices.values()):
-        yield resolve(_composed(list(cell), source))
+        try:
+            job = resolve(_composed(list(cell), source))
+        except (InputError, HydraException) as error:
+            if refuse is None:
+                raise
+            refuse(error)
+        else:
+            yield job
 
 
 def _composed(words: list[str], source: Source, **kwargs: Any) -> DictConfig:

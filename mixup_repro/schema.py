@@ -26,9 +26,9 @@ class DatasetConfig:
     rare: Optional[float] = None  # pictures: share that are negatives in training; half in testing
     ratio: Optional[float] = None  # circles: the inner one's radius, of the outer one's
     layout: Optional[str] = None  # gaussians: where the classes lie
-    size: Optional[int] = None  # imagenet: pixels of a side, for training and testing
+    size: Optional[int] = None  # imagenet, image_folder: pixels of a side, to which all are brought
     resize: Optional[int] = None  # imagenet: the shorter side before the centre crop of testing
-    interpolation: Optional[str] = None  # imagenet: bilinear | bicubic
+    interpolation: Optional[str] = None  # imagenet, image_folder: bilinear | bicubic
     unreadable: Optional[str] = None  # imagenet: null stops at a damaged picture; skip: the next
     mean: Optional[list[float]] = None  # per channel, pixels in [0, 1]; null: of the training set
     std: Optional[list[float]] = None

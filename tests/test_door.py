@@ -232,10 +232,25 @@ def test_options_may_stand_anywhere(door):
     assert code == 0 and "lr: 1.0\n" in out and "epochs: 7\n" in out
 
 
-def test_a_sweep_with_bad_words_trains_nothing(door):
+def test_a_sweep_of_bad_words_alone_trains_nothing(door):
     assert "recipe.nope" in refused(door("train", "-m", *QUICK, "recipe.nope=1,2"))
-    assert "mlp" in refused(door("train", "-m", *QUICK, "architecture=mlp,nope"))
     assert not list(Path.cwd().rglob("record.json"))
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("architecture=mlp,nope seeds=2", "nope"),
+        ("recipe.lr=abc,0.1,0.2", "recipe.lr=abc"),
+        ("recipe.lr=0.1,-1,0.2", "recipe.lr=-1"),
+    ],
+)
+def test_a_bad_job_of_a_sweep_does_not_end_the_others(words, named, door):
+    code, _, err = door("train", "-m", *QUICK, *words.split(), f"runs_dir={Path.cwd()}")
+    assert code == 2 and "Traceback" not in err
+    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert named in line and err.splitlines()[-1] == line.replace("error", "not run", 1)
+    assert len(list(Path.cwd().rglob("record.json"))) == 2
 
 
 def test_an_unknown_experiment_is_answered_by_those_there_are(door):

@@ -125,11 +125,12 @@ def test_an_unknown_probe_is_one_line_with_the_nearest_name(tmp_path):
     assert "probe=jacobain: there is no such probe, and jacobian is the nearest" in done.stderr
 
 
-def test_a_run_without_weights_is_one_line(words):
+def test_a_run_without_weights_says_what_removes_it_and_holds_up_no_other(words):
     (first, _) = run(words, train=True)
     first.folder.weights_path.unlink()
-    with pytest.raises(InputError, match=r"weights.pt is not there; remove the run by .*clean"):
-        run([*words, ASK])
+    asked, other = run([*words, ASK])
+    assert (asked.outcome, other.outcome) == ("failed", "evaluated")
+    assert "weights.pt is not there; remove the run by mixup-repro clean done" in asked.reason
 
 
 def test_a_run_on_other_data_is_refused(words, monkeypatch):

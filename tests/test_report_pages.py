@@ -271,6 +271,17 @@ def test_a_readme_without_the_place_for_verdicts_is_refused(text, found, folder,
     assert (tmp_path / "README.md").read_text() == text
 
 
+def test_the_page_of_notes_has_each_of_their_claims_and_no_other(committed, tmp_path):
+    shutil.copy(CHECKOUT / "results/theorems.csv", tmp_path)
+    report.write_notes(committed, tmp_path)
+    page = (tmp_path / "NOTES.md").read_text()
+    for v in report.verdicts(committed, tmp_path):
+        named = page.count(f"`{v.claim}`, {v.where}") + page.count(f"| `{v.claim}` |")
+        assert bool(named) == (v.paper == "notes" and not v.ours), v.claim
+    for picture in re.findall(r"!\[.*?\]\((.*?)\)", page):
+        assert (CHECKOUT / "results" / picture).exists(), picture
+
+
 def test_published_numbers_stand_in_a_table_of_their_own(found, folder):
     assert "## Beside published numbers" not in (folder / "REPORT.md").read_text()
     shutil.copy(CHECKOUT / "results" / "references.csv", folder)

@@ -105,7 +105,7 @@ def test_hours_left_come_from_finished_runs_where_there_are_any(runs, tmp_path):
 def test_watch_shows_states_until_all_runs_have_ended(runs):
     assert run_here("plan", *JOB, f"runs_dir={runs}", "--watch", "0.1") == (0, "4 done\n")
     code, stderr = run_here("plan", *JOB, "--watch", "0")
-    assert code == 2 and "seconds must be > 0" in stderr
+    assert code == 2 and "--watch 0: seconds, more than 0" in stderr
 
 
 # --- clean ------------------------------------------------------------------------------------

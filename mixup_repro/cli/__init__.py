@@ -65,7 +65,7 @@ def _run(command: str, words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        line, code = one_line(error)
+        line, code = one_line(error, words)
         if not line or os.environ.get("HYDRA_FULL_ERROR") == "1":
             traceback.print_exc()
         if line:

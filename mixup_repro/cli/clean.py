@@ -3,9 +3,13 @@
     mixup-repro clean failed experiment=carratino2020/fig4_digits
     mixup-repro clean interrupted failed dataset=digits method.alpha=1 seeds=10
     mixup-repro clean done digits-mlp-mixup-a1-0fd53858 runs_dir=runs --yes
+    mixup-repro clean leftovers runs_dir=runs
 
 States: failed, interrupted, done. Runs are named by the words of a train command line, or by
-their ids. Without --yes this lists what would go. A run that is being trained is never removed.
+their ids. Without --yes this lists what would go, and each file of yours that would go with it. A
+run that is being trained is never removed, nor what is reached by a link.
+leftovers: folders without a record, a failure or a checkpoint, and in finished runs what processes
+that were killed left; with no run named, of all runs in runs_dir.
 Exit codes: 0 fine; 2 bad input, and nothing was removed.
 """
 
@@ -20,16 +24,45 @@ from pathlib import Path
 from filelock import Timeout
 
 from mixup_repro.cli.words import Parser, source_of
-from mixup_repro.errors import InputError
+from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.jobs import Source, compose, expand
+from mixup_repro.store.files import half_written
 from mixup_repro.store.folder import LOOK_S, RunFolder, State, bytes_in, lock_of, state_of
+from mixup_repro.store.records import is_done, read_record
 from mixup_repro.training.progress import Progress
 
 STATES = (State.FAILED, State.INTERRUPTED, State.DONE)
+LEFTOVERS = "leftovers"
+# The files that the product writes into a run's folder.
+OWN = re.compile(
+    r"lock|record\.json(\.damaged)?|failed\.json|logits\.npz|(ood|probe)-.+\.json|\..+\.\d+"
+    r"|weights(-epoch\d+)?\.pt|epoch\d+-step\d+\.pt"
+)
 
 
-def named(words: list[str], source: Source) -> list[Path]:
-    """The folders of the runs that overrides, or ids, name."""
+def named(words: list[str], source: Source, every: bool) -> list[Path]:
+    """The folders of the runs that overrides, or ids, name; every: of all, where none is named.
+
+    Raises:
+        InputError: no run is named, or one of them lies outside of runs_dir.
+    """
+    if every and all(word.startswith("runs_dir=") for word in words):
+        runs_dir = Path(next(compose(words, source)).runs_dir)
+        return [f for f in sorted(runs_dir.glob("*/seed*")) if not _linked(f) and f.is_dir()]
+    folders = _named(words, source)
+    for folder in filter(_linked, folders):
+        raise InputError(
+            f"{folder} is reached by a link, and its files lie elsewhere: remove the link itself, "
+            f"or name the runs_dir that they lie in"
+        )
+    return folders
+
+
+def _linked(folder: Path) -> bool:
+    return folder.is_symlink() or folder.parent.is_symlink()
+
+
+def _named(words: list[str], source: Source) -> list[Path]:
     overrides = [word for word in words if "=" in word]
     ids = [word for word in words if "=" not in word]
     if not words or (overrides == words and all(w.startswith("runs_dir=") for w in words)):
@@ -48,25 +81,55 @@ def named(words: list[str], source: Source) -> list[Path]:
     return folders
 
 
-def remove(folders: list[Path], states: list[str]) -> None:
-    """Remove run folders, all or none.
+def leftovers(folder: Path) -> list[Path]:
+    """What is of no use in a run's folder: all of it, or files of a finished run."""
+    state = state_of(folder)
+    if state == State.DONE:
+        checkpoints = sorted(folder.glob("epoch*.pt"))  # of no use beside a record
+        return half_written(folder) + checkpoints
+    if state != State.ABSENT or not folder.is_dir():
+        return []
+    if (folder / "record.json").exists():
+        try:
+            read_record(folder)
+        except DamagedError:
+            pass
+        except InputError:  # another run's whole record, which a person put there
+            return []
+    return [folder]
+
+
+def remove(found: dict[Path, list[Path]], states: list[str]) -> None:
+    """Remove what was found in run folders, all or nothing.
 
     Raises:
         InputError: a run is being trained, or has finished since it was listed.
     """
     with ExitStack() as locks:
-        for folder in folders:
+        for folder in found:
             name = f"{folder.parent.name}/{folder.name}"
             try:
                 locks.enter_context(lock_of(folder).acquire(timeout=LOOK_S))
             except Timeout as error:
                 raise InputError(f"{name} is in use elsewhere; nothing was removed") from error
-            if State.DONE not in states and (folder / "record.json").exists():
+            except OSError as error:
+                raise InputError(
+                    f"{name} cannot be written ({error.strerror}); nothing was removed"
+                ) from error
+            if folder in found[folder] and State.DONE not in states and is_done(folder):
                 raise InputError(f"{name} has finished meanwhile; nothing was removed")
-        for folder in folders:
-            shutil.rmtree(folder)
-            if not any(folder.parent.iterdir()):
+        for folder, paths in found.items():
+            for path in paths:
+                shutil.rmtree(path) if path == folder else path.unlink(missing_ok=True)
+            if folder in paths and not any(folder.parent.iterdir()):
                 folder.parent.rmdir()
+
+
+def foreign(folder: Path) -> list[Path]:
+    """The files in a run's folder that the product did not write."""
+    return [
+        p for p in sorted(folder.rglob("*")) if not (p.parent == folder and OWN.fullmatch(p.name))
+    ]
 
 
 def main(words: Sequence[str]) -> int:
@@ -75,25 +138,45 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--yes", action="store_true", help="remove; without it, only list")
     parser.add_source()
     args = parser.parse_intermixed_args(words)
-    states = [word for word in args.words if word in STATES]
+    asked = (*STATES, LEFTOVERS)
+    states = [word for word in args.words if word in asked]
     if not states:
-        raise InputError(f"say which runs by their state: {', '.join(STATES)}")
-    folders = named([word for word in args.words if word not in STATES], source_of(args))
-    progress = Progress()
-    found = [(folder, state) for folder in folders if (state := state_of(folder)) in states]
+        raise InputError(f"say which runs by their state: {', '.join(asked)}")
+    names = [word for word in args.words if word not in asked]
+    folders = named(names, source_of(args), every=states == [LEFTOVERS])
+    progress, found = Progress(), {}
+    for folder in folders:
+        paths = [folder] if state_of(folder) in states else []
+        if not paths and LEFTOVERS in states:
+            paths = leftovers(folder)
+        if paths:
+            found[folder] = paths
     if not found:
         progress.say(f"none of these {len(folders)} runs is {' or '.join(states)}")
         return 0
-    sizes = [bytes_in(folder) / 2**20 for folder, _ in found]
-    rows = [
-        [f"{folder.parent.name}/{folder.name}", state, f"{size:.3g}"]
-        for (folder, state), size in zip(found, sizes)
-    ]
+    rows, with_it, size = _rows(found, states)
     if args.yes:
-        remove([folder for folder, _ in found], states)
+        remove(found, states)
     progress.table("Removed" if args.yes else "Would be removed", ["run", "state", "MiB"], rows)
-    if args.yes:
-        progress.say(f"{len(found)} runs, {sum(sizes):.3g} MiB removed")
-    else:
-        progress.say(f"{len(found)} runs, {sum(sizes):.3g} MiB; add --yes to remove them")
+    for path in with_it:
+        progress.say(f"with it: {path}")
+    more = "removed" if args.yes else "add --yes to remove them"
+    progress.say(f"{len(found)} runs, {size:.3g} MiB{' ' if args.yes else '; '}{more}")
     return 0
+
+
+def _rows(
+    found: dict[Path, list[Path]], states: list[str]
+) -> tuple[list[list[str]], list[Path], float]:
+    """A row for each run; files of other origin that go with them; and all their MiB."""
+    rows, others, total = [], [], 0.0
+    for folder, paths in found.items():
+        whole, state = folder in paths, state_of(folder)
+        size = sum(bytes_in(p) if p.is_dir() else p.lstat().st_size for p in paths) / 2**20
+        total += size
+        word = state if whole and state in states else LEFTOVERS
+        if not whole:
+            word += ": " + ", ".join(path.name for path in paths)
+        rows.append([f"{folder.parent.name}/{folder.name}", word, f"{size:.3g}"])
+        others += foreign(folder) if whole else []
+    return rows, others, total

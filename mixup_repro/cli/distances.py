@@ -41,6 +41,8 @@ def main(words: Sequence[str]) -> int:
     args = parser.parse_args(words)
     if args.draws < 1:
         raise InputError(f"--draws {args.draws}: must be at least 1")
+    if not 0 < args.share <= 1:
+        raise InputError(f"--share {args.share:g}: a share of the data, in (0, 1]")
     jobs = list(compose([*args.overrides, "method=erm"], source_of(args)))
     if len(jobs) > 1:
         raise InputError(f"these words are {len(jobs)} jobs; name one data set")

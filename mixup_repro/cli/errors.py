@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import fields
 
 from hydra.errors import MissingConfigException
@@ -20,9 +21,11 @@ NOISE = re.compile(
 )
 
 
-def one_line(error: Exception) -> tuple[str, int]:
+def one_line(error: Exception, words: Sequence[str] = ()) -> tuple[str, int]:
     """What to print, and the exit code: 2 for bad input, 1 for a file that cannot be written, 75
     for what the same command goes on from.
+
+    words: of the command line.
 
     ("", 1) for what is no user's fault: it deserves its traceback.
     """
@@ -39,6 +42,8 @@ def one_line(error: Exception) -> tuple[str, int]:
         while cause:
             told.append(_told(cause))
             cause = cause.__cause__
+        if str(error).startswith("Config group override must"):  # Hydra does not say whose
+            told += [word for word in words if "=" in word and "." not in word.split("=")[0]]
         return ": ".join(filter(None, dict.fromkeys(told))) + _choices(error), 2
     if isinstance(error, OSError):
         why = error.strerror or str(error)

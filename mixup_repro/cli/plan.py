@@ -16,26 +16,30 @@ from collections.abc import Sequence
 from mixup_repro.cli.words import Parser, source_of
 from mixup_repro.jobs import compose
 from mixup_repro.launch.board import board
-from mixup_repro.launch.estimate import bytes_needed, seconds_left
+from mixup_repro.launch.estimate import bytes_needed, missing, seconds_left
 from mixup_repro.launch.slots import slots
 from mixup_repro.launch.status import HEADER, Status
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import State
-from mixup_repro.training.job import open_data
+from mixup_repro.training.job import check_fits, open_data
 from mixup_repro.training.progress import Progress
+
+DAY_S = 86_400
 
 
 def plan(jobs: list[Config], progress: Progress) -> None:
     status = Status(jobs)
-    progress.table("Runs by state", HEADER, status.rows())
-    for line in status.reasons():
-        progress.say(line)
     recorded = probed = disk = 0.0
     for job in jobs:
         dataset = open_data(job)
+        if missing(job):
+            check_fits(job, dataset)
         by_records, by_probe = seconds_left(job, dataset)
         recorded, probed = recorded + by_records / 3600, probed + by_probe / 3600
         disk += bytes_needed(job, dataset) / 2**20
+    progress.table("Runs by state", HEADER, status.rows())
+    for line in status.reasons():
+        progress.say(line)
     unit = "GPU-hours" if dataset.device.type == "cuda" else "hours of one process"
     total = recorded + probed
     side_by_side = ""
@@ -70,8 +74,8 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--watch", type=float, metavar="SECONDS", help="show a live table")
     parser.add_source()
     args = parser.parse_intermixed_args(words)
-    if args.watch is not None and args.watch <= 0:
-        parser.error("--watch: seconds must be > 0")
+    if args.watch is not None and not 0 < args.watch <= DAY_S:
+        parser.error(f"--watch {args.watch:g}: seconds, more than 0 and at most a day")
     jobs = list(compose(args.overrides, source_of(args)))  # all are checked before any is timed
     if args.watch:
         watch(jobs, args.watch, Progress())

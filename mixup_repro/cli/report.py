@@ -3,11 +3,11 @@
 mixup-repro report                  all of it
 mixup-repro report --no-collect     figures and report from the committed results alone
 
-Writes REPORT.md, and report.html (one page with the figures in it and a filter for the verdicts;
-git ignores it, because its bytes depend on the machine). Theorems and ERRATA.md are computed anew
-where runs are merged. Of the checkout's own results also the table of verdicts in README.md. Waits
-while another process writes the same results. Every file is replaced as a whole: what is killed or
-fails leaves the old or the new one.
+Writes REPORT.md, NOTES.md (the notes, a line a claim), and report.html (one page with the figures
+in it and a filter for the verdicts; git ignores it, because its bytes depend on the machine).
+Theorems and ERRATA.md are computed anew where runs are merged. Of the checkout's own results also
+the table of verdicts in README.md. Waits while another process writes the same results. Every file
+is replaced as a whole: what is killed or fails leaves the old or the new one.
 Exit codes: 0 fine; 1 a file cannot be written; 2 bad input.
 """
 
@@ -56,6 +56,7 @@ def make(folder: Path, runs_dir: Path | None) -> None:
         report.write_errata(folder)
     report.draw(found, folder)
     report.write(found, folder)
+    report.write_notes(found, folder)
     report.write_webpage(found, folder)
     readme = CHECKOUT / "README.md"
     if not INSTALLED and folder.resolve() == CHECKOUT / "results" and readme.exists():

@@ -6,11 +6,17 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.errors import HydraException
+from hydra.plugins.sweeper import Sweeper
+from omegaconf.errors import OmegaConfBaseException
 
+from mixup_repro.cli.errors import one_line
 from mixup_repro.cli.words import Parser, source_of
 from mixup_repro.distributed import process_group
 from mixup_repro.jobs import register
@@ -61,7 +67,10 @@ def _hydra(words: Sequence[str], session: Session) -> None:
     sys.argv = [argv[0], *session.words, *options, *session.source.options()]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises its errors, for the door to tell
     try:
-        with warnings.catch_warnings():  # a folder of configs that is not there is bad input
+        with (
+            _each_alone(session),
+            warnings.catch_warnings(),
+        ):  # a folder of configs that is not there is bad input
             warnings.filterwarnings("error", r"provider=.* is not\s+available", UserWarning)
             hydra.main(version_base="1.3", config_path=session.source.path)(session.add)()
     finally:
@@ -69,3 +78,32 @@ def _hydra(words: Sequence[str], session: Session) -> None:
         os.environ.pop("HYDRA_FULL_ERROR")
         if full is not None:
             os.environ["HYDRA_FULL_ERROR"] = full
+
+
+@contextmanager
+def _each_alone(session: Session) -> Iterator[None]:
+    """A job of a sweep that Hydra cannot compose is refused; the others run.
+
+    Hydra composes all jobs of a sweep before the first one runs, and raises at one that it cannot.
+    """
+    sweepers: Any = Sweeper
+    compose = sweepers.validate_batch_is_legal
+
+    def check(sweeper: Any, batch: list[Sequence[str]]) -> None:
+        errors = []
+        for job in list(batch):
+            try:
+                compose(sweeper, [job])
+            except (HydraException, OmegaConfBaseException) as error:
+                errors.append(error)
+                batch.remove(job)
+        if not batch:
+            raise errors[0]
+        for line in dict.fromkeys(one_line(error)[0] for error in errors):
+            session.refuse(line)
+
+    sweepers.validate_batch_is_legal = check
+    try:
+        yield
+    finally:
+        sweepers.validate_batch_is_legal = compose

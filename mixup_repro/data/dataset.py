@@ -73,7 +73,10 @@ class Dataset:
             self.mean = self.mean or (mean / self.pixel_max).tolist()
             self.std = self.std or (std / self.pixel_max).tolist()
         if min(self.std) <= 0:
-            raise InputError(f"dataset.std: must be > 0 in every channel of {self.label}")
+            raise InputError(
+                f"dataset.std: must be > 0 in every channel, and a channel of {self.label} has one "
+                f"value in all training pixels; give dataset.mean and dataset.std"
+            )
         scale, shift = affine(self.mean, self.std, self.pixel_max)
         self._affine = scale.to(self.x_train.device), shift.to(self.x_train.device)
 
@@ -115,6 +118,12 @@ class Dataset:
         if job.recipe.resized_crop:
             raise InputError(
                 "recipe.resized_crop is for dataset=imagenet; here use recipe.crop_padding"
+            )
+        padding = job.recipe.crop_padding or 0
+        if padding and padding >= min(self.input_shape[1:]):
+            raise InputError(
+                f"recipe.crop_padding={padding}: a crop could miss pictures of "
+                f"{self.input_shape[1]} x {self.input_shape[2]} pixels altogether; must be less"
             )
 
     def batches(self, config: Config, alphas: Sequence[Optional[float]]) -> Batches:

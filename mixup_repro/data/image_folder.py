@@ -6,14 +6,17 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 
 from mixup_repro.data.dataset import Dataset
-from mixup_repro.data.picture_files import Pictures, class_folders, in_class_folders, read_picture
+from mixup_repro.data.picture_files import Pictures, class_folders, in_class_folders, tell_others
+from mixup_repro.data.rgb import READER, read_picture
 from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.schema import DatasetConfig
 from mixup_repro.store.files import read_zip, replacing
@@ -26,8 +29,9 @@ Parts = dict[str, Pictures]  # train and test
 def image_folder(config: DatasetConfig) -> Dataset:
     """Load `config.root`, whose `train` and `test` (or `val`) folders hold one folder a class.
 
-    Pictures must all be of one size. They are decoded once; the cache lies beside them and is
-    rebuilt when a file is added, removed or changed.
+    Pictures must all be of one size, unless `config.size` is given: then each is cropped at its
+    centre to a square and resized to so many pixels a side. They are decoded once; the cache lies
+    beside them and is rebuilt when a file is added, removed or changed, or is to be read otherwise.
 
     Raises:
         InputError: no such folder, fewer than two classes, classes that differ between the two
@@ -45,7 +49,10 @@ def image_folder(config: DatasetConfig) -> Dataset:
         "train": in_class_folders(root / "train", numbers),
         "test": in_class_folders(root / held_out, numbers),
     }
-    arrays = _read_cache(root, parts) or _decode(root, parts)
+    tell_others(parts.values())
+    fit = _fit(config)
+    stamp = _stamp(root, parts, fit)
+    arrays = _read_cache(root, parts, stamp) or _decode(root, parts, stamp, fit)
     labels = {part: torch.from_numpy(pictures.y) for part, pictures in parts.items()}
     return Dataset(
         config.label or root.absolute().name,
@@ -60,50 +67,78 @@ def image_folder(config: DatasetConfig) -> Dataset:
     )
 
 
-def _stamp(root: Path, parts: Parts) -> str:
-    """A hash over name, size and time of every file: it changes when the folder does."""
-    digest = hashlib.sha256()
+Fit = Optional[tuple[int, str]]  # pixels of a side, and how they are interpolated
+
+
+def _fit(config: DatasetConfig) -> Fit:
+    how = config.interpolation or "bilinear"
+    if config.resize is not None:
+        raise InputError(f"dataset.resize={config.resize}: is for dataset=imagenet; use size alone")
+    if how not in ("bilinear", "bicubic"):
+        raise InputError(f"dataset.interpolation={how}: bilinear or bicubic")
+    return None if config.size is None else (config.size, how)
+
+
+def _stamp(root: Path, parts: Parts, fit: Fit) -> str:
+    """A hash over name, size and time of every file, and how it is read.
+
+    Raises:
+        InputError: a file that is none (named).
+    """
+    digest = hashlib.sha256(f"{READER} {fit}\n".encode())
     for pictures in parts.values():
         folder = os.fsencode(pictures.folder.relative_to(root))
         for path in pictures.paths:
-            stat = os.stat(os.path.join(os.fsencode(pictures.folder), path))
+            place = os.path.join(os.fsencode(pictures.folder), path)
+            try:
+                stat = os.stat(place)
+            except OSError as error:  # such as a link to nowhere
+                name = place.decode(errors="backslashreplace")
+                raise InputError(
+                    f"{name}: cannot be read as a picture ({error.strerror})"
+                ) from error
             digest.update(folder + b"/" + path)
             digest.update(b" %d %d\n" % (stat.st_size, stat.st_mtime_ns))
     return digest.hexdigest()
 
 
-def _read_cache(root: Path, parts: Parts) -> dict[str, np.ndarray] | None:
+def _read_cache(root: Path, parts: Parts, stamp: str) -> dict[str, np.ndarray] | None:
     try:
         cache = np.load(read_zip(root / CACHE))
-        if str(cache["stamp"]) == _stamp(root, parts):
+        if str(cache["stamp"]) == stamp:
             return {part: cache[part] for part in parts}
     except (DamagedError, ValueError, KeyError):
         pass  # absent or damaged: decode again
     return None
 
 
-def _decode(root: Path, parts: Parts) -> dict[str, np.ndarray]:
+def _decode(root: Path, parts: Parts, stamp: str, fit: Fit) -> dict[str, np.ndarray]:
     arrays, first = {}, None
     with ThreadPoolExecutor() as pool:
         for part, pictures in parts.items():
             paths = [pictures.path(k) for k in range(len(pictures))]
             decoded = []
-            for path, pixels in zip(paths, pool.map(_pixels, paths)):
+            for path, pixels in zip(paths, pool.map(partial(_pixels, fit=fit), paths)):
                 first = first or (path, pixels.shape)
                 if pixels.shape != first[1]:
                     size, other = pixels.shape[1::-1], first[1][1::-1]
                     raise InputError(
                         f"{path} is {size[0]} x {size[1]} pixels but {first[0]} is "
-                        f"{other[0]} x {other[1]}: all pictures must have one size"
+                        f"{other[0]} x {other[1]}: all pictures must have one size, or give one "
+                        f"by dataset.size=<pixels of a side>"
                     )
                 decoded.append(pixels)
             arrays[part] = np.stack(decoded)
     # A read-only folder, or a full disk: decode anew each time.
     with suppress(OSError), replacing(root / CACHE, "wb") as file:
-        content: dict[str, Any] = {"stamp": _stamp(root, parts), **arrays}
+        content: dict[str, Any] = {"stamp": stamp, **arrays}
         np.savez(file, **content)
     return arrays
 
 
-def _pixels(path: Path) -> np.ndarray:
-    return np.asarray(read_picture(path))
+def _pixels(path: Path, fit: Fit) -> np.ndarray:
+    picture = read_picture(path)
+    if fit:
+        side, how = fit
+        picture = ImageOps.fit(picture, (side, side), Image.Resampling[how.upper()])
+    return np.asarray(picture)

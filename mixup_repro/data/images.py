@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -49,12 +50,17 @@ def torchvision_set(config: DatasetConfig) -> Dataset:
     name = {"mnist": "MNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}[config.name]
     source = getattr(datasets, name)
     root = Path(config.root or "")
+    folders = [root / name / "raw", root / name, root]
+    new = [folder for folder in folders if not folder.exists()]
     try:
         train, test = (source(root, train=t, download=False) for t in (True, False))
     except Exception:  # missing, or cut short in one of many ways
         try:
             train, test = (source(root, train=t, download=True) for t in (True, False))
         except Exception as error:  # torchvision raises many kinds: URL, checksum, archive
+            for folder in new:
+                with suppress(OSError):  # a part that did come is kept
+                    folder.rmdir()
             raise InputError(
                 f"{name} is missing or incomplete in {root} and could not be downloaded "
                 f"({type(error).__name__}). Put its files there, or name their folder: "

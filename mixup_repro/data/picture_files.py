@@ -1,19 +1,27 @@
-"""Picture files in class folders: which there are, and how one becomes pixels."""
+"""Picture files in class folders: which there are."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
-from PIL import Image
 
+from mixup_repro.distributed import rank
 from mixup_repro.errors import InputError
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+# Formats of single pictures that Pillow reads, by the names that files have.
+SUFFIXES = frozenset(
+    ".apng .avif .bmp .dib .gif .ico .j2k .jfif .jp2 .jpe .jpeg .jpg .jpx .pbm .pcx .pgm .png .pnm "
+    ".ppm .tga .tif .tiff .webp".split()
+)
+NAMED = 3  # files that are passed over, of all that are counted
 AT_ONCE = 64  # portions of a folder's files that are measured side by side
 
 
@@ -26,7 +34,8 @@ class Pictures:
     y: (n,) int64, a number for each picture: its class, or whatever else identifies it.
     resize: the shorter side before a picture is cropped at the centre; None crops it as it is.
     border: pixels that are cut off each side before anything else.
-    skipped: files in the class folders that are no pictures.
+    others: names of files in the class folders that are no pictures, hidden ones aside.
+    skipped: how many files there are no pictures, hidden ones among them.
     """
 
     folder: Path
@@ -34,6 +43,7 @@ class Pictures:
     y: np.ndarray
     resize: Optional[int] = None
     border: int = 0
+    others: tuple[str, ...] = ()
     skipped: int = 0
 
     def __len__(self) -> int:
@@ -81,7 +91,7 @@ def in_class_folders(folder: Path, numbers: dict[str, int], **how: Any) -> Pictu
     Raises:
         InputError: a class folder that is missing, or holds no pictures.
     """
-    paths, y, skipped = [], [], 0
+    paths, y, others, skipped = [], [], [], 0
     for name, number in numbers.items():
         try:
             found = os.listdir(folder / name)
@@ -94,9 +104,12 @@ def in_class_folders(folder: Path, numbers: dict[str, int], **how: Any) -> Pictu
         if not files:
             raise InputError(f"{folder / name}: no pictures in this class folder")
         skipped += len(found) - len(files)
+        others += [f"{name}/{x}" for x in sorted(found) if not is_picture(x) and x[0] != "."]
         paths += [os.fsencode(f"{name}/{file}") for file in files]
         y += [number] * len(files)
-    return Pictures(folder, np.array(paths), np.array(y), skipped=skipped, **how)
+    return Pictures(
+        folder, np.array(paths), np.array(y), others=tuple(others), skipped=skipped, **how
+    )
 
 
 def is_picture(name: str) -> bool:
@@ -107,14 +120,16 @@ def is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES and name[0] != "."
 
 
-def read_picture(path: Path) -> Image.Image:
-    """A picture in RGB.
+def tell_others(parts: Iterable[Pictures]) -> None:
+    """Say which files in class folders are passed over, on standard error and once a process."""
+    for pictures in parts:
+        if pictures.others and rank() == 0:
+            n, some = len(pictures.others), ", ".join(pictures.others[:NAMED])
+            count = "1 file, no picture" if n == 1 else f"{n} files, no pictures"
+            more = ", ..." if n > NAMED else ""
+            _say_once(f"{pictures.folder}: passed over {count}: {some}{more}")
 
-    Raises:
-        InputError: the file cannot be read as one.
-    """
-    try:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot be read as a picture ({error})") from error
+
+@cache
+def _say_once(line: str) -> None:
+    print(os.fsencode(line).decode(errors="backslashreplace"), file=sys.stderr)

@@ -25,6 +25,9 @@ def complete(folder: RunFolder, dataset: DataSource) -> tuple[dict[str, Any], bo
     """The record of a finished run with every evaluation its config asks for, and whether it grew.
 
     The data set must be the one the run was trained on.
+
+    Raises:
+        InputError: its weights are damaged, or its record cannot be written.
     """
     record, asked, alpha = folder.read_record(), folder.run.config.evaluation, folder.run.alpha
     wanted, terms_alpha = lacking(folder, record)
@@ -39,7 +42,10 @@ def complete(folder: RunFolder, dataset: DataSource) -> tuple[dict[str, Any], bo
         record["terms"] = record.get("terms", []) + more
     grown = bool(wanted or terms_alpha)
     if grown and rank() == 0:
-        folder.write_record(record)
+        try:
+            folder.write_record(record)
+        except OSError as error:
+            raise folder.unwritable(error) from error
     return record, grown
 
 

@@ -13,7 +13,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mixup_repro.data.picture_files import Pictures, read_picture
+from mixup_repro.data.picture_files import Pictures
+from mixup_repro.data.rgb import read_picture
 from mixup_repro.errors import InputError
 from mixup_repro.interrupt import held, leave_to_parent
 from mixup_repro.schema import DatasetConfig

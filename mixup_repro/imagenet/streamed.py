@@ -20,8 +20,9 @@ from torch import Tensor
 from mixup_repro import interrupt, tensors
 from mixup_repro.data import fingerprint
 from mixup_repro.data.batches import Batch, Batches
-from mixup_repro.data.picture_files import Pictures, class_folders, in_class_folders
+from mixup_repro.data.picture_files import Pictures, class_folders, in_class_folders, tell_others
 from mixup_repro.data.pixels import affine, normalised
+from mixup_repro.data.rgb import READER
 from mixup_repro.distributed import add_up, from_main, rank, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.imagenet.pictures import Wanted, read
@@ -66,6 +67,7 @@ def imagenet(config: DatasetConfig) -> StreamedSet:
         part: in_class_folders(root / folder, numbers, resize=config.resize)
         for part, folder in parts.items()
     }
+    tell_others(pictures.values())
     return StreamedSet(config, names, pictures)
 
 
@@ -210,7 +212,7 @@ class StreamedSet:
     def _key(self) -> str:
         """A hash of the training pictures and of how they are cropped."""
         config = self.config
-        how = (config.size, config.resize, config.interpolation)
+        how = (config.size, config.resize, config.interpolation, READER)
         return fingerprint.of_names([self.hashes()["x_train"], *map(str, how)])
 
     @cached_property

@@ -177,8 +177,13 @@ class Node:
                 was = worker.before.get(folder)
                 now = folder.record_path.stat().st_mtime
                 grown = Outcome.PRESENT if was == now else Outcome.EVALUATED
-                outcome = Outcome.DONE if was is None else grown
-                self.results.append(Result(folder, outcome, record=folder.read_record()))
+                outcome, told = Outcome.DONE if was is None else grown, f"failed: {folder}: "
+                reason = next(
+                    (line.removeprefix(told) for line in said if line.startswith(told)), ""
+                )
+                if reason:  # finished, but its weights cannot be read, or its record not written
+                    outcome = Outcome.FAILED
+                self.results.append(Result(folder, outcome, reason, folder.read_record()))
                 continue
             stopped = code == interrupt.EX_TEMPFAIL or interrupt.requested()
             if state in (State.ABSENT, State.INTERRUPTED) and code not in (0, 2) and not stopped:

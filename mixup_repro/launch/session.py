@@ -21,7 +21,7 @@ from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result
 
 Work = Callable[[Config, Progress], list[Result]]
-Question = Callable[[list[RunFolder]], list[RunFolder]]  # of finished runs; returns those that grew
+Question = Callable[[list[RunFolder]], dict[RunFolder, str]]  # see `ask`
 
 
 def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]:
@@ -96,7 +96,7 @@ class Session:
                     self.results += self.work(job, self.progress)
                 self._hint()
             except InputError as error:
-                self._refuse(error)
+                self.refuse(str(error))
             except interrupt.Stop:
                 interrupt.leave(self.progress.say)
             if interrupt.requested():
@@ -107,9 +107,10 @@ class Session:
         if hydra.mode == RunMode.RUN and hydra.sweeper.params:
             self.progress.say("note: this was one job of the experiment; -m runs all of them")
 
-    def _refuse(self, error: InputError) -> None:
-        self.bad_input.append(str(error))
-        self.progress.say(f"error: {error}")
+    def refuse(self, line: str) -> None:
+        """Say what is wrong with a job; the others go on, and the exit code will be 2."""
+        self.bad_input.append(line)
+        self.progress.say(f"error: {line}")
 
     def _words(self) -> list[str]:
         """The overrides of the job that Hydra is running.
@@ -143,9 +144,9 @@ class Session:
                 self.results += node.results
                 self.bad_input += node.bad_input
             if not self.added:
-                self.results = _on_disk(self.words, self.source)
+                self.results = self._on_disk()
         except InputError as error:
-            self._refuse(error)
+            self.refuse(str(error))
         rows = defaultdict(list)
         for result in self.results:
             rows[result.folder.id].append(result)
@@ -168,19 +169,23 @@ class Session:
         cut_short = [r for r in self.results if r.outcome in (Outcome.INTERRUPTED, Outcome.MISSING)]
         return 2 if self.bad_input else int(bool(failed or cut_short))
 
+    def _on_disk(self) -> list[Result]:
+        """The results of a command line whose jobs ran elsewhere."""
 
-def _on_disk(words: list[str], source: Source) -> list[Result]:
-    """The results of a command line whose jobs ran elsewhere."""
-    jobs = compose(words, source)
-    folders = {str(f): f for job in jobs for f in map(RunFolder, expand(job))}
-    results = []
-    for folder in folders.values():
-        state = folder.state()
-        record = folder.read_record() if state == State.DONE else None
-        reason = folder.reason() if state == State.FAILED else ""
-        outcome = Outcome.MISSING if state == State.ABSENT else Outcome(state)
-        results.append(Result(folder, outcome, reason, record))
-    return results
+        def refuse(error: Exception) -> None:
+            if isinstance(error, InputError):  # Hydra's own were said when the jobs were sent off
+                self.refuse(str(error))
+
+        jobs = compose(self.words, self.source, refuse)
+        folders = {str(f): f for job in jobs for f in map(RunFolder, expand(job))}
+        results = []
+        for folder in folders.values():
+            state = folder.state()
+            record = folder.read_record() if state == State.DONE else None
+            reason = folder.reason() if state == State.FAILED else ""
+            outcome = Outcome.MISSING if state == State.ABSENT else Outcome(state)
+            results.append(Result(folder, outcome, reason, record))
+        return results
 
 
 def _summary(run_id: str, results: list[Result]) -> list[str]:

@@ -69,7 +69,11 @@ def claim(slot: Slot, runs_dir: Path) -> int | None:
 
     folder = runs_dir / ".slots"
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / f"{socket.gethostname()}-{slot.name}", os.O_RDWR | os.O_CREAT)
+    path = folder / f"{socket.gethostname()}-{slot.name}"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:  # another user's, which can be locked as well
+        descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -87,20 +87,20 @@ def erm(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
 def mixup(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     """Mixup (Carratino et al., eq. 4; Zhang et al., 2018): inputs and labels mixed alike.
 
-        Two examples, at 0 and 8, each the other's partner; the network shows what it is given.
+    Two examples, at 0 and 8, each the other's partner; the network shows what it is given.
 
-        >>> import torch
-        >>> from mixup_repro.data.batches import Batch
-        >>> from mixup_repro.schema import MethodConfig
-        >>> from mixup_repro.methods.losses import mixup
-        >>> x, y = torch.tensor([[[0.0], [8.0]]]), torch.eye(2).unsqueeze(0)
-        >>> batch = Batch(x, y, x.flip(1), y.flip(1), lam=torch.tensor([[0.75, 0.5]]))
-        >>> mixed = mixup(lambda x: torch.cat([x, -x], -1), batch, MethodConfig("mixup"))
-        >>> mixed.logits[0, :, 0]
-        tensor([2., 4.])
-        >>> mixed.targets[0]
-        tensor([[0.7500, 0.2500],
-                [0.5000, 0.5000]])
+    >>> import torch
+    >>> from mixup_repro.data.batches import Batch
+    >>> from mixup_repro.schema import MethodConfig
+    >>> from mixup_repro.methods.losses import mixup
+    >>> x, y = torch.tensor([[[0.0], [8.0]]]), torch.eye(2).unsqueeze(0)
+    >>> batch = Batch(x, y, x.flip(1), y.flip(1), lam=torch.tensor([[0.75, 0.5]]))
+    >>> mixed = mixup(lambda x: torch.cat([x, -x], -1), batch, MethodConfig("mixup"))
+    >>> mixed.logits[0, :, 0]
+    tensor([2., 4.])
+    >>> mixed.targets[0]
+    tensor([[0.7500, 0.2500],
+            [0.5000, 0.5000]])
     """
     return _outcome(network, _inputs(batch), _targets(batch, needed(batch.lam)))
 
@@ -119,20 +119,20 @@ def mixup_independent(network: Network, batch: Batch, config: MethodConfig) -> O
 def cutmix(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     """CutMix (Yun et al., 2019): a box of the partner's pixels, labels mixed by its true area.
 
-        A white picture's box in a black one of 5 x 5 pixels: lam = 3/4 asks for a box of half the
-        height and width, which is 2 x 2 of 25 pixels, and so many are the partner's label.
+    A white picture's box in a black one of 5 x 5 pixels: lam = 3/4 asks for a box of half the
+    height and width, which is 2 x 2 of 25 pixels, and so many are the partner's label.
 
-        >>> import torch
-        >>> from mixup_repro.data.batches import Batch
-        >>> from mixup_repro.schema import MethodConfig
-        >>> from mixup_repro.methods.losses import cutmix
-        >>> black, white = torch.zeros(1, 1, 1, 5, 5), torch.ones(1, 1, 1, 5, 5)
-        >>> lam, centre = torch.tensor([[0.75]]), torch.tensor([[[0.5, 0.5]]])
-        >>> batch = Batch(black, torch.eye(2)[:1, None], white, torch.eye(2)[1:, None], lam, centre)
-        >>> network = lambda x: x.sum((-3, -2, -1)).unsqueeze(-1)  # counts white pixels
-        >>> seen = cutmix(network, batch, MethodConfig("cutmix"))
-        >>> seen.logits, seen.targets
-        (tensor([[[4.]]]), tensor([[[0.8400, 0.1600]]]))
+    >>> import torch
+    >>> from mixup_repro.data.batches import Batch
+    >>> from mixup_repro.schema import MethodConfig
+    >>> from mixup_repro.methods.losses import cutmix
+    >>> black, white = torch.zeros(1, 1, 1, 5, 5), torch.ones(1, 1, 1, 5, 5)
+    >>> lam, centre = torch.tensor([[0.75]]), torch.tensor([[[0.5, 0.5]]])
+    >>> batch = Batch(black, torch.eye(2)[:1, None], white, torch.eye(2)[1:, None], lam, centre)
+    >>> network = lambda x: x.sum((-3, -2, -1)).unsqueeze(-1)  # counts white pixels
+    >>> seen = cutmix(network, batch, MethodConfig("cutmix"))
+    >>> seen.logits, seen.targets
+    (tensor([[[4.]]]), tensor([[[0.8400, 0.1600]]]))
     """
     height, width = batch.x.shape[-2:]
     inside = cutmix_box(needed(batch.box), needed(batch.lam), height, width)
@@ -165,17 +165,17 @@ def cutmix_box(centre: Tensor, lam: Tensor, height: int, width: int) -> Tensor:
 def label_smoothing(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
     """Label smoothing (Szegedy et al., 2016): (1 - epsilon) y + epsilon u.
 
-        u is uniform, 1 / c, or the class frequencies y_bar of the training set.
+    u is uniform, 1 / c, or the class frequencies y_bar of the training set.
 
-        >>> import torch
-        >>> from mixup_repro.data.batches import Batch
-        >>> from mixup_repro.schema import MethodConfig
-        >>> from mixup_repro.methods.losses import label_smoothing
-        >>> batch = Batch(x=torch.zeros(1, 2, 4), y=torch.eye(4)[None, :2])
-        >>> config = MethodConfig("label_smoothing", epsilon=0.2)
-        >>> label_smoothing(lambda x: x, batch, config).targets[0]
-        tensor([[0.8500, 0.0500, 0.0500, 0.0500],
-                [0.0500, 0.8500, 0.0500, 0.0500]])
+    >>> import torch
+    >>> from mixup_repro.data.batches import Batch
+    >>> from mixup_repro.schema import MethodConfig
+    >>> from mixup_repro.methods.losses import label_smoothing
+    >>> batch = Batch(x=torch.zeros(1, 2, 4), y=torch.eye(4)[None, :2])
+    >>> config = MethodConfig("label_smoothing", epsilon=0.2)
+    >>> label_smoothing(lambda x: x, batch, config).targets[0]
+    tensor([[0.8500, 0.0500, 0.0500, 0.0500],
+            [0.0500, 0.8500, 0.0500, 0.0500]])
     """
     epsilon, classes = needed(config.epsilon), batch.y.shape[-1]
     u = needed(batch.modification).y_bar if config.u == "mean" else 1 / classes

@@ -92,9 +92,13 @@ def build(
         members = [_seeded(seed, lambda: make(input_shape, classes)) for seed in seeds]
         return Single(members[0]) if len(members) == 1 else Vmapped(members)
     if config.name == "random_features":
-        if not config.features or not config.sigma:
-            raise InputError("architecture: random_features needs features and sigma")
-        return RandomFeatures(input_shape, classes, config.features, config.sigma, seeds)
+        features, sigma = config.features or 0, config.sigma or 0.0
+        if features < 1 or sigma <= 0:
+            raise InputError(
+                f"architecture.features={features}, sigma={sigma:g}: random_features needs at "
+                f"least 1 feature and sigma > 0"
+            )
+        return RandomFeatures(input_shape, classes, features, sigma, seeds)
     hidden = config.hidden or []
     if config.name == "mlp" and (not hidden or min(hidden) < 1):
         raise InputError(

@@ -35,11 +35,15 @@ class RandomFeatures(Replicas):
         super().__init__()
         self.replicas = len(seeds)
         dim = math.prod(input_shape)
-        rngs = [stream(seed, "features") for seed in seeds]
-        s = np.stack([rng.normal(0, sigma, (features, dim)) for rng in rngs])
-        b = np.stack([rng.uniform(0, 2 * math.pi, (1, features)) for rng in rngs])
-        self.register_buffer("s", torch.from_numpy(s).float())
-        self.register_buffer("b", torch.from_numpy(b).float())
+        shapes = (self.replicas, features, dim), (self.replicas, 1, features)
+        if torch.get_default_device().type == "meta":  # who asks for shapes has no use for draws
+            s, b = torch.empty(shapes[0]), torch.empty(shapes[1])
+        else:
+            rngs = [stream(seed, "features") for seed in seeds]
+            s = torch.from_numpy(np.stack([r.normal(0, sigma, shapes[0][1:]) for r in rngs]))
+            b = torch.from_numpy(np.stack([r.uniform(0, 2 * math.pi, shapes[1][1:]) for r in rngs]))
+        self.register_buffer("s", s.float())
+        self.register_buffer("b", b.float())
         self.w = nn.Parameter(torch.zeros(len(seeds), classes - 1, features))
 
     def forward(self, x: Tensor) -> Tensor:

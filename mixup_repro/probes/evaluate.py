@@ -17,7 +17,7 @@ import torch
 from mixup_repro import interrupt
 from mixup_repro.data import DataSource
 from mixup_repro.errors import InputError
-from mixup_repro.evaluation.finished import restore_all
+from mixup_repro.evaluation.finished import restore, restore_all
 from mixup_repro.evaluation.predictor import in_memory
 from mixup_repro.jobs import portion
 from mixup_repro.probes import PROBES
@@ -33,20 +33,36 @@ AT_ONCE = 10  # runs in a stack: a probe holds thousands of inputs of each
 
 def probe_folders(
     folders: list[RunFolder], names: list[str], dataset: DataSource, progress: Progress
-) -> list[RunFolder]:
-    """Ask finished runs of one job what they have not answered; returns the runs that grew."""
-    grown: list[RunFolder] = []
+) -> dict[RunFolder, str]:
+    """Ask finished runs of one job what they have not answered; returns what `ask` wants."""
+    answers: dict[RunFolder, str] = {}
     for name in names:
         missing = [folder for folder in folders if not _has(folder, name, progress.say)]
+        answers |= _unreadable([f for f in missing if not answers.get(f)], dataset, progress.say)
+        missing = [folder for folder in missing if not answers.get(folder)]
         stacks = _stacks(missing, dataset)
         for k in range(1, stacks + 1):
             interrupt.check()
             group = portion(missing, k, stacks)
             _ask(group, name, dataset)
-            grown += group
+            answers |= dict.fromkeys(group, "")
             progress.say(f"{name} [{k}/{stacks}], {len(group)} runs")
-        _say(name, folders, progress)
-    return [folder for folder in folders if folder in grown]
+        _say(name, [folder for folder in folders if not answers.get(folder)], progress)
+    return answers
+
+
+def _unreadable(
+    folders: list[RunFolder], dataset: DataSource, say: Callable[[str], None]
+) -> dict[RunFolder, str]:
+    """The runs whose weights cannot be read, and why: they hold up no other of their stack."""
+    found = {}
+    for folder in folders:
+        try:
+            restore(folder, dataset)
+        except InputError as error:
+            say(f"{folder} cannot be evaluated: {error}")
+            found[folder] = str(error)
+    return found
 
 
 def _stacks(folders: list[RunFolder], dataset: DataSource) -> int:
@@ -95,7 +111,10 @@ def _ask(group: list[RunFolder], name: str, source: DataSource) -> None:
             if torch.isfinite(value[r])
         ]
         head = {"run_id": folder.id, "seed": folder.run.seed, "probe": name}
-        write_json(_path(folder, name), head | {"source": _source(name), "rows": rows})
+        try:
+            write_json(_path(folder, name), head | {"source": _source(name), "rows": rows})
+        except OSError as error:
+            raise folder.unwritable(error) from error
 
 
 def _say(name: str, folders: list[RunFolder], progress: Progress) -> None:

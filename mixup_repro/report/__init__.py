@@ -2,7 +2,8 @@
 
 Nothing here trains or reads runs, and what is said of an item is in its record (papers.items).
 `items` says what there is to show, `verdicts` what became of each claim, `sections` what the report
-says of an entry; `markdown` and `webpage` write it down, and `errata` what is wrong in the papers.
+says of an entry; `markdown` and `webpage` write it down, `notes` what the notes say, and `errata`
+what is wrong in the papers.
 """
 
 from mixup_repro.report.errata import checkable, write_errata
@@ -16,6 +17,7 @@ from mixup_repro.report.items import (
     setting,
 )
 from mixup_repro.report.markdown import write, write_readme
+from mixup_repro.report.notes import write_notes
 from mixup_repro.report.verdicts import Verdict, verdicts
 from mixup_repro.report.webpage import write_webpage
 
@@ -32,6 +34,7 @@ __all__ = [
     "verdicts",
     "write",
     "write_errata",
+    "write_notes",
     "write_readme",
     "write_webpage",
 ]

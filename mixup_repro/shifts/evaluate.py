@@ -45,6 +45,7 @@ class Stored:
         self.predictions += [("rescaled", alpha) for alpha in alphas]
         self.rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         self.grown = self.unwritten = False
+        self.failed = ""  # why it cannot be evaluated
         if self.path.exists():
             try:
                 old = read_beside(self.path)
@@ -64,8 +65,16 @@ class Stored:
         self.grown = self.unwritten = True
 
     def write(self) -> None:
+        """Put what is new on the disk.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
         if self.unwritten and rank() == 0:
-            write_json(self.path, self.head | {"rows": list(self.rows.values())})
+            try:
+                write_json(self.path, self.head | {"rows": list(self.rows.values())})
+            except OSError as error:
+                raise self.folder.unwritable(error) from error
         self.unwritten = False
 
 
@@ -74,8 +83,8 @@ def evaluate_folders(
     dataset: DataSource,
     benchmark: Benchmark,
     progress: Progress,
-) -> list[RunFolder]:
-    """Give finished runs the predictions they lack on a benchmark; returns the runs that grew.
+) -> dict[RunFolder, str]:
+    """Give finished runs the predictions they lack on a benchmark; returns what `ask` wants.
 
     Predictions are plain and rescaled with the training set's x_bar: at a run's own alpha, or for a
     run without one at those of `evaluation.alphas`.
@@ -89,7 +98,7 @@ def evaluate_folders(
             for known in group:
                 known.write()
     _say(benchmark, stored, progress)
-    return [known.folder for known in stored if known.grown]
+    return {known.folder: known.failed for known in stored if known.grown or known.failed}
 
 
 @torch.no_grad()
@@ -101,7 +110,17 @@ def _evaluate_group(
         for which in benchmark.sets
     }
     needed = {i: known for some in missing.values() for i, known in some.items()}
-    networks = {i: restore(known.folder, dataset).eval() for i, known in needed.items()}
+    networks = {}
+    for i, known in needed.items():
+        try:
+            networks[i] = restore(known.folder, dataset).eval()
+        except InputError as error:  # the others go on
+            known.failed = str(error)
+            progress.say(f"{known.folder} cannot be evaluated: {error}")
+    missing = {
+        which: {i: known for i, known in some.items() if i in networks}
+        for which, some in missing.items()
+    }
     last = {which[0]: number for number, which in enumerate(missing, start=1)}
     written = time.monotonic()
     for number, (which, some) in enumerate(missing.items(), start=1):

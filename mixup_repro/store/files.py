@@ -39,14 +39,18 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         raise
 
 
+def half_written(folder: Path, name: str = "*") -> list[Path]:
+    """What processes that were killed in `replacing` left in a folder (of one file there)."""
+    return [p for p in sorted(folder.glob(f".{name}.*")) if re.fullmatch(r"\..+\.\d+", p.name)]
+
+
 def remove_leftovers(folder: Path, name: str = "*") -> None:
-    """Remove what processes that were killed in `replacing` left in a folder (of one file there).
+    """Remove `half_written` files.
 
     For who holds the lock on the folder: another writer's file would go too.
     """
-    for path in folder.glob(f".{name}.*"):
-        if re.fullmatch(r"\..+\.\d+", path.name):
-            path.unlink(missing_ok=True)
+    for path in half_written(folder, name):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

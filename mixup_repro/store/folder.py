@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from contextlib import suppress
 from enum import StrEnum
@@ -122,11 +123,14 @@ class RunFolder:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            root = self.run.config.runs_dir
-            raise InputError(
-                f"runs_dir={root}: cannot be written ({error.strerror}); choose another with "
-                f"runs_dir=<folder>"
-            ) from error
+            raise self.unwritable(error) from error
+
+    def unwritable(self, error: OSError) -> InputError:
+        """What to say where this process may not write here."""
+        return InputError(
+            f"runs_dir={self.run.config.runs_dir}: {self} cannot be written ({error.strerror}); "
+            f"choose another with runs_dir=<folder>"
+        )
 
     def read_record(self) -> dict[str, Any]:
         """What the run has found: see `training.record`.
@@ -164,15 +168,43 @@ def state_of(folder: Path) -> State:
     """The state of the run in a folder."""
     if is_done(folder):
         return State.DONE
-    if (folder / "lock").exists():
-        try:
-            with lock_of(folder).acquire(blocking=False):
-                pass
-        except Timeout:
-            return State.RUNNING
+    if _held(folder / "lock"):
+        return State.RUNNING
     if (folder / "failed.json").exists():
         return State.FAILED
     return State.INTERRUPTED if any(folder.glob("epoch*.pt")) else State.ABSENT
+
+
+def _held(lock: Path) -> bool:
+    """Whether a process holds a lock file. Looking needs no permission to write."""
+    try:
+        import fcntl  # not on Windows
+    except ImportError:
+        return _taken(lock)
+    try:
+        descriptor = os.open(lock, os.O_RDONLY)
+    except OSError:  # none there, or another user's that nobody else may read
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without such locks, where the file itself is one
+        return _taken(lock)
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _taken(lock: Path) -> bool:
+    """As `_held`, by taking the lock for a moment."""
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock).acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
 
 
 def lock_of(folder: Path) -> FileLock:

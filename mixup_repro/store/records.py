@@ -60,7 +60,7 @@ def _parsed(path: Path, mtime_ns: int, size: int) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         stated = f"{record['run_id']}/seed{record['seed']}"
         computed = run_id(record["config"])
-        record["evaluations"][0]["evaluation"]  # a record without any is none
+        _check_content(record)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise DamagedError(f"{path} is damaged ({type(error).__name__})") from error
     if stated != f"{folder.parent.name}/{folder.name}" or computed != folder.parent.name:
@@ -69,6 +69,24 @@ def _parsed(path: Path, mtime_ns: int, size: int) -> dict[str, Any]:
             f"move the folder away"
         )
     return record
+
+
+def _check_content(record: dict[str, Any]) -> None:
+    """What every reader of a record counts on; raises what a reader would, or ValueError.
+
+    A bit that flips on a disk often leaves JSON, with another word or number in it.
+    """
+    for row in record["evaluations"]:
+        name, alpha = row["evaluation"], row["eval_alpha"]
+        numbers = 0 <= row["accuracy"] <= 1 and 0 <= row["ece"] <= 1 and row["cross_entropy"] >= 0
+        if not (isinstance(name, str) and (alpha is None or alpha > 0) and numbers):
+            raise ValueError
+    spent = record.get("wall_s", 0.0)
+    timed = spent >= 0 if spent is not None else "imported" in record
+    lists = [record.get(name, []) for name in ("curves", "terms")]
+    whole = record["evaluations"] and timed and all(isinstance(part, list) for part in lists)
+    if not (whole and isinstance(record["data"], dict)):
+        raise ValueError
 
 
 # Rows beside a run's record lie in `<kind>-<name>.json`, with the name under this key.

@@ -91,9 +91,7 @@ def run(job: Config, dataset: DataSource, progress: Progress, train: bool = True
         finished = [folder for folder, is_done in zip(folders, done) if is_done]
         others = [Result(f, Outcome.NOT_TRAINED) for f in folders if f not in finished]
         return others + _visit(finished, dataset, progress)
-    with torch.device("meta"):  # what does not fit the data is found before any work
-        network = networks.build(job.architecture, dataset.input_shape, dataset.classes, [0])
-    check_job(job, dataset, network, world_size())
+    check_fits(job, dataset)
     from_main(lambda: _create(folders))
     stacks = stack_count(job, len(folders), dataset)
     results = []
@@ -104,24 +102,39 @@ def run(job: Config, dataset: DataSource, progress: Progress, train: bool = True
 
 
 def ask(
-    results: list[Result], question: Callable[[list[RunFolder]], list[RunFolder]], say: Say
+    results: list[Result], question: Callable[[list[RunFolder]], dict[RunFolder, str]], say: Say
 ) -> list[Result]:
     """Ask the finished runs among these, under their locks; returns what became of each.
 
-    question: writes what it finds beside the runs' records, and returns the runs that grew.
+    question: writes what it finds beside the runs' records; returns the runs that grew, and those
+        that cannot be asked with the reason.
     """
     finished = [result.folder for result in results if result.outcome.finished]
     with ExitStack() as locks:
         free = from_main(lambda: [claim(folder, locks, say) == State.DONE for folder in finished])
         for folder in (f for f, is_free in zip(finished, free) if not is_free):
             say(f"{folder} is in use by another process; skipped here")
-        grown = question([f for f, is_free in zip(finished, free) if is_free])
-    return [
-        replace(r, outcome=Outcome.EVALUATED)
-        if r.folder in grown and r.outcome == Outcome.PRESENT
-        else r
-        for r in results
-    ]
+        answers = question([f for f, is_free in zip(finished, free) if is_free])
+    return [_answered(result, answers.get(result.folder)) for result in results]
+
+
+def _answered(result: Result, reason: str | None) -> Result:
+    if reason:
+        return replace(result, outcome=Outcome.FAILED, reason=reason)
+    if reason == "" and result.outcome == Outcome.PRESENT:
+        return replace(result, outcome=Outcome.EVALUATED)
+    return result
+
+
+def check_fits(job: Config, dataset: DataSource) -> None:
+    """Find what does not fit the data, or this machine, before any work.
+
+    Raises:
+        InputError: the job cannot run as asked.
+    """
+    with torch.device("meta"):  # shapes alone
+        network = networks.build(job.architecture, dataset.input_shape, dataset.classes, [0])
+    check_job(job, dataset, network, world_size())
 
 
 def stack_count(job: Config, runs: int, dataset: DataSource) -> int:
@@ -133,7 +146,8 @@ def stack_count(job: Config, runs: int, dataset: DataSource) -> int:
 
 def _create(folders: list[RunFolder]) -> None:
     for folder in folders:
-        folder.create()
+        if folder.state() != State.DONE:  # those of another user, or on a read-only disk, are read
+            folder.create()
 
 
 def _finished(folder: RunFolder, dataset: DataSource, say: Say) -> bool:
@@ -164,9 +178,7 @@ def _visit(group: list[RunFolder], dataset: DataSource, progress: Progress) -> l
                 progress.say(f"{folder} is being trained by another process; skipped here")
                 results.append(Result(folder, Outcome.RUNNING))
             elif state == State.DONE:
-                record, grown = complete(folder, dataset)
-                outcome = Outcome.EVALUATED if grown else Outcome.PRESENT
-                results.append(Result(folder, outcome, record=record))
+                results.append(_complete(folder, dataset, progress))
             else:
                 missing.append(folder)
         available = from_main(lambda: [checkpoint.load_all(f.path, progress.say) for f in missing])
@@ -181,16 +193,32 @@ def _visit(group: list[RunFolder], dataset: DataSource, progress: Progress) -> l
     return results
 
 
+def _complete(folder: RunFolder, dataset: DataSource, progress: Progress) -> Result:
+    """A finished run with the evaluations it lacked; one that cannot get them holds up no other."""
+    try:
+        record, grown = complete(folder, dataset)
+    except InputError as error:
+        progress.say(f"{folder} cannot be evaluated: {error}")
+        return Result(folder, Outcome.FAILED, str(error))
+    return Result(folder, Outcome.EVALUATED if grown else Outcome.PRESENT, record=record)
+
+
 def claim(folder: RunFolder, locks: ExitStack, say: Say) -> State:
     """Lock a run: done, absent (or begun); or running, where another process has it.
 
+    A finished run that this process may not write is done all the same, without a lock.
+
     Raises:
-        InputError: the folder holds another run's record.
+        InputError: the folder holds another run's record, or cannot be written.
     """
     try:
         locks.enter_context(folder.lock().acquire(timeout=LOOK_S))
     except Timeout:
         return State.RUNNING
+    except OSError as error:
+        if folder.state() == State.DONE:
+            return State.DONE
+        raise folder.unwritable(error) from error
     folder.tidy()
     if not folder.record_path.exists():
         return State.ABSENT

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
+import torch
+
 from mixup_repro.data import DataSource
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import batch_size
 from mixup_repro.methods.registry import METHODS
 from mixup_repro.methods.second_order import check_per_example
-from mixup_repro.networks import Replicas, normalises
+from mixup_repro.networks import Replicas, bytes_of, normalises
 from mixup_repro.plan import rank_slice
 from mixup_repro.schema import Config
+
+COPIES = 3  # of the weights while they are trained: themselves, gradients, momentum
 
 
 def check_job(job: Config, dataset: DataSource, network: Replicas, ranks: int) -> None:
@@ -35,7 +42,59 @@ def check_job(job: Config, dataset: DataSource, network: Replicas, ranks: int) -
             f"method={job.method.name} needs the whole batch in one pass: use one process, and "
             "recipe.microbatch=null"
         )
+    _check_memory(network, dataset.device)
     _check_ranks(job, dataset.n_train, network, ranks)
+    _check_passes(job, dataset, network, ranks)
+
+
+def _check_memory(network: Replicas, device: torch.device) -> None:
+    """The weights of a run, and what an optimiser keeps of them, fit in the device's memory."""
+    if device.type == "cuda":
+        _, room = torch.cuda.mem_get_info(device)
+    else:
+        room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needs = COPIES * bytes_of(network)
+    if needs > room:
+        raise InputError(
+            f"training this network takes {needs / 2**30:.3g} GiB for its weights alone, and the "
+            f"memory of {device} is {room / 2**30:.3g} GiB; make architecture's layers smaller"
+        )
+
+
+def _check_passes(job: Config, dataset: DataSource, network: Replicas, ranks: int) -> None:
+    """The network takes the data's inputs, in as few examples as a pass of training may have."""
+    batch, n = batch_size(job.recipe, dataset.n_train), dataset.n_train
+    last = n % batch or batch
+    least = min(min(_passes(job, size, ranks)) for size in (batch, last))
+    inputs = torch.empty(1, least, *dataset.input_shape, device="meta")
+    try:
+        with torch.no_grad():
+            network.train()(inputs)
+    except Exception as error:  # whatever a network of any library raises
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "more than 1 value per channel" in why:
+            raise InputError(
+                f"BatchNorm would meet a pass of {least} example in training (of {n} examples in "
+                f"batches of {batch}), which it cannot normalise; use another recipe.batch_size"
+                f"{' or recipe.microbatch' if job.recipe.microbatch else ''}"
+            ) from error
+        shape = " x ".join(map(str, dataset.input_shape))
+        raise InputError(
+            f"architecture={job.architecture.name} cannot take the inputs of {dataset.label}, "
+            f"{shape}: {why}"
+        ) from error
+
+
+def _passes(job: Config, batch: int, ranks: int) -> Iterator[int]:
+    """The sizes over which BatchNorm is computed for a batch of so many examples."""
+    part, group = job.recipe.microbatch, job.method.pairing_group or 1
+    if job.hardware.sync_batchnorm and not part:
+        yield batch
+        return
+    for rank in range(ranks):
+        share = rank_slice(0, batch, rank, ranks, group)
+        own = share.stop - share.start
+        yield own % part or min(part, own) if part else own
 
 
 def _check_network(job: Config, network: Replicas) -> None:
