@@ -14,7 +14,15 @@ from test_carratino_items import SEEDS, item, noise, verdicts
 from mixup_repro.beta import theta_bar
 from mixup_repro.evaluation.metrics import BINS
 from mixup_repro.papers.claims import CONTRADICTED, NEGLIGIBLE, SUPPORTED
-from mixup_repro.papers.notes import adversarial, bank, calibration, linearity, membership, strength
+from mixup_repro.papers.notes import (
+    adversarial,
+    bank,
+    calibration,
+    label_noise,
+    linearity,
+    membership,
+    strength,
+)
 from mixup_repro.papers.shared import ItemData
 
 ALPHAS = (0.2, 1.0, 8.0)
@@ -23,7 +31,15 @@ RUNS = [
     ("label_smoothing", np.nan),
     *product(("mixup", "cutmix", "mixup_inputs"), ALPHAS),
 ]
-ITEMS = ("adversarial", "calibration", "landscape", "linearity", "membership", "strength")
+ITEMS = (
+    "adversarial",
+    "calibration",
+    "landscape",
+    "linearity",
+    "membership",
+    "strength",
+    "label_noise",
+)
 Level = Callable[[str, float, int], float]  # of a method, alpha and seed
 
 
@@ -170,7 +186,7 @@ def test_alpha_tunes_membership_by_the_slope_in_one_minus_theta_bar():
 def test_an_item_names_its_bank_and_draws_what_there_is(name):
     """With no probe's answers, the levels that the runs' own rows give are drawn all the same."""
     module = import_module(f"mixup_repro.papers.notes.{name}")
-    assert all(on.name.startswith(f"{name}_digits") for on in module.ITEM.on)
+    assert module.ITEM.on[0].name == f"{name}_digits"
     data = made_up({}, bins=bins())
     figure = module.ITEM.draw(data)
     assert len(figure.axes) == 2 * len(module.SHOWN)
@@ -186,6 +202,31 @@ def test_label_smoothing_of_the_bank_has_the_entropy_of_mixups_labels():
     lam = (np.arange(100_000) + 0.5) / 100_000
     of_pair = -(lam * np.log(lam) + (1 - lam) * np.log1p(-lam)).mean()
     assert -(p * np.log(p)).sum() == pytest.approx(0.9 * of_pair, abs=1e-3)
+
+
+def test_wrong_labels_are_judged_at_the_last_epoch_and_the_best_one_stands_beside():
+    """Mixup ends higher than ERM but was never as high; nobody learns more wrong labels."""
+
+    def at(m: str, a: float, s: int) -> list[float]:
+        last = {"erm": 0.5, "mixup": 0.7}.get(m, 0.6) + noise(s, len(m))
+        return [last - 0.1, {"erm": 0.9}.get(m, 0.8), last]
+
+    curves = [
+        {"run_id": f"{m}-{a}", "method": m, "alpha": a, "seed": s, "epoch": e, "test_accuracy": v}
+        for m, a in RUNS
+        for s in SEEDS
+        for e, v in enumerate(at(m, a, s), 1)
+    ]
+    levels = {
+        ("memorised", "wrong", "as_labelled"): apart(0.6, 0.2),
+        ("memorised", "wrong", "as_true"): apart(0.3, 0.7),
+    }
+    data = made_up(levels, lambda m, a, s: at(m, a, s)[-1], curves=curves)
+    found = list(label_noise.CLAIMS[0].findings(data))
+    each = {f.name: (f.headline, f.verdict) for f in found}
+    assert each["accuracy, last epoch, Mixup - ERM, alpha = 1"] == (True, SUPPORTED)
+    assert each["accuracy, best epoch, Mixup - ERM, alpha = 1"] == (False, CONTRADICTED)
+    assert verdicts(label_noise, data)["memorisation"] == 3 * [SUPPORTED]
 
 
 def test_the_bank_reads_a_method_minus_erm_by_seed():
