@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
@@ -62,7 +62,7 @@ def _probed(
     return data.probed(probe, setting, name, method, alpha)
 
 
-def methods(data: ItemData, mixing: bool) -> list[str]:
+def shown(data: ItemData, mixing: bool) -> list[str]:
     """The methods of the runs that have an alpha, or those that have none, as figures show them."""
     there = {name for name, alpha in data.methods() if (alpha is not None) == mixing}
     return [name for name in style.METHODS if name in there]
@@ -107,7 +107,7 @@ def versus_erm(
 
 def as_detail(finding: Finding) -> Finding:
     """The same, where it decides nothing."""
-    return Finding(**{**vars(finding), "headline": False})
+    return replace(finding, headline=False)
 
 
 def table(data: ItemData, quantities: Sequence[Quantity]) -> pd.DataFrame:
@@ -144,11 +144,11 @@ def draw(data: ItemData, quantities: Sequence[Quantity], title: str) -> Figure:
 
 def _levels(axis: Axes, data: ItemData, quantity: Quantity, places: list[float]) -> None:
     """A quantity against alpha; of methods without alpha a line and a band."""
-    for method in methods(data, mixing=False):
+    for method in shown(data, mixing=False):
         with suppress(NoValues):
             at = interval(quantity.unit * quantity.values(data, method, None))
             style.level(axis, at, len(places), style.METHODS[method])
-    mixing = methods(data, mixing=True)
+    mixing = shown(data, mixing=True)
     for k, method in enumerate(mixing):
         means = {}
         for place, alpha in enumerate(places):
@@ -163,7 +163,7 @@ def _levels(axis: Axes, data: ItemData, quantity: Quantity, places: list[float])
 
 def _changes(axis: Axes, data: ItemData, quantity: Quantity, places: list[float]) -> None:
     """What methods that mix change of ERM's, against alpha."""
-    mixing = methods(data, mixing=True)
+    mixing = shown(data, mixing=True)
     for k, method in enumerate(mixing):
         look = style.SERIES[style.METHODS[method]]
         for place, alpha in enumerate(places):
@@ -175,7 +175,7 @@ def _changes(axis: Axes, data: ItemData, quantity: Quantity, places: list[float]
     axis.set_title("Minus ERM's")
 
 
-RUNS = "the notes describe no runs; here an MLP of 28,000 weights on scikit-learn's digits."
+RUNS = "the notes describe no runs; here an MLP of 26,000 weights on scikit-learn's digits."
 
 
 def on(name: str, ask: str = "", differs: str = "") -> On:
