@@ -26,7 +26,8 @@ ITEMS = chidambaram2022/fig1 chidambaram2022/fig8_x10_2 chidambaram2022/fig8_x10
 	chidambaram2022/fig3_moons \
 	carratino2020/fig1_ring carratino2020/fig1_arch carratino2020/fig4_digits \
 	carratino2020/temperature_digits carratino2020/ablation_digits \
-	carratino2020/fig5_digits carratino2020/fig8_moons carratino2020/fig9_moons
+	carratino2020/fig5_digits carratino2020/fig8_moons carratino2020/fig9_moons \
+	notes/linearity_digits notes/calibration_digits notes/strength_digits notes/membership_digits
 
 reproduce: .venv/installed  ## Train and draw every item that needs no download (minutes on 2 cores)
 	@code=0; $(PYTHON) scripts/reproduce.py $(ITEMS) || code=$$?; \

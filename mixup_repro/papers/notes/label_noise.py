@@ -1,0 +1,88 @@
+"""Training on wrong labels: what is learnt in spite of them, and what is learnt by heart."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+
+from mixup_repro.papers.claims import Claim
+from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.notes import bank
+from mixup_repro.papers.notes.bank import Quantity, probed
+from mixup_repro.papers.notes.calibration import ACCURACY
+from mixup_repro.papers.shared import ItemData, by_epoch, select
+from mixup_repro.papers.smallest import SMALLEST
+from mixup_repro.papers.sources import Runs
+
+
+def best(data: ItemData, method: str, alpha: float | None) -> pd.Series:
+    """The largest test accuracy of all epochs that were measured, by seed."""
+    rows = select(data.curves, method=method, alpha=alpha)
+    return by_epoch(rows, "test_accuracy").dropna(how="all").max()
+
+
+LAST = Quantity(
+    "accuracy, last epoch", ACCURACY.values, 1, "Accuracy, last epoch (%)", 100, ACCURACY.least
+)
+BEST = Quantity(
+    "accuracy, best epoch", best, 1, "Accuracy, best epoch (%)", 100, SMALLEST["test_accuracy"]
+)
+LEARNT = Quantity(
+    "wrong labels learnt by heart",
+    probed("memorised", "wrong", "as_labelled"),
+    -1,
+    "Wrong labels learnt (%)",
+    100,
+)
+CORRECTED = Quantity(
+    "wrong labels corrected",
+    probed("memorised", "wrong", "as_true"),
+    1,
+    "Wrong labels corrected (%)",
+    100,
+)
+CLAIMS = (
+    Claim(
+        "label_noise",
+        "C72",
+        "Mixup and CutMix are robust to wrong labels.",
+        partial(bank.versus_erm, quantities=(LAST,), methods=bank.BOTH, detail=(BEST,)),
+    ),
+    Claim(
+        "memorisation",
+        "C51",
+        "Mixup memorises fewer wrong labels.",
+        partial(bank.versus_erm, quantities=(LEARNT,), detail=(CORRECTED,)),
+    ),
+)
+SHOWN = (LAST, BEST, LEARNT, CORRECTED)
+ITEM = Item(
+    title="Wrong labels",
+    paper=(
+        "Mixup and CutMix reduce how sensitive a network is to wrong labels (C72), and Mixup how "
+        "much it memorises (C51)."
+    ),
+    on=(
+        On(
+            "label_noise_digits",
+            Runs("notes/label_noise_digits", ask="probe=memorised"),
+            stands_in="an MLP on digits",
+            differs=f"{bank.RUNS} 40 % of the training labels are wrong, uniform over others.",
+            code="the notes have none.",
+        ),
+        On(
+            "label_noise_cifar10",
+            Runs("notes/label_noise_cifar10", ask="probe=memorised"),
+            stands_in="LeNet on CIFAR-10",
+            differs=(
+                "the notes describe no runs; here LeNet on CIFAR-10 with people's labels, the "
+                "worst of CIFAR-10N, and no CutMix."
+            ),
+            code="the notes have none.",
+        ),
+    ),
+    claims=CLAIMS,
+    draw=partial(bank.draw, quantities=SHOWN, title="Training on wrong labels"),
+    table=partial(bank.table, quantities=SHOWN),
+)
