@@ -78,7 +78,9 @@ def test_erm_captures_the_shape_where_it_is_less_linear_than_at_the_other_separa
     here, there, verdict
 ):
     data, other = moons("fig12_moons", {ERM: here}), moons("fig3_moons", {ERM: there})
-    assert found(fig12, replace(data, beside=other), "fig12_both") == [(None, verdict)]
+    assert found(fig12, replace(data, beside={"other separation": other}), "fig12_both") == [
+        (None, verdict)
+    ]
     assert found(fig12, data, "fig12_both") == [(None, "not run")]
 
 
