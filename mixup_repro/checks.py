@@ -261,6 +261,11 @@ def _check_recipe(recipe: RecipeConfig) -> None:
     _need(0 <= momentum < 1, f"recipe.momentum={momentum:g}: must lie in [0, 1)")
     _need(not recipe.nesterov or momentum > 0, "recipe.nesterov=true: needs recipe.momentum > 0")
     _need(0 <= decay < math.inf, f"recipe.weight_decay={decay:g}: must be at least 0")
+    spectral = recipe.spectral
+    _need(
+        spectral is None or 0 < spectral < math.inf,
+        f"recipe.spectral={spectral}: must be > 0, and finite; null leaves the penalty out",
+    )
     _need(recipe.epochs >= 1, f"recipe.epochs={recipe.epochs}: must be at least 1")
     batch = recipe.batch_size
     _need(

@@ -71,6 +71,7 @@ class RecipeConfig:
     momentum: Optional[float] = None
     nesterov: Optional[bool] = None
     weight_decay: Optional[float] = None
+    spectral: Optional[float] = None  # times half the squared spectral norms, added to the loss
     norm_decay: Optional[bool] = None  # false: no weight decay of BatchNorm's parameters
     batch_size: Optional[int] = None  # null: full batch
     epochs: int = 1

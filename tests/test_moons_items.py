@@ -78,7 +78,9 @@ def test_erm_captures_the_shape_where_it_is_less_linear_than_at_the_other_separa
     here, there, verdict
 ):
     data, other = moons("fig12_moons", {ERM: here}), moons("fig3_moons", {ERM: there})
-    assert found(fig12, replace(data, beside=other), "fig12_both") == [(None, verdict)]
+    assert found(fig12, replace(data, beside={"other separation": other}), "fig12_both") == [
+        (None, verdict)
+    ]
     assert found(fig12, data, "fig12_both") == [(None, "not run")]
 
 
@@ -97,7 +99,7 @@ def test_committed_runs_of_both_separations_stand_beside_each_other(committed):
     for name in ("fig12_moons", "fig12_moons_code"):
         data = entries[name].data
         assert set(data.runs["dataset"]) == {"moons-0.1"}
-        assert set(data.beside.runs["dataset"]) == {"moons-0.5"}
-        assert set(data.beside.runs["method"]) == {"erm"}
+        assert set(data.other("other separation").runs["dataset"]) == {"moons-0.5"}
+        assert set(data.other("other separation").runs["method"]) == {"erm"}
     code, own = (entries[name].data.runs for name in ("fig3_moons_code", "fig3_moons"))
     assert set(code["epochs"]) == {1000} and set(own["epochs"]) == {1500}

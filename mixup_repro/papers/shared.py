@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ class ItemData:
 
     name: as its record has it, such as fig4_digits. absent: how many runs of the grid at this scale
     have not finished. Each frame is a table of the results (store.results), its rows those of the
-    item's runs, with their method and alpha. beside: runs of another grid that a claim compares
-    these with; None where they are not there.
+    item's runs, with their method and alpha. beside: runs of other grids, by name, that a claim
+    compares these with, where they are there.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ItemData:
     terms: pd.DataFrame
     ood: pd.DataFrame
     probes: pd.DataFrame
-    beside: ItemData | None = None
+    beside: Mapping[str, ItemData] = field(default_factory=dict)
 
     def metric(
         self,
@@ -67,6 +67,16 @@ class ItemData:
         """
         asked = {"probe": probe, "setting": setting, "metric": metric}
         return by_seed(select(self.probes, method=method, alpha=alpha, **asked), "value")
+
+    def other(self, name: str) -> ItemData:
+        """The runs of this name beside these.
+
+        Raises:
+            NoValues: they are not there.
+        """
+        if name not in self.beside:
+            raise NoValues(f"no runs of {name}")
+        return self.beside[name]
 
     def alphas(self) -> list[float]:
         """The alphas of the item's mixing runs, in order."""

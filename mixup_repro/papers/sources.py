@@ -132,22 +132,24 @@ def _read(folder: Path, key: list[str], about: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Beside:
-    """Runs of a grid, with those of another for a claim that compares the two."""
+    """Runs of a grid, with those of others, by name, for claims that compare them."""
 
     own: Runs
-    other: Runs
+    others: Mapping[str, Runs]
 
     @property
     def origin(self) -> str:
         return self.own.origin
 
     def commands(self, scale: str) -> list[list[str]]:
-        return [*self.own.commands(scale), *self.other.commands(scale)]
+        return [c for runs in (self.own, *self.others.values()) for c in runs.commands(scale)]
 
     def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
         """As `Runs.load`; the others' rows are in `beside`, where they are there."""
         data = self.own.load(name, scale, folder, runs)
-        return data and replace(data, beside=self.other.load(name, scale, folder, runs))
+        loaded = {n: o.load(name, scale, folder, runs) for n, o in self.others.items()}
+        there = {n: rows for n, rows in loaded.items() if rows}
+        return data and replace(data, beside=there)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from mixup_repro.networks import Replicas, is_stacked, normalises
 from mixup_repro.networks.replicas import load_weights
 from mixup_repro.schema import Config, RecipeConfig
 from mixup_repro.training.graph import Graph
+from mixup_repro.training.spectral import spectral_penalty
 
 K = TypeVar("K")
 
@@ -126,6 +127,7 @@ class Learner:
         """One update. Returns (R,) mean loss and (R,) mean weight of the predicted class.
 
         The loss is the sum over replicas of their means: each replica's gradient is its own.
+        The loss leaves out the recipe's spectral penalty, which its gradient has.
         The second value is the lambda-weighted accuracy of mixup and the accuracy of ERM. Passes
         over parts of the batch, here and on other ranks, add up to the whole batch's gradient.
         """
@@ -149,7 +151,10 @@ class Learner:
         loss = outcome.loss.mean(-1)
         if part.share < 1:
             loss = part.share * loss
-        loss.sum().backward()
+        total, spectral = loss, self.config.recipe.spectral
+        if spectral is not None:
+            total = loss + part.share * spectral_penalty(self.network, spectral)
+        total.sum().backward()
         with torch.no_grad():
             predicted = outcome.logits.argmax(-1, keepdim=True)
             weight = outcome.targets.gather(-1, predicted).squeeze(-1).mean(-1)

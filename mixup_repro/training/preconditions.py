@@ -98,11 +98,19 @@ def _passes(job: Config, batch: int, ranks: int) -> Iterator[int]:
 
 
 def _check_network(job: Config, network: Replicas) -> None:
-    """A layer to mix in must be there; derivatives of an example are not for random networks."""
+    """A layer to mix in must be there; derivatives of an example are not for random networks.
+
+    Nor is the penalty on singular values for networks whose parameters nobody here knows.
+    """
     layers = job.method.layers or []
     if "layers" in METHODS[job.method.name].reads and max(layers) >= network.stages:
         raise InputError(
             f"method.layers={layers}: {job.architecture.name} has stages 0 to {network.stages - 1}"
+        )
+    if job.recipe.spectral and job.architecture.library:
+        raise InputError(
+            f"recipe.spectral: which weights of {job.architecture.name} are matrices is not known; "
+            f"use a network of our own"
         )
     if network.drops and METHODS[job.method.name].differentiates:
         raise InputError(f"architecture.dropout: method={job.method.name} needs a network without")

@@ -21,7 +21,7 @@ from mixup_repro.papers.claims import Claim, Finding, changes, signed
 from mixup_repro.papers.shared import ItemData, summarise
 from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.schema import DatasetConfig
-from mixup_repro.stats import NoValues, interval, paired
+from mixup_repro.stats import interval, paired
 
 PAPER = (
     "two moons set apart, MLP 2-500-2, full-batch Adam, 1,500 epochs, 10 seeds: at a separation of "
@@ -112,9 +112,7 @@ def less_linear(data: ItemData) -> Iterator[Finding]:
 
 def captures_shape(data: ItemData) -> Iterator[Finding]:
     """ERM's boundary is less linear at this separation than at the one beside it."""
-    if data.beside is None:
-        raise NoValues("no runs at the other separation")
-    less = paired(by_seed(data, "erm"), by_seed(data.beside, "erm"))
+    less = paired(by_seed(data, "erm"), by_seed(data.other("other separation"), "erm"))
     part = "linearity (%) of ERM, separation 0.1 - separation 0.5"
     yield signed(part, less, -1, least=SMALLEST["linearity"])
 

@@ -12,7 +12,8 @@ from mixup_repro.schema import SCALES
 
 def beside(grid: str, other: str) -> Beside:
     """The runs of a grid, with ERM's of the other separation."""
-    return Beside(Runs(grid), Runs(other, only=dict.fromkeys(SCALES, "method=erm")))
+    erm = Runs(other, only=dict.fromkeys(SCALES, "method=erm"))
+    return Beside(Runs(grid), {"other separation": erm})
 
 
 CLAIMS = (

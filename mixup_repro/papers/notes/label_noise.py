@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import pandas as pd
 
-from mixup_repro.papers.claims import Claim
+from mixup_repro.papers.claims import Claim, Finding, changes
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.notes import bank
 from mixup_repro.papers.notes.bank import Quantity, probed
 from mixup_repro.papers.notes.calibration import ACCURACY
 from mixup_repro.papers.shared import ItemData, by_epoch, select
 from mixup_repro.papers.smallest import SMALLEST
-from mixup_repro.papers.sources import Runs
+from mixup_repro.papers.sources import Beside, Runs
+from mixup_repro.schema import SCALES
+from mixup_repro.stats import paired
 
 
 def best(data: ItemData, method: str, alpha: float | None) -> pd.Series:
@@ -42,6 +45,21 @@ CORRECTED = Quantity(
     "Wrong labels corrected (%)",
     100,
 )
+
+
+def dropped(data: ItemData) -> Iterator[Finding]:
+    """ERM with dropout less ERM."""
+    for quantity in (LAST, LEARNT):
+        with_dropout = quantity.values(data.other("dropout"), "erm", None)
+        difference = paired(with_dropout, quantity.values(data, "erm", None))
+        yield changes(f"{quantity.name}, Dropout - ERM", difference)
+
+
+DROPOUT = Runs(
+    "notes/label_noise_digits_dropout",
+    ask="probe=memorised",
+    only=dict.fromkeys(SCALES, "method=erm"),
+)
 CLAIMS = (
     Claim(
         "label_noise",
@@ -55,6 +73,14 @@ CLAIMS = (
         "Mixup memorises fewer wrong labels.",
         partial(bank.versus_erm, quantities=(LEARNT,), detail=(CORRECTED,)),
     ),
+    Claim(
+        "label_noise_dropout",
+        "C72, our question",
+        "Dropout changes nothing of it.",
+        dropped,
+        on=("label_noise_digits",),
+        ours=True,
+    ),
 )
 SHOWN = (LAST, BEST, LEARNT, CORRECTED)
 ITEM = Item(
@@ -66,7 +92,7 @@ ITEM = Item(
     on=(
         On(
             "label_noise_digits",
-            Runs("notes/label_noise_digits", ask="probe=memorised"),
+            Beside(Runs("notes/label_noise_digits", ask="probe=memorised"), {"dropout": DROPOUT}),
             stands_in="an MLP on digits",
             differs=f"{bank.RUNS} 40 % of the training labels are wrong, uniform over others.",
             code="the notes have none.",

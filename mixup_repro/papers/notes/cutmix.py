@@ -1,0 +1,79 @@
+"""Pictures that lack a block or have noise, and how many pixels a network looks at."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mixup_repro.papers.claims import Claim
+from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.notes import bank
+from mixup_repro.papers.notes.bank import Quantity, probed
+from mixup_repro.papers.smallest import SMALLEST
+from mixup_repro.papers.sources import Runs
+
+
+def lacking(setting: str, words: str) -> Quantity:
+    """Accuracy (the probe `occlusion`) on altered pictures, in words."""
+    title, least = f"Accuracy, {words} (%)", SMALLEST["accuracy"]
+    return Quantity(
+        f"accuracy, {words}", probed("occlusion", setting, "accuracy"), 1, title, 100, least
+    )
+
+
+HIDDEN = tuple(lacking(f"random {share:g}", f"block of {share:g}") for share in (0.25, 0.5))
+CENTRE = lacking("centre 0.5", "middle hidden")
+NOISE = tuple(lacking(f"noise {sd:g}", f"noise of {sd:g}") for sd in (0.1, 0.3))
+CONCENTRATION = Quantity(
+    "gradient's share in a tenth of the pixels",
+    probed("jacobian", "test", "concentration"),
+    -1,
+    "Gradient in a tenth of pixels (%)",
+    100,
+)
+CLAIMS = (
+    Claim(
+        "occlusion",
+        "C80",
+        "CutMix is robust to occlusion.",
+        partial(
+            bank.versus_erm, quantities=(*HIDDEN, CENTRE), methods=("cutmix",), detail=NOISE[:1]
+        ),
+    ),
+    Claim(
+        "cutmix_distributed",
+        "C54, C81, C94",
+        "CutMix relies on distributed features.",
+        partial(bank.versus_erm, quantities=(CONCENTRATION,), methods=("cutmix",)),
+    ),
+    Claim(
+        "noise_inputs",
+        "C101",
+        "Mixup and CutMix are less vulnerable to noise.",
+        partial(bank.versus_erm, quantities=NOISE, methods=bank.BOTH),
+    ),
+)
+SHOWN = (*HIDDEN, CENTRE, NOISE[1], CONCENTRATION)
+ITEM = Item(
+    title="Pictures that lack something",
+    paper=(
+        "CutMix makes a network use features all over a picture (C54, C81, C94), so that it still "
+        "knows pictures of which a part is hidden (C80); both methods make it less vulnerable to "
+        "noise (C101)."
+    ),
+    on=(
+        On(
+            "cutmix_digits",
+            Runs("notes/cutmix_digits", ask="probe=[occlusion,jacobian]"),
+            stands_in="an MLP on digits",
+            differs=(
+                f"{bank.RUNS} A block of the mean colour hides a quarter or half of each side of "
+                "a test picture, anywhere or in the middle; Gaussian noise has a standard "
+                "deviation of 0.1 or 0.3 of a pixel's range. The gradient is the loss's."
+            ),
+            code="the notes have none.",
+        ),
+    ),
+    claims=CLAIMS,
+    draw=partial(bank.draw, quantities=SHOWN, title="Test pictures that lack something"),
+    table=partial(bank.table, quantities=(*HIDDEN, CENTRE, *NOISE, CONCENTRATION)),
+)
