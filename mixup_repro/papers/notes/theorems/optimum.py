@@ -35,7 +35,9 @@ def saturation() -> list[Check]:
     growth = max(abs(soft_loss(logit, 0.3) / logit / 0.3 - 1) for logit in (1e4, 1e6))
     said = "as printed, at 99.9999 % and the target (0.7, 0.3): 1 / loss, 0 if unbounded"
     return [
-        Check("-(1-q) log(1-eps) - q log eps at confidence 1 - eps", 6, max(errors), ROUNDING),
+        Check(
+            "the loss -(1-q) log(1-eps) - q log eps at confidence 1 - eps", 6, max(errors), ROUNDING
+        ),
         Check(said, 1, 1 / soft_loss(np.log(1e6), 0.3), 1e-3),
         Check("as it holds, in the limit: loss / (q log(1/eps)), less 1", 2, growth, 1e-3),
     ]
