@@ -7,7 +7,6 @@ Classes are equally likely.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from itertools import product
 
@@ -19,7 +18,7 @@ from mixup_repro.beta import lambda_quadrature
 from mixup_repro.theory.moments import over_lambda
 
 LOW, HIGH = (-2.0, -1.0), (1.0, 2.0)  # of two uniform classes, which share [-1, 1]
-TINY = 1e-9  # nearest to 0 or 1 that a lambda comes: below, its uniform law is lost to rounding
+TINY = 1e-300  # instead of a weight of 0
 
 
 def bayes_gaussians(x: np.ndarray, m: float) -> np.ndarray:
@@ -52,28 +51,29 @@ def mixup_gaussians(x: np.ndarray, m: float, alpha: float, nodes: int = 60) -> n
 def mixup_uniforms(x: float, alpha: float) -> float:
     """E[y~ | x~ = x] of class 1, for classes uniform on [-2, 1] and [-1, 2].
 
-    Bayes' is 1/2 on all of [-1, 1].
+    Bayes' is 1/2 on all of [-1, 1]. Lambda up to 1/2 is enough, where rounding costs nothing:
+    lambda and the pair (a, b) give the same as 1 - lambda and (b, a).
     """
     ours, total = 0.0, 0.0
     for a, b in product((0, 1), repeat=2):
         ends = product((LOW[a], HIGH[a]), (LOW[b], HIGH[b]))
         kinks = [(x - other) / (own - other) for own, other in ends if own != other]
-        kinks = [kink for kink in kinks if 0 < kink < 1]
-        likely = partial(_mixed, x, a, b)
-        own = over_lambda(likely, alpha, kinks)
-        first = over_lambda(partial(_weighted, likely), alpha, kinks)
+        kinks = [kink for kink in kinks if 0 < kink < 0.5]
+        own, first = (
+            over_lambda(partial(_mixed, x=x, a=a, b=b, power=k), alpha, [*kinks, 0.5])
+            for k in (0, 1)
+        )
         ours += a * first + b * (own - first)
         total += own
     return ours / total
 
 
-def _weighted(likely: Callable[[float], float], lam: float) -> float:
-    return lam * likely(lam)
-
-
-def _mixed(x: float, a: int, b: int, lam: float) -> float:
-    """The density at x of lam U_a + (1 - lam) U_b."""
-    lam = min(max(lam, TINY), 1 - TINY)
-    low = max(lam * LOW[a], x - (1 - lam) * HIGH[b])
-    high = min(lam * HIGH[a], x - (1 - lam) * LOW[b])
-    return max(0.0, high - low) / (9 * lam * (1 - lam))  # both laws have the width 3
+def _mixed(lam: float, x: float, a: int, b: int, power: int) -> float:
+    """The density at x of lam U_a + (1 - lam) U_b, times lam to a power; 0 for lam > 1/2."""
+    if lam > 0.5:
+        return 0.0
+    w = max(lam, TINY)
+    # Of the narrower of both laws, of width 3 lam, the share that the other one reaches.
+    ends = ((x - (1 - w) * end - w * LOW[a]) / (3 * w) for end in (HIGH[b], LOW[b]))
+    low, high = (min(max(end, 0.0), 1.0) for end in ends)
+    return lam**power * (high - low) / (3 * (1 - w))

@@ -4,12 +4,22 @@ A claim that holds under a condition has two kinds of parts: as printed, and as 
 """
 
 from mixup_repro.papers.claims import Theorem
-from mixup_repro.papers.notes.theorems import gradients, landscape, linearity, moments, optimum
+from mixup_repro.papers.notes.theorems import (
+    boxes,
+    geometry,
+    gradients,
+    landscape,
+    linearity,
+    moments,
+    optimum,
+)
 
 THEOREMS: tuple[Theorem, ...] = (
+    *geometry.THEOREMS,
     *moments.THEOREMS,
     *gradients.THEOREMS,
     *landscape.THEOREMS,
-    *linearity.THEOREMS,
     *optimum.THEOREMS,
+    *linearity.THEOREMS,
+    *boxes.THEOREMS,
 )
