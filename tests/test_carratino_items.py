@@ -132,7 +132,14 @@ def test_figure_3_wants_the_smallest_regularisation_and_not_the_smallest_loss():
     assert verdicts(fig3, item("fig3_x", terms=none))["fig3_reg"] == [SUPPORTED, NOT_RUN]
     table = fig3.table(data).set_index("method")
     assert table.loc["ERM", "regularisation"] == pytest.approx(0.9, abs=0.02)
-    assert len(fig3.draw(data).axes) == 2
+    figure = fig3.draw(data)
+    ended = figure.axes[1]  # Mixup minus ERM, Mixup minus ERM on modified data
+    means = [line.get_ydata()[0] for line in ended.lines if len(line.get_ydata()) == 1]
+    assert {round(mean, 1) for mean in means} == {-0.8, -0.4}
+    assert "Mixup ends with the smallest" in figure.texts[0].get_text()
+    assert "Mixup does not end" in fig3.draw(other).texts[0].get_text()
+    undecided = fig3.draw(item("fig3_x", terms=none)).texts[0].get_text().replace("\n", " ")
+    assert "is not decided" in undecided
 
 
 def bins(confidence: dict[str, float], evaluation: str = "plain") -> list[dict]:

@@ -375,7 +375,7 @@ def test_a_field_that_nothing_reads_or_that_makes_no_sense_is_refused(words, nam
         (("architecture=resnet18", "architecture.width=0"), "width=0: must be at least 1"),
         (
             ("architecture=mlp", "architecture.width=8"),
-            "width=8: is for small_cnn, resnet",
+            "width=8: is for resnet18, resnet34",
         ),
         (("architecture=resnet20", "architecture.width=8"), "resnet20 does not read it"),
         (("architecture=lenet", "architecture.hidden=[8]"), r"hidden=\[8\]: is for mlp"),

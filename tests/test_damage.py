@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from helpers import HARDWARE, job
 
+from mixup_repro import interrupt
 from mixup_repro.cli.clean import main as clean
 from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.jobs import expand
 from mixup_repro.launch import session
 from mixup_repro.launch.status import Status
 from mixup_repro.store import results
-from mixup_repro.store.files import write_json
+from mixup_repro.store.files import read_json, write_json
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import checkpoint
 from mixup_repro.training.progress import Progress
@@ -62,7 +67,7 @@ CONTENTS = {
 @pytest.mark.parametrize("change", CONTENTS)
 def test_a_record_with_damaged_content_holds_up_no_other(runs, change, tmp_path, capsys):
     mine = folder(runs)
-    record = json.loads(mine.record_path.read_text())
+    record = read_json(mine.record_path)
     CONTENTS[change](record)
     write_json(mine.record_path, record)
     with pytest.raises(DamagedError, match=f"{mine.record_path} is damaged"):
@@ -205,3 +210,63 @@ def test_clean_takes_what_killed_processes_left(runs, capsys):
     assert not any(path.exists() for path in left) and not begun.path.exists()
     assert (done.path / ".mine").exists() and done.state() == "done" and other.exists()
     assert sorted(path.name for path in runs.iterdir()) == [done.id]
+
+
+def test_no_flipped_bit_of_a_record_is_read_as_another_record(tmp_path):
+    """Every bit of a small one: each leaves the content as it was, or is found."""
+    value = {"seed": 3, "rows": [{"accuracy": 0.93, "eval_alpha": None, "name": "plain"}]}
+    path = tmp_path / "record.json"
+    write_json(path, value)
+    whole, found = path.read_bytes(), 0
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            read = read_json(path)
+        except DamagedError:
+            found += 1
+        else:  # a blank that became another, or the name "checksum" itself
+            assert {k: v for k, v in read.items() if k in value} == value
+    assert found > 0.5 * 8 * len(whole)
+
+
+def rows(runs_dir: Path) -> pd.DataFrame:
+    """runs.csv of these runs, less what is of the moment."""
+    out = runs_dir.with_name("merged")
+    shutil.rmtree(out, ignore_errors=True)
+    results.collect(runs_dir, out)
+    return pd.read_csv(out / "runs.csv", index_col=["seed", "evaluation", "eval_alpha"]).drop(
+        columns=["wall_s", "commit"]
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["record", "weights", "logits", "probe", "checkpoint", "failed"])
+def test_a_flipped_bit_in_a_file_of_a_run_changes_no_number(kind, runs, tmp_path, capsys):
+    """Twenty of each kind: the command ends well, or says which file; rows are as they were."""
+    visit(runs, "probe=jacobian")
+    mine, before = folder(runs), rows(runs)
+    if kind in ("checkpoint", "failed"):
+        shutil.rmtree(mine.path)
+        mine.create()
+        mine.write_failure({"error": "out of memory", "traceback": ""})
+    if kind == "checkpoint":
+        with pytest.raises(SystemExit), interrupt.watching():
+            signal.raise_signal(signal.SIGUSR2)
+            visit(runs)
+    (path,) = mine.path.glob({"checkpoint": "epoch*.pt"}.get(kind, f"{kind}*"))
+    rng, kept = np.random.default_rng(0), tmp_path / "kept"
+    shutil.copytree(runs, kept)
+    for _ in range(20):
+        shutil.rmtree(runs)
+        shutil.copytree(kept, runs)
+        damaged = bytearray(path.read_bytes())
+        damaged[rng.integers(len(damaged))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        ended = visit(runs, "probe=jacobian")
+        for result in ended.values():
+            assert result.outcome != "failed" or str(result.folder) in result.reason
+        after = rows(runs)
+        assert after.equals(before.loc[after.index]) and 1 in after.index.get_level_values("seed")
+    assert "Traceback" not in capsys.readouterr().err

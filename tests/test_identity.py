@@ -20,7 +20,7 @@ from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.evaluation.finished import restore
 from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
-from mixup_repro.store.files import replacing, write_json
+from mixup_repro.store.files import read_json, replacing, write_json
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.store.records import finished_records
 from mixup_repro.training import checkpoint
@@ -233,7 +233,7 @@ def test_a_record_is_believed_in_its_own_folder_only(finished):
     assert len(said) == 5 and all("of another run than its folder" in line for line in said)
     with pytest.raises(InputError, match=r"of another run than its folder.*move the folder away"):
         run_job(job(*words(finished)), Progress())
-    assert json.loads(finished.record_path.read_text()) == escaping
+    assert read_json(finished.record_path) == escaping
 
 
 def test_a_record_whose_config_was_edited_is_not_the_runs(finished):

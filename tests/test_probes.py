@@ -21,7 +21,7 @@ from mixup_repro.probes import evaluate
 from mixup_repro.probes.subject import Subject
 from mixup_repro.stats import NoValues
 from mixup_repro.store import results
-from mixup_repro.store.files import write_json
+from mixup_repro.store.files import read_json, write_json
 from mixup_repro.store.identity import run_id
 from mixup_repro.store.rows import PARTS
 from mixup_repro.training.progress import Progress
@@ -187,7 +187,7 @@ def test_a_sweep_from_evaluation_to_an_items_values(tmp_path):
 
 def test_rows_of_another_run_are_passed_over_by_the_merge(words, tmp_path, capsys):
     (first, second) = run([*words, ASK], train=True)
-    write_json(path_of(second), json.loads(path_of(first).read_text()))
+    write_json(path_of(second), read_json(path_of(first)))
     results.collect(tmp_path / "runs", tmp_path / "results")
     assert "probe-jacobian.json is not of this run and probe, but of" in capsys.readouterr().out
     assert len(list((tmp_path / "results" / "probes").iterdir())) == 1

@@ -198,6 +198,15 @@ def test_committed_items_draw_the_papers_panels_and_rows_end_at_the_final_errors
             "people": 2,
         },
         "chidambaram2022": {"fig1": 8, "fig3": 6, "fig8": 3, "fig12": 6, "table2": 2},
+        "notes": {
+            "adversarial": 10,
+            "calibration": 10,
+            "label": 8,
+            "landscape": 8,
+            "linearity": 10,
+            "membership": 8,
+            "strength": 6,
+        },
     }
     one_kind_of_mixup = 4  # panels of two moons: one row
     for item in committed:

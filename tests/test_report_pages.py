@@ -117,12 +117,28 @@ def test_a_claim_over_alphas_says_at_which_it_holds_and_at_which_the_opposite():
     ece = [Finding("ece", None, "< 0", kind, alpha=a) for a, kind in kinds.items()]
     mean = Finding("ece, mean over alphas", None, "< 0", SUPPORTED, headline=False)
     verdict = Verdict("p", "c", "says", "where", ("a",), Setting.PAPER, findings=(*ece, mean))
-    told = "contradicted at alpha 0.1, 32 to 128, supported at alpha 1, 8"
-    assert verdict.words == f"holds in part ({told})"
+    good, bad = "supported: ece at alpha 1, 8", "contradicted: ece at alpha 0.1, 32 to 128"
+    assert verdict.words == f"holds in part ({good}; {bad})"
     every = [replace(f, part="accuracy", verdict=NEGLIGIBLE) for f in ece]
     both = replace(verdict, findings=(*every, *ece, mean))
-    assert both.words == f"holds in part (accuracy: negligible; ece: {told})"
+    assert both.words == f"holds in part ({good}; negligible: accuracy; {bad})"
+    assert both.phrase == "holds in part (2 of 12)"
+    worse = replace(both, findings=(*(replace(f, verdict=CONTRADICTED) for f in every), *ece))
+    assert worse.words == f"holds in part ({good}; {bad.replace(':', ': accuracy and')})"
+    alone = replace(
+        both, findings=tuple(replace(f, part="") for f in ece), setting=Setting.ANALOGUE
+    )
+    told = "supported: alpha 1, 8; contradicted: alpha 0.1, 32 to 128"
+    assert alone.words == f"holds here in part ({told})"
     assert replace(verdict, findings=tuple(ece[1:3])).words == "holds"
+
+
+def test_a_claim_in_short_has_one_phrase_that_keeps_an_erratum():
+    parts = [Finding(str(k), None, "", kind) for k, kind in enumerate((SUPPORTED, ERRATUM))]
+    holds = Verdict("p", "c", "says", "where", setting=Setting.EXACT, findings=tuple(parts))
+    assert holds.phrase == "holds (with an erratum)"
+    assert replace(holds, findings=(parts[1],)).phrase == "erratum"
+    assert replace(holds, findings=(parts[0],)).phrase == "holds"
 
 
 def test_the_report_links_to_the_errata(found, folder):

@@ -102,7 +102,7 @@ def readme_table(every: list[Verdict]) -> str:
     """One row a claim: what became of it, and on which items at which scale.
 
     Theorems that hold in all their parts share a row, and so do claims without any run. Which
-    experiments were not run is said in REPORT.md only.
+    parts hold, and which experiments were not run, is said in REPORT.md only.
     """
     parts = [f"{summary(every)}\n"]
     for paper in PAPERS:
@@ -219,7 +219,7 @@ def _by_words(own: list[Verdict]) -> str:
     at: dict[str, list[str]] = {}
     for v in own:
         runs = [f"{_on(v, own)}, n = {v.n}"] if v.items and v.scale else []
-        at.setdefault(f"**{v.words}**", []).extend(runs)
+        at.setdefault(f"**{v.phrase}**", []).extend(runs)
     return "; ".join(f"{words}: {'; '.join(runs)}" if runs else words for words, runs in at.items())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -19,7 +18,7 @@ from mixup_repro.schema import BenchmarkConfig
 from mixup_repro.shifts.corruptions import MIN_SIDE, SEVERITIES, VERSION, corrupt
 from mixup_repro.shifts.corruptions.weather import frost_photographs, opencv
 from mixup_repro.shifts.sets import Chunk, Set, chosen, corrupted_sets, of_set
-from mixup_repro.store.files import locked, read_zip, replacing, write_json
+from mixup_repro.store.files import locked, read_json, read_zip, replacing, write_json
 
 SEED = 0
 STAMPS = ".mixup_repro_verified.json"
@@ -225,7 +224,7 @@ class Released(Corrupted):
     def _verify(self, files: tuple[str, ...], checksums: dict[str, str], hint: str) -> None:
         stamps = self.folder / STAMPS
         try:
-            known = json.loads(stamps.read_text())
+            known = read_json(stamps)
         except (OSError, ValueError):
             known = {}
         seen = dict(known)

@@ -82,10 +82,33 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write atomically: the file is either the old one or the whole new one."""
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write atomically, with a checksum: the file is either the old one or the whole new one."""
+    value = json.loads(json.dumps(value))  # as it will be read: every key is text
     with replacing(path) as file:
-        json.dump(value, file, indent=1, sort_keys=True)
+        json.dump({"checksum": _checksum(value)} | value, file, indent=1, sort_keys=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What `write_json` wrote. A file without a checksum, of version 0.1.0, is read as it is.
+
+    Raises:
+        DamagedError: another content than was written, such as one digit that a disk changed.
+        FileNotFoundError: it is not there.
+    """
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        told = value.pop("checksum", None)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DamagedError(f"{path} is damaged ({type(error).__name__})") from error
+    if told is not None and told != _checksum(value):
+        raise DamagedError(f"{path} is damaged (its checksum is another)")
+    return value
+
+
+def _checksum(value: dict[str, Any]) -> str:
+    """CRC-32 of the value, whatever the order and the layout of its text."""
+    return f"{zlib.crc32(json.dumps(value, sort_keys=True).encode()):08x}"
 
 
 def copy_whole(path: Path, copy: Path, most: int) -> None:

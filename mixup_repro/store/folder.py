@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from contextlib import suppress
@@ -14,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from mixup_repro.errors import InputError
 from mixup_repro.schema import Run
-from mixup_repro.store.files import remove_leftovers, write_json
+from mixup_repro.store.files import read_json, remove_leftovers, write_json
 from mixup_repro.store.identity import run_id
 from mixup_repro.store.records import is_done, read_record
 
@@ -107,7 +106,7 @@ class RunFolder:
             FileNotFoundError: it did not.
         """
         try:
-            return str(json.loads(self.failed_path.read_text())["error"])
+            return str(read_json(self.failed_path)["error"])
         except (ValueError, LookupError, TypeError):
             return f"{self.failed_path} is damaged"
 

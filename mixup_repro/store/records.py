@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache, lru_cache
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixup_repro.errors import DamagedError, InputError
+from mixup_repro.store.files import read_json
 from mixup_repro.store.identity import run_id
 
 
@@ -55,9 +55,8 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)  # of as many runs as a stack may have: each is read once a visit
 def _parsed(path: Path, mtime_ns: int, size: int) -> dict[str, Any]:
-    folder = path.parent
+    folder, record = path.parent, read_json(path)
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         stated = f"{record['run_id']}/seed{record['seed']}"
         computed = run_id(record["config"])
         _check_content(record)
@@ -101,13 +100,14 @@ def read_beside(path: Path) -> dict[str, Any]:
     """
     folder, kind = path.parent, path.name.split("-")[0]
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
+    except FileNotFoundError as error:
+        raise DamagedError(f"{path} is not there") from error
+    try:
         of = f"{found['run_id']}/seed{found['seed']}"
         whole = path.name == f"{kind}-{found[BESIDE[kind]]}.json" and all(
             isinstance(row, dict) for row in found["rows"]
         )
-    except FileNotFoundError as error:
-        raise DamagedError(f"{path} is not there") from error
     except (ValueError, LookupError, TypeError) as error:
         raise DamagedError(f"{path} is damaged ({type(error).__name__})") from error
     if of != f"{folder.parent.name}/{folder.name}" or not whole:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
-from mixup_repro.papers.claims import Claim, Finding, signed
+from mixup_repro.papers.claims import CONTRADICTED, SUPPORTED, Claim, Finding, signed
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.papers.smallest import SMALLEST
@@ -74,18 +75,40 @@ def table(data: ItemData) -> pd.DataFrame:
     return curves.last_values(data.terms, {column: column for column in LABELS}, METHODS)
 
 
+def finding(data: ItemData) -> str:
+    """The figure's title, by the findings that decide the first claim."""
+    found = [f for f in CLAIMS[0].findings(data) if f.headline]
+    kinds = {f.verdict for f in found}
+    if kinds == {SUPPORTED}:
+        return "Mixup ends with the smallest regularisation terms"
+    if CONTRADICTED in kinds:  # one that is smaller is enough
+        return "Mixup does not end with the smallest regularisation terms"
+    return "Whether Mixup ends with the smallest regularisation terms is not decided"
+
+
 def draw(data: ItemData) -> Figure:
-    """Regularisation terms and modified-data loss against epochs."""
-    figure, axes = style.panels(2, size=(3.6, 2.2))
-    for axis, (column, label) in zip(axes, LABELS.items()):
+    """Both terms against epochs, and beside each Mixup's value less the others' at the end."""
+    widths = {"gridspec_kw": {"width_ratios": (1.6, 1)}}
+    figure, axes = style.panels(2, rows=2, size=(3.6, 2.2), **widths)
+    for (curved, ended), (column, label) in zip((axes[:2], axes[2:]), LABELS.items()):
         for method in METHODS:
-            curves.panel(axis, data.terms, method, column, style.METHODS[method])
-        axis.set_title(label)
-        axis.set_xlim(left=0)
-    style.name_lines(axes[1], axes[0])
-    title = "The parts of the approximate Mixup risk along training"
-    note = curves.note(data, along=True, rows=data.terms)
-    return style.finish(figure, title, note, style.data_and_network(data.runs))
+            curves.panel(curved, data.terms, method, column, style.METHODS[method])
+        curved.set_title(label)
+        curved.set_xlim(left=0)
+        style.name_lines(curved)
+        for place, other in enumerate(OTHERS):
+            with suppress(NoValues):
+                less, colour = difference(data, column, other), style.SERIES[style.METHODS[other]]
+                style.effect(ended, place, less.iloc[-1], colour["color"])
+        style.zero_line(ended)
+        ended.set_title("At the end, Mixup minus")
+        ended.set_xticks(range(len(OTHERS)), ["ERM", "ERM,\nmodified data"])
+        ended.set_xlim(-0.5, len(OTHERS) - 0.5)
+    note = (
+        f"{curves.note(data, along=True, rows=data.terms)} Right: paired by seed, mean and 95 % t "
+        "interval; hollow where that includes zero."
+    )
+    return style.finish(figure, finding(data), note, style.data_and_network(data.runs))
 
 
 ITEM = Item(

@@ -85,10 +85,10 @@ def draw(data: ItemData) -> Figure:
                     }
                     axis.errorbar(at.mean, place, xerr=half, fmt=marker, **look)
         axis.set_title(label)
-        axis.set_xlim(left=0)
+        axis.set_xlim(-0.04 * axis.get_xlim()[1])
         axis.grid(axis="x")
     axes[0].set_yticks(range(len(names)), names)
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(names) - 0.4, -0.6)  # the axes share it; no mark stands on the edge
     for truth, (marker, filling) in TRUTHS.items():
         (mark,) = axes[0].plot([], [], marker, color=style.SOFT, label=f"against {truth}")
         mark.set_markerfacecolor(filling or style.SOFT)

@@ -4,10 +4,12 @@ A claim that holds under a condition has two kinds of parts: as printed, and as 
 """
 
 from mixup_repro.papers.claims import Theorem
-from mixup_repro.papers.notes.theorems import gradients, landscape, moments
+from mixup_repro.papers.notes.theorems import gradients, landscape, linearity, moments, optimum
 
 THEOREMS: tuple[Theorem, ...] = (
     *moments.THEOREMS,
     *gradients.THEOREMS,
     *landscape.THEOREMS,
+    *linearity.THEOREMS,
+    *optimum.THEOREMS,
 )

@@ -161,7 +161,7 @@ def cutmix_area() -> list[Check]:
     drawn = max(0.5 - mean_pasted_share(alpha) for alpha in ALPHAS)
     return [
         Check("the label's lambda: weight less share of pixels", len(label), max(label), 1e-6),
-        Check("the drawn lambda: 1/2 less the mean pasted share", 3, drawn, ROUNDING),
+        Check("as printed, the drawn lambda: 1/2 less the mean pasted share", 3, drawn, ROUNDING),
         Check("which is E(r - r^2/4)^2, r^2 = 1 - lambda, cut at the edges", 3, max(share), 1e-9),
     ]
 
