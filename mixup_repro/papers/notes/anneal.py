@@ -47,6 +47,11 @@ ITEM = Item(
         ),
     ),
     claims=CLAIMS,
-    draw=partial(bank.draw, quantities=SHOWN, title="Alpha that falls to zero, by its start"),
+    draw=partial(
+        bank.draw,
+        quantities=SHOWN,
+        title="Alpha that falls to zero, by its start",
+        decides="while verdicts are about falling less fixed alpha",
+    ),
     table=partial(bank.table, quantities=SHOWN),
 )
