@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import job
 from test_carratino_items import SEEDS, item, noise, verdicts
 
 from mixup_repro.beta import theta_bar
 from mixup_repro.evaluation.metrics import BINS
-from mixup_repro.papers.claims import CONTRADICTED, NEGLIGIBLE, SUPPORTED
+from mixup_repro.papers.claims import CONTRADICTED, NEGLIGIBLE, NOT_RUN, SUPPORTED
 from mixup_repro.papers.notes import (
     adversarial,
+    anneal,
     bank,
     calibration,
+    cutmix,
+    hidden,
     label_noise,
     linearity,
     membership,
@@ -39,6 +44,9 @@ ITEMS = (
     "membership",
     "strength",
     "label_noise",
+    "anneal",
+    "cutmix",
+    "hidden",
 )
 Level = Callable[[str, float, int], float]  # of a method, alpha and seed
 
@@ -233,3 +241,35 @@ def test_the_bank_reads_a_method_minus_erm_by_seed():
     data = made_up({("membership", "own", "auc"): lambda m, a, s: len(m) + 0.5 * s * (m == "erm")})
     found = bank.change(data, membership.AUC, "mixup", 1.0)
     assert found.to_dict() == pytest.approx({s: 5 - 3 - 0.5 * s for s in SEEDS})
+
+
+def test_an_alpha_that_falls_is_judged_against_the_same_alpha_fixed():
+    fixed = made_up({}, lambda m, a, s: 0.9 + noise(s, 2))
+    data = made_up({}, lambda m, a, s: 0.9 + (0.05 if a == 8.0 else -0.05) + noise(s, 3))
+    found = verdicts(anneal, replace(data, beside={"fixed": fixed}))["anneal"]
+    assert found == [CONTRADICTED, CONTRADICTED, SUPPORTED]
+    assert verdicts(anneal, data)["anneal"] == [NOT_RUN]
+
+
+def test_occlusion_is_cutmixs_claim_and_noise_is_that_of_both():
+    levels = {("occlusion", q, "accuracy"): apart(0.5, 0.7) for q in ("random 0.25", "random 0.5")}
+    levels |= {("occlusion", "centre 0.5", "accuracy"): apart(0.7, 0.5)}
+    levels |= {("occlusion", f"noise {sd:g}", "accuracy"): apart(0.9, 0.8) for sd in (0.1, 0.3)}
+    levels |= {("jacobian", "test", "concentration"): apart(0.5, 0.4)}
+    found = verdicts(cutmix, made_up(levels))
+    assert found["occlusion"] == 6 * [SUPPORTED] + 3 * [CONTRADICTED]
+    assert found["noise_inputs"] == 12 * [CONTRADICTED]
+    assert found["cutmix_distributed"] == 3 * [SUPPORTED]
+
+
+def test_manifold_mixup_is_judged_against_mixup_not_erm():
+    def accuracy(m: str, a: float, s: int) -> float:
+        return {"mixup": 0.95, "manifold_mixup": 0.9}.get(m, 0.5) + noise(s, len(m))
+
+    data = made_up({}, accuracy)
+    own = data.runs[data.runs["method"] == "cutmix"]
+    values = [accuracy("manifold_mixup", 1, s) for s in own["seed"]]
+    own = own.assign(method="manifold_mixup", accuracy=values)
+    data = replace(data, runs=pd.concat([data.runs, own]))
+    found = list(hidden.versus_mixup(data, (hidden.ACCURACY,)))
+    assert [f.verdict for f in found if f.headline] == 3 * [CONTRADICTED]

@@ -32,6 +32,7 @@ def versus_fixed(data: ItemData) -> Iterator[Finding]:
         yield from found if q is ACCURACY else map(bank.as_detail, found)
 
 
+CLAIMS = (Claim("anneal", "B18", "An alpha that falls to zero beats a fixed one.", versus_fixed),)
 SHOWN = (ACCURACY, NLL, ECE)
 ITEM = Item(
     title="Alpha that falls to zero",
@@ -45,9 +46,12 @@ ITEM = Item(
             code="the notes have none.",
         ),
     ),
-    claims=(
-        Claim("anneal", "B18", "An alpha that falls to zero beats a fixed one.", versus_fixed),
+    claims=CLAIMS,
+    draw=partial(
+        bank.draw,
+        quantities=SHOWN,
+        title="Alpha that falls to zero, by its start",
+        decides="while verdicts are about falling less fixed alpha",
     ),
-    draw=partial(bank.draw, quantities=SHOWN, title="Alpha that falls to zero, by its start"),
     table=partial(bank.table, quantities=SHOWN),
 )

@@ -123,8 +123,16 @@ def table(data: ItemData, quantities: Sequence[Quantity]) -> pd.DataFrame:
     )
 
 
-def draw(data: ItemData, quantities: Sequence[Quantity], title: str) -> Figure:
-    """A quantity a column. Above: all methods against alpha; below: what they change of ERM's."""
+def draw(
+    data: ItemData,
+    quantities: Sequence[Quantity],
+    title: str,
+    decides: str = "whose intervals decide the verdicts",
+) -> Figure:
+    """A quantity a column. Above: all methods against alpha; below: what they change of ERM's.
+
+    decides: what the note says of the changes and the verdicts.
+    """
     figure, axes = style.panels(len(quantities), 2)
     places = alphas(data, "mixup")
     for column, quantity in enumerate(quantities):
@@ -135,7 +143,7 @@ def draw(data: ItemData, quantities: Sequence[Quantity], title: str) -> Figure:
             style.alpha_ticks(axis, places)
         above.set_xlabel("")
     note = (
-        "Below: minus ERM's, paired by seed, whose intervals decide the verdicts. Hollow: the "
+        f"Below: minus ERM's, paired by seed, {decides}. Hollow: the "
         "interval includes zero. Blue ground: where the notes say that it lies. Each panel has its "
         f"own scale. {curves.note(data)}"
     )

@@ -51,6 +51,11 @@ ITEM = Item(
         ),
     ),
     claims=CLAIMS,
-    draw=partial(bank.draw, quantities=SHOWN, title="Hidden values mixed in place of inputs"),
+    draw=partial(
+        bank.draw,
+        quantities=SHOWN,
+        title="Hidden values mixed in place of inputs",
+        decides="while verdicts are about Manifold Mixup less Mixup",
+    ),
     table=partial(bank.table, quantities=SHOWN),
 )
