@@ -117,11 +117,14 @@ def test_a_claim_over_alphas_says_at_which_it_holds_and_at_which_the_opposite():
     ece = [Finding("ece", None, "< 0", kind, alpha=a) for a, kind in kinds.items()]
     mean = Finding("ece, mean over alphas", None, "< 0", SUPPORTED, headline=False)
     verdict = Verdict("p", "c", "says", "where", ("a",), Setting.PAPER, findings=(*ece, mean))
-    told = "contradicted at alpha 0.1, 32 to 128, supported at alpha 1, 8"
+    told = "supported at alpha 1, 8; contradicted at alpha 0.1, 32 to 128"
     assert verdict.words == f"holds in part ({told})"
     every = [replace(f, part="accuracy", verdict=NEGLIGIBLE) for f in ece]
     both = replace(verdict, findings=(*every, *ece, mean))
-    assert both.words == f"holds in part (accuracy: negligible; ece: {told})"
+    told = "supported: ece at alpha 1, 8; negligible: accuracy; contradicted: ece at alpha 0.1, 32"
+    assert both.words == f"holds in part ({told} to 128)"
+    apart = [Finding(name, None, "> 0", kind) for name, kind in zip("abc", kinds.values())]
+    assert replace(verdict, findings=tuple(apart)).parts == "2 supported; contradicted: a"
     assert replace(verdict, findings=tuple(ece[1:3])).words == "holds"
 
 
@@ -245,7 +248,7 @@ def test_the_readmes_table_is_compact_and_leaves_no_claim_out(found, folder):
     for paper in report.PAPERS:
         assert {v.claim for v in every if v.paper == paper.name and not v.ours} <= told
     assert not {v.claim for v in every if v.ours} & told  # they count nowhere
-    assert "**holds here**: MLP, digits, n = 4" in table
+    assert "|  | **holds** (MLP, digits) |" in table  # a stand-in
     assert table.count("**not run**") == len(report.PAPERS)  # a row a paper
 
 
@@ -257,10 +260,15 @@ def test_the_readme_names_settings_that_network_and_data_do_not_tell_apart():
         Verdict(*at, (name,), dataset="moons", findings=own, **about)
         for name, own in zip(("fig9_text", "fig9_code"), parts)
     )
-    told = "**holds**: MLP, moons, `fig9_text`, n = 10; **does not hold**: MLP, moons, `fig9_code`"
-    assert _by_words([one, two]) == f"{told}, n = 10"
+    told = "**holds** (MLP, moons, `fig9_text`), **does not hold** (MLP, moons, `fig9_code`)"
+    assert _by_words([one, two]) == told
     other = replace(two, dataset="digits")
-    assert "`fig9" not in _by_words([one, other])
+    assert _by_words([one, other]) == "**holds** (MLP, moons), **does not hold** (MLP, digits)"
+    assert _by_words([one]) == "**holds**"
+    short = replace(one, setting=Setting.REDUCED)
+    assert _by_words([short, short]) == "**holds**, cut short"
+    there = replace(one, setting=Setting.ANALOGUE)
+    assert _by_words([there]) == "**holds** (MLP, moons)"
 
 
 @pytest.mark.parametrize("text", ["# Ours\n", "<!-- /verdicts -->\n<!-- verdicts -->\n"])

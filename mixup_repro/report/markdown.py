@@ -99,10 +99,10 @@ def write_readme(found: list[Entry], folder: Path, readme: Path) -> None:
 
 
 def readme_table(every: list[Verdict]) -> str:
-    """One row a claim: what became of it, and on which items at which scale.
+    """One row a claim: what became of it, on the paper's own network and data, and on stand-ins.
 
     Theorems that hold in all their parts share a row, and so do claims without any run. Which
-    experiments were not run is said in REPORT.md only.
+    parts do not hold, and which experiments were not run, is said in REPORT.md only.
     """
     parts = [f"{summary(every)}\n"]
     for paper in PAPERS:
@@ -110,7 +110,7 @@ def readme_table(every: list[Verdict]) -> str:
         for v in every:
             if v.paper == paper.name and not v.ours:
                 by_claim.setdefault(v.claim, []).append(v)
-        rows: dict[tuple[str, str], list[str]] = {}  # sentence and verdict: claims
+        rows: dict[tuple[str, ...], list[str]] = {}  # sentence and cells: claims
         for claim, own in by_claim.items():
             run = [v for v in own if v.word != Word.NOT_RUN]
             says = own[0].says
@@ -118,9 +118,12 @@ def readme_table(every: list[Verdict]) -> str:
                 says = "No runs yet: the report names what each needs."
             elif run[0].setting == Setting.EXACT and run[0].word == Word.HOLDS:
                 says = "Theorems, in double precision."
-            rows.setdefault((says, _by_words(run or own)), []).append(f"`{claim}`")
+            theirs = [v for v in run if v.setting != Setting.ANALOGUE] if run else own
+            there = [v for v in run if v.setting == Setting.ANALOGUE]
+            rows.setdefault((says, _by_words(theirs), _by_words(there)), []).append(f"`{claim}`")
         frame = [(", ".join(claims), *told) for told, claims in rows.items()]
-        parts += [markdown(pd.DataFrame(frame, columns=["claim", paper.title, "verdict"])), ""]
+        columns = ["claim", paper.title, "its network and data", "stand-ins"]
+        parts += [markdown(pd.DataFrame(frame, columns=columns)), ""]
     return "\n".join(parts).rstrip()
 
 
@@ -215,12 +218,20 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def _by_words(own: list[Verdict]) -> str:
-    """Network, data and n of a claim by verdict: `**holds here**: MLP, digits, n = 10`."""
+    """A claim's verdicts in a phrase: `**holds** (LeNet, cifar10), **unclear** (MLP, digits)`.
+
+    Where is not said of one verdict on the paper's own network and data.
+    """
     at: dict[str, list[str]] = {}
+    cut = False
     for v in own:
-        runs = [f"{_on(v, own)}, n = {v.n}"] if v.items and v.scale else []
-        at.setdefault(f"**{v.words}**", []).extend(runs)
-    return "; ".join(f"{words}: {'; '.join(runs)}" if runs else words for words, runs in at.items())
+        alike = {(o.network, o.dataset) for o in own}
+        where = _on(v, own) if len(alike) < len(own) else f"{v.network}, {v.dataset}"
+        at.setdefault(f"**{v.word}**", []).append(where)
+        cut |= v.setting == Setting.REDUCED
+    if len(at) == 1 and own[0].setting != Setting.ANALOGUE:
+        return ", ".join([*at, *(["cut short"] if cut else [])])
+    return ", ".join(f"{word} ({'; '.join(places)})" for word, places in at.items())
 
 
 def _on(verdict: Verdict, own: list[Verdict]) -> str:

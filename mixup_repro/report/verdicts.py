@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -98,41 +97,47 @@ class Verdict:
         return Word.UNCLEAR if INCONCLUSIVE in kinds else Word.FAILS
 
     @property
+    def said(self) -> str:
+        """The word, of a stand-in with `here`."""
+        if self.setting != Setting.ANALOGUE or self.word == Word.NOT_RUN:
+            return str(self.word)
+        return "holds here in part" if self.word == Word.PART else f"{self.word} here"
+
+    @property
     def words(self) -> str:
-        """The word, of a stand-in with `here`, and which parts have which finding."""
-        word = str(self.word)
-        if self.setting == Setting.ANALOGUE and self.word != Word.NOT_RUN:
-            word = "holds here in part" if self.word == Word.PART else f"{word} here"
-        if len({f.verdict for f in self.headline}) < 2:
-            return word
-        return f"{word} ({_by_alpha(self.headline) or _counts(self.headline)})"
+        """What is said, and which parts have which finding, if not all have the same."""
+        return f"{self.said} ({self.parts})" if self.parts else self.said
 
+    @property
+    def parts(self) -> str:
+        """Parts by finding, those that are as the paper says first; nothing where all are alike.
 
-def _counts(findings: list[Finding]) -> str:
-    """How many parts have which finding: `2 supported, 1 contradicted`."""
-    counts = Counter(f.verdict for f in findings)
-    return ", ".join(f"{n} {kind}" for kind, n in counts.items())
-
-
-def _by_alpha(findings: list[Finding]) -> str:
-    """At which alphas each part has which finding; nothing where no part has alphas."""
-    if all(f.alpha is None for f in findings):
-        return ""
-    parts: dict[str, list[Finding]] = {}
-    for f in findings:
-        parts.setdefault(f.part, []).append(f)
-    told = []
-    for part, own in parts.items():
-        alphas = [f.alpha for f in own if f.alpha is not None]
-        kinds: dict[str, list[float]] = {}
-        for f in own:
-            kinds.setdefault(f.verdict, []).extend([] if f.alpha is None else [f.alpha])
-        at = ", ".join(
-            f"{kind} at alpha {_listed(some, alphas)}" if some and len(kinds) > 1 else kind
-            for kind, some in kinds.items()
+        Of parts that are no alphas, those that are as the paper says are only counted.
+        """
+        kinds: dict[str, list[Finding]] = {}
+        for f in self.headline:
+            kinds.setdefault(f.verdict, []).append(f)
+        if len(kinds) < 2:
+            return ""
+        count = all(f.alpha is None for f in self.headline)
+        return "; ".join(
+            f"{len(own)} {kind}" if count and kind in GOOD else f"{kind}{self._named(own)}"
+            for kind, own in sorted(kinds.items(), key=lambda item: item[0] not in GOOD)
         )
-        told.append(f"{part}: {at}" if len(parts) > 1 and part else at)
-    return "; ".join(told)
+
+    def _named(self, findings: list[Finding]) -> str:
+        """After a finding, the parts that have it; with alphas where a part has others too."""
+        every: dict[str, list[Finding]] = {}
+        for f in self.headline:
+            every.setdefault(f.part, []).append(f)
+        names = []
+        for part in dict.fromkeys(f.part for f in findings):
+            own = [f.alpha for f in findings if f.part == part]
+            alphas = [f.alpha for f in every[part] if f.alpha is not None]
+            at = _listed([alpha for alpha in own if alpha is not None], alphas)
+            whole = len(own) == len(every[part])
+            names.append((part if len(every) > 1 else "") + ("" if whole else f" at alpha {at}"))
+        return (": " if len(every) > 1 else "") + " and ".join(names)
 
 
 def _listed(some: list[float], alphas: list[float]) -> str:
@@ -234,21 +239,27 @@ def _seeds(entry: Entry, findings: list[Finding]) -> int:
     return min((f.effect.n if f.effect else entry.data.seeds() for f in parts), default=0)
 
 
-def _of_claim(paper: Paper, claim: Claim, item: Item, entries: list[Entry]) -> list[Verdict]:
-    about = (paper.name, claim.id, claim.sentence, claim.where)
+def of_entry(entry: Entry) -> list[Verdict]:
+    """What became of each claim on one setting at one scale."""
     out = []
-    for entry in entries:
-        for own, findings in entry.findings:
-            if own is claim:
-                data, network = entry.trained
-                at = Verdict(*about, (entry.name,), entry.setting, entry.data.scale, data, network)
-                at = replace(at, n=_seeds(entry, findings), findings=tuple(findings))
-                if at.setting == Setting.PAPER and at.n < entry.data.seeds():
-                    at = replace(at, setting=Setting.REDUCED)  # not all seeds were evaluated
-                out.append(replace(at, ours=claim.ours, always=claim.always))
+    data, network = entry.trained
+    for claim, findings in entry.findings:
+        about = (entry.paper.name, claim.id, claim.sentence, claim.where)
+        at = Verdict(*about, (entry.name,), entry.setting, entry.data.scale, data, network)
+        at = replace(at, n=_seeds(entry, findings), findings=tuple(findings))
+        if at.setting == Setting.PAPER and at.n < entry.data.seeds():
+            at = replace(at, setting=Setting.REDUCED)  # not all seeds were evaluated
+        out.append(replace(at, ours=claim.ours, always=claim.always))
+    return out
+
+
+def _of_claim(paper: Paper, claim: Claim, item: Item, entries: list[Entry]) -> list[Verdict]:
+    """Those of its settings that were run, and one more for those that were not."""
+    out = [v for entry in entries for v in of_entry(entry) if v.claim == claim.id]
     there = {entry.name for entry in entries}
     names = sorted(on.name for on in item.on if claim.concerns(on.name))
     missing = tuple(name for name in names if name not in there)
     if missing or not out:
+        about = (paper.name, claim.id, claim.sentence, claim.where)
         out.append(Verdict(*about, missing, ours=claim.ours))
     return out

@@ -85,7 +85,7 @@ def draw(data: ItemData) -> Figure:
                     }
                     axis.errorbar(at.mean, place, xerr=half, fmt=marker, **look)
         axis.set_title(label)
-        axis.set_xlim(left=0)
+        axis.set_xlim(left=0, right=1.04 * axis.get_xlim()[1])
         axis.grid(axis="x")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()

@@ -1,0 +1,44 @@
+"""Figures of items under what came out of their claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from mixup_repro.papers import layout, style
+from mixup_repro.report.items import Entry
+from mixup_repro.report.verdicts import Verdict, Word, of_entry
+from mixup_repro.store.tables import write_table
+
+
+def draw(found: list[Entry], folder: Path) -> None:
+    """Write each figure and table below `folder`."""
+    for entry in found:
+        style.save(drawn(entry), folder / "figures" / entry.stem)
+        write_table(folder / "tables" / f"{entry.stem}.csv", entry.table, "%.6g")
+
+
+def drawn(entry: Entry) -> Figure:
+    """The figure of an entry; what came out is its title, if it has claims that were tested."""
+    figure = entry.item.draw(entry.data)
+    if finding := came_out(entry):
+        layout.headline(figure, finding)
+    return figure
+
+
+def came_out(entry: Entry) -> str:
+    """A line for each verdict, with the claims that have it: `Holds here: Rescaling lowers ...`."""
+    claims: dict[str, list[str]] = {}
+    for verdict in of_entry(entry):
+        if verdict.word != Word.NOT_RUN:
+            claims.setdefault(verdict.said, []).append(_claim(verdict))
+    return "\n".join(
+        f"{said[0].upper()}{said[1:]}: {'; '.join(own)}." for said, own in claims.items()
+    )
+
+
+def _claim(verdict: Verdict) -> str:
+    """A claim's sentence without our reading of it; which parts hold, where it is not all."""
+    sentence = verdict.says.removesuffix(".").partition(" (our ")[0]
+    return f"{sentence} ({verdict.parts})" if verdict.word == Word.PART else sentence
