@@ -83,7 +83,10 @@ def test_no_text_of_a_figure_is_cut_or_overlaps_another(name):
     assert faults(figure) == []
     title, about, note, *finding = (text.get_text() for text in figure.texts)
     assert title and about and note
-    claims = name in entries() and any(entries()[name].findings)
+    claims = name in entries() and any(
+        not claim.ours and any(f.verdict != "not run" for f in found)
+        for claim, found in entries()[name].findings
+    )
     assert len(finding) == claims and figure.texts[-1 if claims else 0].get_weight() == "bold"
     if name in entries():
         data, network = entries()[name].trained

@@ -28,10 +28,13 @@ def drawn(entry: Entry) -> Figure:
 
 
 def came_out(entry: Entry) -> str:
-    """A line for each verdict, with the claims that have it: `Holds here: Rescaling lowers ...`."""
+    """A line for each verdict, with the paper's claims that have it: `Holds here: Rescaling ...`.
+
+    Questions of our own are left to the report.
+    """
     claims: dict[str, list[str]] = {}
     for verdict in of_entry(entry):
-        if verdict.word != Word.NOT_RUN:
+        if verdict.word != Word.NOT_RUN and not verdict.ours:
             claims.setdefault(verdict.said, []).append(_claim(verdict))
     return "\n".join(
         f"{said[0].upper()}{said[1:]}: {'; '.join(own)}." for said, own in claims.items()
