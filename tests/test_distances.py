@@ -130,4 +130,4 @@ def test_table_2_is_drawn_for_each_of_its_data_sets_that_was_measured(tmp_path):
     assert verdicts["table2_small"] == ["supported", "supported"]
     assert verdicts["table2"][0] == "agrees" and verdicts["table2"][1] == "differs"
     assert item.table["minimum"].iloc[0] == pytest.approx(11.55)
-    assert len(item.draw().axes) == 2
+    assert len(report.drawn(item).axes) == 2

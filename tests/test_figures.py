@@ -79,10 +79,15 @@ def drawn() -> list[str]:
 
 @pytest.mark.parametrize("name", drawn())
 def test_no_text_of_a_figure_is_cut_or_overlaps_another(name):
-    figure = PICTURES[name]() if name in PICTURES else entries()[name].draw()
+    figure = PICTURES[name]() if name in PICTURES else report.drawn(entries()[name])
     assert faults(figure) == []
-    title, about, note = (text.get_text() for text in figure.texts)
+    title, about, note, *finding = (text.get_text() for text in figure.texts)
     assert title and about and note
+    claims = name in entries() and any(
+        not claim.ours and any(f.verdict != "not run" for f in found)
+        for claim, found in entries()[name].findings
+    )
+    assert len(finding) == claims and figure.texts[-1 if claims else 0].get_weight() == "bold"
     if name in entries():
         data, network = entries()[name].trained
         assert data in about and network in about
@@ -117,7 +122,7 @@ def test_figure_4_draws_the_intervals_of_the_paired_differences_that_decide(meth
 
 @pytest.mark.parametrize("name", ["fig4_digits", "fig5_digits"])
 def test_bars_of_several_series_at_one_alpha_stand_side_by_side(name):
-    axis = entries()[f"carratino2020/{name}-short"].draw().axes[0]
+    axis = report.drawn(entries()[f"carratino2020/{name}-short"]).axes[0]
     bars = [c.get_segments() for c in axis.collections if isinstance(c, LineCollection)]
     places = [round(float(segment[0, 0]), 6) for bar in bars for segment in bar]
     assert len(bars) == 3 and len(set(places)) == len(places)

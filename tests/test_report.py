@@ -210,7 +210,7 @@ def test_committed_items_draw_the_papers_panels_and_rows_end_at_the_final_errors
     }
     one_kind_of_mixup = 4  # panels of two moons: one row
     for item in committed:
-        figure = item.draw()
+        figure = report.drawn(item)
         paper, figure_name = item.paper.name, item.name.split("_")[0]
         if paper == "chidambaram2022" and figure_name == "fig2":
             alphas = [a.get_title(loc="left") for a in figure.axes]

@@ -57,6 +57,26 @@ def around(
         _move_apart(axis)
 
 
+def headline(figure: Figure, text: str) -> None:
+    """What came out, above a laid out figure, whose title becomes a line of what it is of."""
+    text = wrap(text, figure.get_figwidth() - 2 * EDGE, TITLE * 1.15)
+    before, to_figure = figure.get_figheight(), figure.transFigure.inverted()
+    boxes = [legend.get_bbox_to_anchor().transformed(to_figure) for legend in figure.legends]
+    figure.set_figheight(before + _lines(text, TITLE))
+    share = before / figure.get_figheight()  # of the height is what was there
+    for axis in figure.axes:
+        place = axis.get_position(original=True)
+        axis.set_position((place.x0, place.y0 * share, place.width, place.height * share))
+    for legend, box in zip(figure.legends, boxes):
+        legend.set_bbox_to_anchor((box.x0, box.y0 * share), transform=figure.transFigure)
+    for old in figure.texts:
+        old.set_y(old.get_position()[1] * share)
+    figure.texts[0].set_fontweight("normal")
+    x, y = EDGE / figure.get_figwidth(), 1 - EDGE / figure.get_figheight()
+    look: dict[str, Any] = {"ha": "left", "va": "top", "linespacing": 1.15, "weight": "bold"}
+    figure.text(x, y, text, fontsize=TITLE, **look)
+
+
 def wrap(text: str, width: float, size: float) -> str:
     """Text in lines of at most `width` inches, by the usual width of a letter; maths stay whole."""
     most, lines = int(width * 72 / (0.53 * size)), []

@@ -1,21 +1,14 @@
 """Figures, tables, REPORT.md, report.html and the README's verdicts from the committed results.
 
 Nothing here trains or reads runs, and what is said of an item is in its record (papers.items).
-`items` says what there is to show, `verdicts` what became of each claim, `sections` what the report
-says of an entry; `markdown` and `webpage` write it down, `notes` what the notes say, and `errata`
-what is wrong in the papers.
+`items` says what there is to show, `verdicts` what became of each claim, `figures` draws it under
+that, `sections` is what the report says of an entry; `markdown` and `webpage` write it down,
+`notes` what the notes say, and `errata` what is wrong in the papers.
 """
 
 from mixup_repro.report.errata import checkable, write_errata
-from mixup_repro.report.items import (
-    PAPERS,
-    Entry,
-    draw,
-    entries,
-    findings_table,
-    prove,
-    setting,
-)
+from mixup_repro.report.figures import came_out, draw, drawn
+from mixup_repro.report.items import PAPERS, Entry, entries, findings_table, prove, setting
 from mixup_repro.report.markdown import write, write_readme
 from mixup_repro.report.notes import write_notes
 from mixup_repro.report.verdicts import Verdict, verdicts
@@ -25,8 +18,10 @@ __all__ = [
     "PAPERS",
     "Entry",
     "Verdict",
+    "came_out",
     "checkable",
     "draw",
+    "drawn",
     "entries",
     "findings_table",
     "prove",

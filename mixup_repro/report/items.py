@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from mixup_repro.errors import InputError
 from mixup_repro.papers import style
@@ -81,9 +80,6 @@ class Entry:
                 raise InputError(f"{self.paper.name}, {self.name}: a run has no {column}")
         networks = runs["architecture"].unique() if "architecture" in runs else ()
         return ", ".join(runs["dataset"].unique()), ", ".join(map(style.network, networks))
-
-    def draw(self) -> Figure:
-        return self.item.draw(self.data)
 
     @property
     def shows_something(self) -> bool:
@@ -164,13 +160,6 @@ def proven(folder: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=THEOREM_COLUMNS)
     return read_table(path, THEOREM_COLUMNS, THEOREM_KEY)
-
-
-def draw(found: list[Entry], folder: Path) -> None:
-    """Write each figure and table below `folder`."""
-    for entry in found:
-        style.save(entry.draw(), folder / "figures" / entry.stem)
-        write_table(folder / "tables" / f"{entry.stem}.csv", entry.table, "%.6g")
 
 
 def findings_table(entry: Entry) -> pd.DataFrame:

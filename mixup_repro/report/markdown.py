@@ -99,7 +99,7 @@ def write_readme(found: list[Entry], folder: Path, readme: Path) -> None:
 
 
 def readme_table(every: list[Verdict]) -> str:
-    """One row a claim: what became of it, and on which items at which scale.
+    """One row a claim: what became of it, on the paper's own network and data, and on stand-ins.
 
     Theorems that hold in all their parts share a row, and so do claims without any run. Which
     parts hold, and which experiments were not run, is said in REPORT.md only.
@@ -110,7 +110,7 @@ def readme_table(every: list[Verdict]) -> str:
         for v in every:
             if v.paper == paper.name and not v.ours:
                 by_claim.setdefault(v.claim, []).append(v)
-        rows: dict[tuple[str, str], list[str]] = {}  # sentence and verdict: claims
+        rows: dict[tuple[str, ...], list[str]] = {}  # sentence and cells: claims
         for claim, own in by_claim.items():
             run = [v for v in own if v.word != Word.NOT_RUN]
             says = own[0].says
@@ -118,9 +118,12 @@ def readme_table(every: list[Verdict]) -> str:
                 says = "No runs yet: the report names what each needs."
             elif run[0].setting == Setting.EXACT and run[0].word == Word.HOLDS:
                 says = "Theorems, in double precision."
-            rows.setdefault((says, _by_words(run or own)), []).append(f"`{claim}`")
+            theirs = [v for v in run if v.setting != Setting.ANALOGUE] if run else own
+            there = [v for v in run if v.setting == Setting.ANALOGUE]
+            rows.setdefault((says, _by_words(theirs), _by_words(there)), []).append(f"`{claim}`")
         frame = [(", ".join(claims), *told) for told, claims in rows.items()]
-        parts += [markdown(pd.DataFrame(frame, columns=["claim", paper.title, "verdict"])), ""]
+        columns = ["claim", paper.title, "its network and data", "stand-ins"]
+        parts += [markdown(pd.DataFrame(frame, columns=columns)), ""]
     return "\n".join(parts).rstrip()
 
 

@@ -253,21 +253,27 @@ def _seeds(entry: Entry, findings: list[Finding]) -> int:
     return min((f.effect.n if f.effect else entry.data.seeds() for f in parts), default=0)
 
 
-def _of_claim(paper: Paper, claim: Claim, item: Item, entries: list[Entry]) -> list[Verdict]:
-    about = (paper.name, claim.id, claim.sentence, claim.where)
+def of_entry(entry: Entry) -> list[Verdict]:
+    """What became of each claim on one setting at one scale."""
     out = []
-    for entry in entries:
-        for own, findings in entry.findings:
-            if own is claim:
-                data, network = entry.trained
-                at = Verdict(*about, (entry.name,), entry.setting, entry.data.scale, data, network)
-                at = replace(at, n=_seeds(entry, findings), findings=tuple(findings))
-                if at.setting == Setting.PAPER and at.n < entry.data.seeds():
-                    at = replace(at, setting=Setting.REDUCED)  # not all seeds were evaluated
-                out.append(replace(at, ours=claim.ours, always=claim.always))
+    data, network = entry.trained
+    for claim, findings in entry.findings:
+        about = (entry.paper.name, claim.id, claim.sentence, claim.where)
+        at = Verdict(*about, (entry.name,), entry.setting, entry.data.scale, data, network)
+        at = replace(at, n=_seeds(entry, findings), findings=tuple(findings))
+        if at.setting == Setting.PAPER and at.n < entry.data.seeds():
+            at = replace(at, setting=Setting.REDUCED)  # not all seeds were evaluated
+        out.append(replace(at, ours=claim.ours, always=claim.always))
+    return out
+
+
+def _of_claim(paper: Paper, claim: Claim, item: Item, entries: list[Entry]) -> list[Verdict]:
+    """Those of its settings that were run, and one more for those that were not."""
+    out = [v for entry in entries for v in of_entry(entry) if v.claim == claim.id]
     there = {entry.name for entry in entries}
     names = sorted(on.name for on in item.on if claim.concerns(on.name))
     missing = tuple(name for name in names if name not in there)
     if missing or not out:
+        about = (paper.name, claim.id, claim.sentence, claim.where)
         out.append(Verdict(*about, missing, ours=claim.ours))
     return out

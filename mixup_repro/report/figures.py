@@ -1,0 +1,42 @@
+"""Figures of items under what came out of their claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from mixup_repro.papers import layout, style
+from mixup_repro.report.items import Entry
+from mixup_repro.report.verdicts import Word, of_entry
+from mixup_repro.store.tables import write_table
+
+
+def draw(found: list[Entry], folder: Path) -> None:
+    """Write each figure and table below `folder`."""
+    for entry in found:
+        style.save(drawn(entry), folder / "figures" / entry.stem)
+        write_table(folder / "tables" / f"{entry.stem}.csv", entry.table, "%.6g")
+
+
+def drawn(entry: Entry) -> Figure:
+    """The figure of an entry; what came out is its title, if it has claims that were tested."""
+    figure = entry.item.draw(entry.data)
+    if finding := came_out(entry):
+        layout.headline(figure, finding)
+    return figure
+
+
+def came_out(entry: Entry) -> str:
+    """A line for each verdict, with the paper's claims that have it: `Holds here: Rescaling ...`.
+
+    Questions of our own are left to the report.
+    """
+    claims: dict[str, list[str]] = {}
+    for verdict in of_entry(entry):
+        if verdict.word != Word.NOT_RUN and not verdict.ours:
+            sentence = verdict.says.removesuffix(".").partition(" (our ")[0]  # without our reading
+            claims.setdefault(verdict.phrase, []).append(sentence)
+    return "\n".join(
+        f"{said[0].upper()}{said[1:]}: {'; '.join(own)}." for said, own in claims.items()
+    )
