@@ -60,10 +60,10 @@ NUMBERS = {
         (SHARE, "accuracy ece accuracy_pm0 weighted_accuracy test_accuracy train_accuracy share"),
         (SHARE, "test_accuracy_rescaled train_accuracy_rescaled"),
         (LOSS, "cross_entropy test_cross_entropy train_cross_entropy minimum average wall_s"),
-        (LOSS, "test_cross_entropy_rescaled train_cross_entropy_rescaled confidence allowed"),
+        (LOSS, "test_cross_entropy_rescaled train_cross_entropy_rescaled confidence"),
         (Numbers("a number from 0 to 2", 0, 2), "brier"),
         (POSITIVE, "alpha eval_alpha terms_alpha temperature"),
-        (NUMBER, "mixed_loss modified_loss regularisation value"),
+        (NUMBER, "mixed_loss modified_loss regularisation value allowed"),
         (COUNT, "seed epoch draw example bin count correct severity n"),
         (SIZE, "n_test epochs"),
     ]
