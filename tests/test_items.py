@@ -45,7 +45,7 @@ def ids(*words: str) -> set[str]:
 
 
 def test_every_item_is_there_and_drawn_on_settings_of_its_own_name():
-    assert len(SETTINGS) == sum(len(paper.settings) for paper in report.PAPERS) == 64
+    assert len(SETTINGS) == sum(len(paper.settings) for paper in report.PAPERS) == 70
     for paper in report.PAPERS:
         modules = (CHECKOUT / "mixup_repro/papers" / paper.name).glob("*.py")
         records = [path for path in modules if "\nITEM = Item(" in path.read_text()]
@@ -53,7 +53,10 @@ def test_every_item_is_there_and_drawn_on_settings_of_its_own_name():
 
 
 def test_every_grid_is_drawn_and_every_item_names_a_grid_that_is_there():
-    assert {source.grid for source in ON_RUNS.values()} == set(experiments())
+    beside = [
+        runs for on in SETTINGS.values() for runs in getattr(on.source, "others", {}).values()
+    ]
+    assert {source.grid for source in [*ON_RUNS.values(), *beside]} == set(experiments())
 
 
 @pytest.mark.parametrize("kind", [Item, On])
@@ -137,7 +140,7 @@ def test_a_setting_asks_runs_of_its_grid_for_what_its_item_is_about(name):
         )
         assert len(benchmarks) == (8 if item == "table2" else bool(benchmarks))
         assert any(job.evaluation.temperature for job in evaluated) == (
-            item in ("temperature", "calibration")
+            item in ("temperature", "calibration", "table1")
         )
 
 
