@@ -88,7 +88,7 @@ def test_the_script_measures_each_draw_once(tmp_path):
     "words, line",
     [
         (("dataset=alternating_line",), "has no pictures; use dataset=mnist"),
-        (("dataset=digits", "--share", "2"), "share=2: must lie in"),
+        (("dataset=digits", "--share", "2"), "share 2: a share of the data, in (0, 1]"),
         (("dataset=birds",), "birds"),
         (("dataset=digits", "--draws", "0"), "--draws 0: must be at least 1"),
     ],

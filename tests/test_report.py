@@ -1,6 +1,5 @@
 """The last mile: from finished runs to the table, the verdicts and the report."""
 
-import json
 import shutil
 from dataclasses import asdict
 
@@ -17,6 +16,7 @@ from mixup_repro.papers.carratino2020 import fig4
 from mixup_repro.papers.chidambaram2022 import line
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.store import results
+from mixup_repro.store.files import read_json, write_json
 from mixup_repro.store.folder import RunFolder
 
 ALPHAS = (0.5, 8.0)
@@ -122,11 +122,11 @@ def test_collecting_again_replaces_and_never_drops(tmp_path):
     assert (out / "runs.csv").read_text() == before
     # A machine with one run only: its row is replaced, all others stay.
     path = sorted(runs.glob("*/seed0/record.json"))[0]
-    record = json.loads(path.read_text())
+    record = read_json(path)
     record["evaluations"][0]["accuracy"] = 0.123
     other = tmp_path / "other" / path.parent.relative_to(runs)
     other.mkdir(parents=True)
-    (other / "record.json").write_text(json.dumps(record))
+    write_json(other / "record.json", record)
     results.collect(tmp_path / "other", out)
     old, new = before.splitlines(), (out / "runs.csv").read_text().splitlines()
     assert len(old) == len(new)
@@ -189,22 +189,28 @@ def test_committed_items_draw_the_papers_panels_and_rows_end_at_the_final_errors
     panels = {
         "carratino2020": {
             "fig1": 4,
-            "fig3": 2,
+            "fig3": 4,
             "fig4": 9,
             "fig5": 9,
             "fig7": 4,
             "fig9": 4,
             "temperature": 2,
             "people": 2,
+            "table1": 4,
         },
         "chidambaram2022": {"fig1": 8, "fig3": 6, "fig8": 3, "fig12": 6, "table2": 2},
         "notes": {
             "adversarial": 10,
+            "anneal": 6,
             "calibration": 10,
+            "cutmix": 10,
+            "hidden": 8,
             "label": 8,
             "landscape": 8,
             "linearity": 10,
             "membership": 8,
+            "rare": 4,
+            "shortcuts": 4,
             "strength": 6,
         },
     }
