@@ -14,6 +14,8 @@ from mixup_repro.report.sections import CONTRADICTIONS, contradictions, pictures
 from mixup_repro.report.verdicts import Verdict, Word, verdicts
 from mixup_repro.store.files import replacing
 
+FEW = 4  # parts whose effects fit in a line
+
 INTRO = """\
 # What the notes say, and what holds
 
@@ -63,11 +65,17 @@ def _table(own: list[Verdict]) -> str:
 
 
 def _how_sure(verdict: Verdict) -> str:
-    """Cases of a theorem and the parts that fail; effects with their intervals, and n, of runs."""
+    """Cases of a theorem and the parts that fail; effects with their intervals, and n, of runs.
+
+    Of many parts, which have which finding; the report has their numbers.
+    """
     if verdict.setting == Setting.EXACT:
         wrong = [f.name for f in verdict.headline if f.verdict != SUPPORTED]
         but = f"; does not hold: {'; '.join(wrong)}" if verdict.word == Word.PART else ""
         return f"exact, {verdict.n} cases{but}"
     parts = [f for f in verdict.headline if f.effect and f.verdict != NOT_RUN]
-    told = [f"{f.name + ': ' if f.name else ''}{f.effect} ({f.verdict})" for f in parts]
+    by_finding = verdict.words.partition(" (")[2].rstrip(")")
+    told = [by_finding or f"all {len(parts)} parts {parts[0].verdict if parts else NOT_RUN}"]
+    if len(parts) <= FEW:
+        told = [f"{f.name + ': ' if f.name else ''}{f.effect} ({f.verdict})" for f in parts]
     return "; ".join([*told, f"n = {verdict.n}"])

@@ -36,7 +36,7 @@ CLAIMS = (Claim("anneal", "B18", "An alpha that falls to zero beats a fixed one.
 SHOWN = (ACCURACY, NLL, ECE)
 ITEM = Item(
     title="Alpha that falls to zero",
-    paper="an alpha that falls from high to zero beats a fixed one (B18).",
+    paper="An alpha that falls from high to zero beats a fixed one (B18).",
     on=(
         On(
             "anneal_digits",
