@@ -409,7 +409,7 @@ def begun(epochs: Path) -> list[int]:
 def what_was_computed(runs_dir: Path) -> dict:
     (path,) = records(runs_dir)
     record = json.loads(path.read_text())
-    for name in ("wall_s", "finished", "commit"):  # of the moment, not of the run
+    for name in ("wall_s", "finished", "commit", "checksum"):  # of the moment, not of the run
         del record[name]
     del record["config"]["runs_dir"]
     weights = torch.load(path.with_name("weights.pt"), weights_only=True)

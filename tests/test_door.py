@@ -411,7 +411,7 @@ def test_a_wheel_holds_every_config_and_file_that_the_package_reads(installed):
     [
         ("architecture.name=nope", "architecture.name=nope: choose one of linear, mlp"),
         ("architecture.library=nope", "architecture.library=nope: timm, or null"),
-        ("architecture.width=8", "architecture.width=8: is for resnet18 and resnet34"),
+        ("architecture.width=8", "architecture.width=8: is for resnet18, resnet34"),
     ],
 )
 def test_a_network_that_is_none_is_one_line_whoever_asks(command, word, named, door):

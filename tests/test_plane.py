@@ -152,7 +152,7 @@ def test_features_approximate_the_gaussian_kernel():
 
 
 def test_random_features_need_their_two_fields():
-    with pytest.raises(InputError, match="needs features and sigma"):
+    with pytest.raises(InputError, match="random_features needs at least 1 feature"):
         networks.build(ArchitectureConfig("random_features"), (2,), 2, [0])
 
 

@@ -293,7 +293,7 @@ def artefacts(runs_dir: Path) -> dict:
     out = {}
     for path in sorted(runs_dir.glob("*/seed*/record.json")):
         record = json.loads(path.read_text())
-        for name in ("wall_s", "finished", "commit"):
+        for name in ("wall_s", "finished", "commit", "checksum"):
             del record[name]
         del record["config"]["runs_dir"], record["config"]["hardware"]
         record["weights"] = str(torch.load(path.with_name("weights.pt"), weights_only=True))
