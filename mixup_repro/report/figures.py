@@ -8,15 +8,17 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers import layout, style
 from mixup_repro.report.items import Entry
+from mixup_repro.report.published import draw_published
 from mixup_repro.report.verdicts import Word, of_entry
 from mixup_repro.store.tables import write_table
 
 
 def draw(found: list[Entry], folder: Path) -> None:
-    """Write each figure and table below `folder`."""
+    """Write each figure and table below `folder`, and the picture of published runs."""
     for entry in found:
         style.save(drawn(entry), folder / "figures" / entry.stem)
         write_table(folder / "tables" / f"{entry.stem}.csv", entry.table, "%.6g")
+    draw_published(folder)
 
 
 def drawn(entry: Entry) -> Figure:
