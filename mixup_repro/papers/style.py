@@ -270,7 +270,7 @@ def data_and_network(runs: pd.DataFrame) -> str:
     return f"{about['dataset']}, {network(about['architecture'])}"
 
 
-def save(figure: Figure, stem: Path) -> None:
+def save(figure: Figure, stem: Path) -> list[Path]:
     """Write <stem>.png and <stem>.pdf, undated: the same data gives the same bytes."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     undated = {"CreationDate": None, "Creator": None, "Producer": None}
@@ -278,6 +278,8 @@ def save(figure: Figure, stem: Path) -> None:
         "png": {"dpi": 200, "metadata": {"Software": None}},
         "pdf": {"metadata": undated},
     }
-    for kind, how in formats.items():
-        with replacing(stem.with_name(f"{stem.name}.{kind}"), "wb") as file:
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in formats]
+    for path, (kind, how) in zip(paths, formats.items()):
+        with replacing(path, "wb") as file:
             figure.savefig(file, format=kind, **how)
+    return paths

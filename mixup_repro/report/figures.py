@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -10,15 +12,24 @@ from mixup_repro.papers import layout, style
 from mixup_repro.report.items import Entry
 from mixup_repro.report.published import draw_published
 from mixup_repro.report.verdicts import Word, of_entry
+from mixup_repro.store.kept import kept
 from mixup_repro.store.tables import write_table
 
 
 def draw(found: list[Entry], folder: Path) -> None:
-    """Write each figure and table below `folder`, and the picture of published runs."""
+    """Write each figure and table below `folder`, and the picture of published runs.
+
+    Those stay that the same code made of the same rows.
+    """
     for entry in found:
-        style.save(drawn(entry), folder / "figures" / entry.stem)
-        write_table(folder / "tables" / f"{entry.stem}.csv", entry.table, "%.6g")
+        kept(folder).make(entry.stem, pickle.dumps(entry.data), partial(_write, entry, folder))
     draw_published(folder)
+
+
+def _write(entry: Entry, folder: Path) -> list[Path]:
+    table = folder / "tables" / f"{entry.stem}.csv"
+    write_table(table, entry.table, "%.6g")
+    return [table, *style.save(drawn(entry), folder / "figures" / entry.stem)]
 
 
 def drawn(entry: Entry) -> Figure:
