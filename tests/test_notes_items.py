@@ -55,6 +55,9 @@ ITEMS = (
     "anneal",
     "cutmix",
     "hidden",
+    "batch_norm",
+    "combined",
+    "corruption",
 )
 Level = Callable[[str, float, int], float]  # of a method, alpha and seed
 
