@@ -55,6 +55,7 @@ ITEMS = (
     "anneal",
     "cutmix",
     "hidden",
+    "attention",
     "batch_norm",
     "combined",
     "corruption",
@@ -212,6 +213,15 @@ def test_runs_without_cutmix_are_judged_by_those_of_mixup():
     assert found["noise_inputs"] == 6 * [CONTRADICTED]
     assert found["occlusion"] == [NOT_RUN]
     assert found["occlusion_mixup"] == 6 * [DIFFERS] + 3 * [AGREES]
+
+
+def test_the_foot_of_a_figure_counts_the_seeds_of_what_is_drawn():
+    """All runs have four seeds, and weights only two of those of Mixup."""
+    levels = {("adversarial", "pgd worst 0.01", "accuracy"): lambda m, a, s: 0.5 + noise(s)}
+    data = made_up(levels)
+    few = data.probes[(data.probes["method"] != "mixup") | (data.probes["seed"] < 2)]
+    figure = adversarial.ITEM.draw(replace(data, probes=few))
+    assert any("2 to 4 seeds" in text.get_text().replace("\n", " ") for text in figure.texts)
 
 
 def test_lenet_on_cifar10_is_asked_as_four_methods_of_one_epsilon():

@@ -13,7 +13,7 @@ from test_carratino_items import SEEDS, item, noise, verdicts
 from test_notes_items import apart, made_up
 
 from mixup_repro.papers.claims import AGREES, CONTRADICTED, DIFFERS, NOT_RUN, SUPPORTED
-from mixup_repro.papers.notes import batch_norm, combined, corruption
+from mixup_repro.papers.notes import attention, batch_norm, combined, corruption
 from mixup_repro.shifts.corruptions import CORRUPTIONS
 
 
@@ -103,3 +103,13 @@ def test_runs_without_decay_differ_from_the_others_in_nothing_else():
     assert (with_decay.recipe.weight_decay, without.recipe.weight_decay) == (5e-4, 0)
     assert replace(with_decay.recipe, weight_decay=0.0) == without.recipe
     assert with_decay.method == without.method
+
+
+def test_attention_is_spread_by_mixup_and_drawn_by_cutmix():
+    levels = {("attention", part, "entropy"): apart(0.5, 0.7) for part in ("clean", "mixed", "cut")}
+    levels |= {("attention", "cut", "foreign"): apart(1.0, 0.9)}
+    levels |= {("attention", "cut", "foreign_gain"): apart(0.0, 0.1)}
+    found = verdicts(attention, made_up(levels))
+    assert found["vit_spread"] == 6 * [SUPPORTED]
+    less, gained = [CONTRADICTED], [SUPPORTED]
+    assert found["vit_foreign"] == 3 * (less + gained) + 3 * less + 3 * gained

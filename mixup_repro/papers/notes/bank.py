@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -158,9 +159,22 @@ def draw(
     note = (
         f"Below: minus ERM's, paired by seed, {decides}. Hollow: the "
         "interval includes zero. Blue ground: where the notes say that it lies. Each panel has its "
-        f"own scale. {curves.note(data)}"
+        f"own scale. {curves.note(data, rows=_drawn(data, quantities))}"
     )
     return style.finish(figure, title, note, style.data_and_network(data.runs))
+
+
+def _drawn(data: ItemData, quantities: Sequence[Quantity]) -> pd.DataFrame:
+    """The seeds of every level that is drawn; those of the runs where none is.
+
+    A probe needs weights, which not every run has kept.
+    """
+    parts = []
+    for q, (method, alpha) in product(quantities, data.methods()):
+        with suppress(NoValues):
+            seeds = q.values(data, method, alpha).index
+            parts.append(pd.DataFrame({"run_id": f"{q.name} {method} {alpha}", "seed": seeds}))
+    return pd.concat(parts) if parts else data.runs
 
 
 def _levels(axis: Axes, data: ItemData, quantity: Quantity, places: list[float]) -> None:

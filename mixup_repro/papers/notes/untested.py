@@ -11,7 +11,5 @@ UNTESTED = (
     ("manifold_flat", "Mixing hidden states makes the representation smooth.", "B21"),
     ("landscape_smooth", "Mixup's loss landscape is smoother.", "B26, C66"),
     ("graph_embed", "On graphs, mixing embedded neighbourhoods helps.", "B33"),
-    ("vit_spread", "Mixup spreads a transformer's attention.", "B34"),
-    ("vit_foreign", "CutMix draws attention to the foreign patch.", "B34"),
     ("active_pool", "Mixup does not always help uncertainty sampling.", "B40"),
 )
