@@ -12,8 +12,9 @@ from helpers import job
 from test_carratino_items import SEEDS, item, noise, verdicts
 from test_notes_items import apart, made_up
 
+from mixup_repro.jobs import compose
 from mixup_repro.papers.claims import AGREES, CONTRADICTED, DIFFERS, NOT_RUN, SUPPORTED
-from mixup_repro.papers.notes import attention, batch_norm, combined, corruption
+from mixup_repro.papers.notes import attention, batch_norm, combined, corruption, graph
 from mixup_repro.shifts.corruptions import CORRUPTIONS
 
 
@@ -113,3 +114,23 @@ def test_attention_is_spread_by_mixup_and_drawn_by_cutmix():
     assert found["vit_spread"] == 6 * [SUPPORTED]
     less, gained = [CONTRADICTED], [SUPPORTED]
     assert found["vit_foreign"] == 3 * (less + gained) + 3 * less + 3 * gained
+
+
+def test_embedded_neighbourhoods_decide_and_pixels_stand_beside():
+    data = made_up({}, lambda m, a, s: (0.7 if m == "erm" else 0.8) + 0.1 * noise(s, len(m)))
+    pixels = made_up({}, lambda m, a, s: (0.7 if m == "erm" else 0.6) + 0.1 * noise(s, len(m)))
+    found = list(graph.helps(replace(data, beside={graph.PIXELS: pixels})))
+    assert [f.verdict for f in found if f.headline] == 3 * [SUPPORTED]
+    beside = [f for f in found if f.name.startswith("pixels: ")]
+    assert not any(f.headline for f in beside)
+    assert [f.verdict for f in beside] == 4 * [CONTRADICTED]  # three alphas and their mean
+
+
+def test_each_setting_of_the_graph_has_its_labels_and_both_kinds_of_features():
+    for on, each in zip(graph.ITEM.on, (1, 3, 10)):
+        (_, _, *own), (_, _, *beside) = on.source.commands("short")
+        asked = [
+            {(job.dataset.points, job.dataset.hops) for job in compose(words)}
+            for words in (own, beside)
+        ]
+        assert asked == [{(10 * each, 2)}, {(10 * each, 0)}]

@@ -10,6 +10,5 @@ UNTESTED = (
     ("circles", "On concentric circles too much mixing harms.", "B17"),
     ("manifold_flat", "Mixing hidden states makes the representation smooth.", "B21"),
     ("landscape_smooth", "Mixup's loss landscape is smoother.", "B26, C66"),
-    ("graph_embed", "On graphs, mixing embedded neighbourhoods helps.", "B33"),
     ("active_pool", "Mixup does not always help uncertainty sampling.", "B40"),
 )
