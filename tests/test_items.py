@@ -229,9 +229,8 @@ def test_what_a_setting_lacks_is_not_run_and_not_an_error():
     run = {"run_id": "x", "method": "erm", "seed": 0, "evaluation": "plain", "accuracy": 0.5}
     frame = pd.DataFrame([run | {"architecture": "mlp", "share": 0.3, "part": "train"}])
     frame = frame.reindex(columns=[*COLUMNS, "share", "part", "minimum", "average"])
-    none = pd.DataFrame(
-        columns="method alpha seed evaluation benchmark example probe setting metric".split()
-    )
+    columns = "method alpha seed evaluation benchmark corruption example probe setting metric"
+    none = pd.DataFrame(columns=columns.split())
     for paper in report.PAPERS:
         for item, on in paper.settings:
             dataset = on.name.split("_")[1] if "table2" in on.name else "digits"
