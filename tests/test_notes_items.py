@@ -225,7 +225,7 @@ def test_the_foot_of_a_figure_counts_the_seeds_of_what_is_drawn():
 
 
 def test_lenet_on_cifar10_is_asked_as_four_methods_of_one_epsilon():
-    for item_of in (calibration, membership, adversarial, cutmix):
+    for item_of in (calibration, membership, adversarial, cutmix, linearity):
         (on,) = (on for on in item_of.ITEM.on if on.name.endswith("_cifar10"))
         train, ask = on.source.commands("paper")
         assert ask[0] == "evaluate" and any(word.startswith("probe=") for word in ask)
