@@ -58,8 +58,9 @@ def embedded(x: np.ndarray, hops: int) -> np.ndarray:
 
 
 def averaging(adjacency: sparse.csr_matrix) -> sparse.csr_matrix:
-    """D^-1/2 (A + I) D^-1/2 of a graph's adjacency A, with D the row sums of A + I (Kipf and
-    Welling, 2017).
+    """D^-1/2 (A + I) D^-1/2 of a graph's adjacency A (Kipf and Welling, 2017).
+
+    D: the row sums of A + I.
     """
     own = adjacency + sparse.identity(adjacency.shape[0])
     root = sparse.diags(np.asarray(own.sum(1)).ravel() ** -0.5)

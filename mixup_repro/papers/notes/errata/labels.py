@@ -184,7 +184,7 @@ ERRATA = (
                slope 4 m^2 in lam. A prediction lam has the slope 4 at the middle: it is surer there
                only if m < 1.
             2. The optimum is a mean label over all pairs and lambdas that make x~, same-class ones
-               included; it is nearer to 1/2 than Bayes'.
+               included. By quadrature it is nearer to 1/2 than Bayes' (`active_entropy`).
             3. Where two uniform classes overlap Bayes' is 1/2, whose entropy is the largest there
                is; any other prediction has less.
             """,
