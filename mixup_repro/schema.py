@@ -15,7 +15,7 @@ class DatasetConfig:
     workers: Optional[int] = None  # imagenet: reading processes a rank; null: one a CPU core
     fingerprint: Optional[dict[str, str]] = None  # hashes of a known set, which is then checked
     label: Optional[str] = None  # its name in results; null: the set's, or an image folder's
-    points: Optional[int] = None  # alternating_line: m of X_m^k; the plane's sets: training + test
+    points: Optional[int] = None  # X_m^k: m; the plane's sets: all; digits_graph: labelled
     classes: Optional[int] = None  # alternating_line: k of X_m^k
     noise: Optional[float] = None  # moons: standard deviation of the coordinates' noise
     separation: Optional[float] = None  # separated_moons: how far each moon is pushed aside
@@ -24,6 +24,7 @@ class DatasetConfig:
     flipped: Optional[float] = None  # share of training labels that are wrong, drawn per seed
     cue: Optional[float] = None  # pictures: share with a pixel that names their class in training
     rare: Optional[float] = None  # pictures: share that are negatives in training; half in testing
+    hops: Optional[int] = None  # digits_graph: how often features are averaged over neighbours
     ratio: Optional[float] = None  # circles: the inner one's radius, of the outer one's
     layout: Optional[str] = None  # gaussians: where the classes lie
     size: Optional[int] = None  # imagenet, image_folder: pixels of a side, to which all are brought

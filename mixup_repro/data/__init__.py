@@ -39,6 +39,7 @@ LOADERS = {
     "separated_moons": Loader("data.toy:separated_moons", ("points", "noise", "separation")),
     "gaussians": Loader("data.toy:gaussians", ("points", "layout")),
     "digits": Loader("data.images:digits", PIXELS),
+    "digits_graph": Loader("data.neighbours:digits_graph", ("points", "hops")),
     "mnist": Loader("data.images:torchvision_set", FILES),
     "cifar10": Loader("data.images:torchvision_set", FILES),
     "cifar100": Loader("data.images:torchvision_set", FILES),

@@ -76,7 +76,8 @@ RC: dict[Any, object] = {
 }
 PANEL = (2.7, 2.2)  # inches
 FEW = 10  # so many runs are drawn one by one
-TIMM = {"resnet50": "ResNet-50"}  # titles of timm's networks that the papers use
+# Titles of timm's networks that the papers and the notes use.
+TIMM = {"resnet50": "ResNet-50", "vit_tiny_patch16_224": "tiny ViT"}
 
 
 def network(name: str) -> str:
