@@ -16,10 +16,10 @@ warnings.filterwarnings("ignore", "`torch.jit.script", FutureWarning)
 
 def check_per_example(f: Function) -> None:
     """Raise ValueError where an output depends on other examples of the batch, or on chance."""
-    if isinstance(f, nn.Module) and f.training:
+    if isinstance(f, nn.Module):
         kinds = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
         for module in f.modules():
-            if isinstance(module, kinds):
+            if module.training and isinstance(module, kinds):
                 raise ValueError(
                     f"{type(module).__name__} in training mode has no derivative per example; "
                     f"call .eval() first"
