@@ -148,7 +148,7 @@ def evaluate(
         row.pop("bins")
         name = "plain" if alpha is None else "rescaled"
         rows.append({"evaluation": name, "eval_alpha": alpha} | row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"eval_alpha": float})
 
 
 def _check_module(model: Any) -> None:
