@@ -14,7 +14,8 @@ class DatasetConfig:
     root: Optional[str] = None  # where the files lie; not part of a run's identity
     workers: Optional[int] = None  # imagenet: reading processes a rank; null: one a CPU core
     fingerprint: Optional[dict[str, str]] = None  # hashes of a known set, which is then checked
-    label: Optional[str] = None  # its name in results; null: the set's, or an image folder's
+    label: Optional[str] = None  # its name in results; null: the set's, or its file's or folder's
+    column: Optional[str] = None  # csv, huggingface: of the labels; null: the last, the only one
     points: Optional[int] = None  # alternating_line: m of X_m^k; the plane's sets: training + test
     classes: Optional[int] = None  # alternating_line: k of X_m^k
     noise: Optional[float] = None  # moons: standard deviation of the coordinates' noise
@@ -26,7 +27,7 @@ class DatasetConfig:
     rare: Optional[float] = None  # pictures: share that are negatives in training; half in testing
     ratio: Optional[float] = None  # circles: the inner one's radius, of the outer one's
     layout: Optional[str] = None  # gaussians: where the classes lie
-    size: Optional[int] = None  # imagenet, image_folder: pixels of a side, to which all are brought
+    size: Optional[int] = None  # pictures from files: pixels of a side, to which all are brought
     resize: Optional[int] = None  # imagenet: the shorter side before the centre crop of testing
     interpolation: Optional[str] = None  # imagenet, image_folder: bilinear | bicubic
     unreadable: Optional[str] = None  # imagenet: null stops at a damaged picture; skip: the next
