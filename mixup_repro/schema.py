@@ -93,6 +93,7 @@ class RecipeConfig:
 class EvaluationConfig:
     alphas: Any = None  # rescaled prediction at these (number or list), besides the run's own
     temperature: bool = False  # also scale by a temperature fitted on held-out examples
+    objective: Optional[str] = None  # train's value for a sweeper: a metric of left-out examples
     terms: Optional[float] = None  # regularisation and modified-data loss of Mixup at this alpha
 
 

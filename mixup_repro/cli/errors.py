@@ -36,6 +36,8 @@ def one_line(error: Exception, words: Sequence[str] = ()) -> tuple[str, int]:
     if type(error).__name__ == "FailedJobError":  # of submitit, which is there for Slurm alone
         said = re.findall(r"sbatch: error: (.+)", str(error))
         return f"sbatch refused the job: {'; '.join(said) or error}", 2
+    if _raised_in(error) == "optuna" and "No trials are completed" in str(error):
+        return "no trial has a value: give evaluation.objective=<metric> for the sweeper", 2
     if _raised_in(error) in ("hydra", "omegaconf"):
         told = [getattr(error, "override", None)]  # the word that cannot be parsed
         cause: BaseException | None = error
