@@ -259,6 +259,7 @@ TRAIN = [(IMAGES, Y)]
             "probabilities",
         ),
         (lambda m: m.evaluate(MODEL, TRAIN, [1.0]), "train is None: rescaling needs"),
+        (lambda m: m.evaluate(MODEL, TRAIN, 1.0, TRAIN), "alphas=1.0: must be a list of numbers"),
         (lambda m: m.evaluate(MODEL, TRAIN, [0], TRAIN), "alphas=0: must be a number > 0"),
         (lambda m: m.evaluate(MODEL, []), "loader has no batches"),
         (lambda m: m.MixupOptimal(U[0], Y), r"x has shape \(4,\): must be \(n, ...\)"),

@@ -228,13 +228,42 @@ def test_approximate_mixup_is_the_second_order_along_the_perturbation():
 
 
 def test_approximate_mixup_refuses_batchnorm_in_our_words_and_takes_it_frozen():
-    model = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+    model = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Dropout(0.0), nn.Linear(6, 3))
     x, y = torch.randn(8, 4), torch.arange(8) % 3
     with pytest.raises(InputError, match="BatchNorm1d in training mode has no derivative"):
         mixup_repro.approx_mixup_loss(model, x, y)
     model[1].eval()
     mixup_repro.approx_mixup_loss(model, x, y).backward()
     assert model[0].weight.grad.abs().sum() > 0 and model.training
+
+
+def test_approximate_mixup_takes_attention():
+    """Its forward mode, against the Jacobian by backward passes."""
+
+    class Attends(nn.Module):
+        def __init__(self, c: int = 3) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 4), nn.Linear(4, c)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            h = self.first(x)
+            return self.last(F.scaled_dot_product_attention(h, h, h).mean(1))
+
+    torch.manual_seed(0)
+    model, x, y = Attends().double(), torch.randn(6, 5, 4).double(), torch.arange(6) % 3
+    found = approximate(x, y, model)
+    torch.manual_seed(5)
+    partner, lam, _ = losses._draws(x, 0.7, None)
+    theta, bar = torch.maximum(lam, 1 - lam), mixup_repro.theta_bar(0.7)
+    one_hot, terms = F.one_hot(y, 3).double(), []
+    for i, j in enumerate(partner.tolist()):
+        start, target = (bar * v[i] + (1 - bar) * v.mean(0) for v in (x, one_hot))
+        delta, epsilon = (theta[i] * v[i] + (1 - theta[i]) * v[j] for v in (x, one_hot))
+        jacobian = torch.autograd.functional.jacobian(lambda z: model(z[None])[0], start)
+        du, p = torch.einsum("ktd,td->k", jacobian, delta - start), model(start[None])[0].softmax(0)
+        hessian = torch.diag(p) - p[:, None] * p
+        terms.append(-target @ p.log() + du @ hessian @ du / 2 - (epsilon - target) @ du)
+    torch.testing.assert_close(found, torch.stack(terms).mean())
 
 
 X, Y = torch.zeros(8, 3), torch.arange(8) % 5

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.func import jvp
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mixup_repro.api.checks import (
     check_examples,
@@ -163,14 +164,15 @@ def approx_mixup_loss(
     except ValueError as error:
         why = error.args[0].split(";")[0]
         raise InputError(
-            f"model: {why}, and approximate Mixup is made of that; use a model without (GroupNorm "
-            f"has one), or call .eval() on that layer"
+            f"model: {why}, and approximate Mixup is made of that; use a model without it "
+            f"(GroupNorm is fine), or call .eval() on that layer"
         ) from error
     partner, lam, _ = _draws(x, alpha, generator)
     theta, bar = lam.maximum(1 - lam), theta_bar(alpha)
     start = _shrunk(x, x_bar, bar)
     delta = _mixed(x.to(wide(x.dtype)), partner, theta) - start
-    logits, du = jvp(partial(_logits, model), (start.to(x.dtype),), (delta.to(x.dtype),))[:2]
+    with sdpa_kernel(SDPBackend.MATH):  # the one kernel of attention with a forward mode
+        logits, du = jvp(partial(_logits, model), (start.to(x.dtype),), (delta.to(x.dtype),))[:2]
     labels = shares(y, logits)
     if y_bar is not None:
         need(y_bar.shape == labels.shape[1:], f"y_bar has shape {shape(y_bar)}: {_of(logits)}")

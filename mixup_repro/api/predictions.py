@@ -129,6 +129,8 @@ def evaluate(
     import pandas as pd
 
     _check_module(model)
+    listed = isinstance(alphas, Iterable)
+    need(listed, f"alphas={alphas!r}: must be a list of numbers, such as [0.5, 1]")
     wanted = [number(alpha, "alphas") for alpha in alphas]
     need(train is not None or not wanted, "train is None: rescaling needs the training set's means")
     predictors: dict[Optional[float], Callable[[Tensor], Tensor]] = {None: model}
