@@ -93,8 +93,8 @@ class RecipeConfig:
 class EvaluationConfig:
     alphas: Any = None  # rescaled prediction at these (number or list), besides the run's own
     temperature: bool = False  # also scale by a temperature fitted on held-out examples
-    objective: Optional[str] = None  # train's value for a sweeper: a metric of left-out examples
     terms: Optional[float] = None  # regularisation and modified-data loss of Mixup at this alpha
+    objective: Optional[str] = None  # train's value for a sweeper: a metric of left-out examples
 
 
 @dataclass
@@ -125,6 +125,10 @@ class HardwareConfig:
 class WandbConfig:
     mode: str = "disabled"  # disabled | offline | online
     project: str = "mixup_repro"
+    entity: Optional[str] = None  # the user or team it belongs to; null: wandb's own choice
+    group: Optional[str] = None  # null: the run's id, whose seeds are together
+    name: Optional[str] = None  # the seed is added; null: id and seed
+    tags: Optional[list[str]] = None
 
 
 @dataclass
