@@ -12,6 +12,7 @@ import re
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from helpers import job, make_image_folder, train, train_here
 from PIL import Image
 from wandb.proto import wandb_internal_pb2
 
+from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
+from mixup_repro.paths import has_wandb_key
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import checkpoint, loop
 from mixup_repro.training import run as run_module
@@ -462,6 +465,20 @@ def test_wandb_offline_writes_a_run_with_our_id(tmp_path):
     (written,) = tmp_path.rglob("offline-run-*/*.wandb")
     assert written.name == f"run-{run_id}-seed0.wandb"
     assert written.is_relative_to(record.parent)
+
+
+def test_a_login_of_wandb_is_as_good_as_a_key(tmp_path, monkeypatch):
+    login = tmp_path / "netrc"
+    monkeypatch.setenv("NETRC", str(login))
+    for host, wanted in (("api.wandb.ai", True), ("example.org", False)):
+        login.write_text(f"machine {host}\n  login user\n  password {40 * 'a'}\n")
+        assert has_wandb_key() == wanted
+        with nullcontext() if wanted else pytest.raises(InputError, match="type wandb login"):
+            job(*DIGITS, "wandb.mode=online", f"wandb.project={host}")
+    monkeypatch.setenv("WANDB_BASE_URL", "https://example.org:8080")
+    assert has_wandb_key()
+    login.write_text("machine")  # damaged
+    assert not has_wandb_key()
 
 
 def test_what_wandb_keeps_is_the_record_and_its_curves(tmp_path):

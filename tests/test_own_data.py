@@ -73,6 +73,8 @@ def test_npz_of_features_and_words(tmp_path):
     np.testing.assert_allclose(found.x_train, x[0], rtol=1e-6)
     assert found.class_names == ["a", "b"] and found.y_test.tolist() == [0, 1, 0, 1]
     assert found.x_test.dtype == torch.float32
+    with pytest.raises(InputError, match=r"dataset.size: is for pictures"):
+        load(config("npz", tmp_path / "t.npz", size=8))
 
 
 def test_npz_is_brought_to_a_size_as_pillow_does(tmp_path):

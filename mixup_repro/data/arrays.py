@@ -79,6 +79,9 @@ def _inputs(arrays: dict[str, np.ndarray], config: DatasetConfig, path: Path) ->
         shapes = " and ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise InputError(f"{path}: examples of two shapes, {shapes}")
     if own[0].ndim == 2:
+        for field in ("size", "resize", "interpolation", "mean", "std"):
+            if getattr(config, field) is not None:
+                raise InputError(f"dataset.{field}: is for pictures, and {path} has features")
         return [torch.from_numpy(array.astype(np.float32)) for array in own]
     if config.size is None:
         return [torch.from_numpy(np.ascontiguousarray(array)) for array in own]
