@@ -38,6 +38,7 @@ LAYERS = [
     launch
     papers
     report
+    api
     cli
     """.strip().splitlines()
 ]

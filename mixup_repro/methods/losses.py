@@ -53,7 +53,7 @@ def _outcome(network: Network, inputs: Tensor, targets: Tensor) -> Outcome:
 
 def _like(lam: Tensor, x: Tensor) -> Tensor:
     """lam (R, b) shaped so that it multiplies x (R, b, ...)."""
-    return lam.reshape(*lam.shape, *(1,) * (x.ndim - 2))
+    return lam.reshape(*lam.shape, *(1,) * (x.ndim - lam.ndim))
 
 
 def convex(x: Tensor, partner: Tensor, lam: Tensor) -> Tensor:
