@@ -1,10 +1,7 @@
 """One run on N processes, started by torchrun: who is who, and what they tell each other.
 
-Every function is also right for a single process, where it does nothing. Gradients are averaged in
-one all-reduce of one flat vector, not by DistributedDataParallel: that way every method can be used
-(the approximate loss differentiates twice, stacks have no module of their own), and the step's loss
-travels along. It gives up the overlap of communication (102 MB a step for a ResNet-50) with the
-backward pass; what that costs on GPUs is not measured.
+Every function is also right for a single process, where it does nothing. Gradients go by PyTorch's
+DistributedDataParallel (`training.learner`), the rest by these.
 """
 
 from __future__ import annotations

@@ -97,8 +97,13 @@ def pictures(tmp_path_factory) -> Path:
         pytest.param(
             ("architecture=mlp", "method.alpha=[0.5,2]", "seeds=2"), marks=pytest.mark.slow
         ),
+        pytest.param(("architecture=lenet", "recipe.microbatch=4"), marks=pytest.mark.slow),
+        pytest.param(
+            ("architecture=mlp", "method=mixup_accumulated", "recipe.lr=0.001"),
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["one run", "approximate mixup", "a stack"],
+    ids=["one run", "approximate mixup", "a stack", "microbatches", "accumulated gradients"],
 )
 def test_a_run_is_the_same_on_1_2_and_4_processes(fields, pictures, tmp_path):
     fields = ("dataset=image_folder", f"dataset.root={pictures}", *RECIPE, *fields)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Optional, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
 
 from mixup_repro.data.batches import Batch
-from mixup_repro.distributed import add_up, broadcast, world_size
+from mixup_repro.distributed import broadcast, world_size
 from mixup_repro.methods.registry import METHODS
 from mixup_repro.networks import Replicas, is_stacked, normalises
 from mixup_repro.networks.replicas import load_weights
@@ -86,6 +88,34 @@ def has_bfloat16(device: torch.device) -> bool:
     return any(getattr(torch.cpu, probe, bool)() for probe in probes)
 
 
+class Loss(nn.Module):
+    """Network and method as one module: of a part of a batch, what its gradient is of, (R,), its
+    share of the mean loss, (R,), and of the mean weight of the predicted class, (R,).
+
+    DistributedDataParallel wraps it, so that whatever a method makes of the network is inside.
+    """
+
+    def __init__(self, network: Replicas, config: Config) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+        self.function = METHODS[config.method.name].function
+
+    def forward(self, part: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        network = partial(self.network, keys=part.keys) if self.network.drops else self.network
+        outcome = self.function(network, part, self.config.method)
+        loss = outcome.loss.mean(-1)
+        if part.share < 1:
+            loss = part.share * loss
+        total, spectral = loss, self.config.recipe.spectral
+        if spectral is not None:
+            total = loss + part.share * spectral_penalty(self.network, spectral)
+        with torch.no_grad():
+            predicted = outcome.logits.argmax(-1, keepdim=True)
+            weight = outcome.targets.gather(-1, predicted).squeeze(-1).mean(-1)
+        return total, loss.detach(), weight if part.share == 1 else part.share * weight
+
+
 class Learner:
     """Replicas that share a recipe and a method but neither seed nor alpha."""
 
@@ -96,12 +126,14 @@ class Learner:
         self.network.autocast = precision(config, self.network, device)
         self.config = config
         method = METHODS[config.method.name]
-        self.loss = method.function
+        self.loss: nn.Module = Loss(self.network, config)
+        if world_size() > 1:  # ranks start from one seed; BatchNorm's statistics are each its own
+            self.loss = DistributedDataParallel(self.loss, broadcast_buffers=False)
         self.optimiser = optimiser(config.recipe, self.network)
         self.accumulates = method.accumulates
         self._parameters = list(self.network.parameters())
         self._lr: Optional[float] = None
-        # Not across ranks, where a capture would hold communication; nor where the gradients of a
+        # Not across ranks, where DDP's hooks are not captured; nor where the gradients of a
         # step add to those of the last, or the loss differentiates the network: those run eagerly.
         eager = method.accumulates or method.differentiates or world_size() > 1
         graph = device.type == "cuda" and not eager
@@ -129,36 +161,36 @@ class Learner:
         The loss is the sum over replicas of their means: each replica's gradient is its own.
         The loss leaves out the recipe's spectral penalty, which its gradient has.
         The second value is the lambda-weighted accuracy of mixup and the accuracy of ERM. Passes
-        over parts of the batch, here and on other ranks, add up to the whole batch's gradient.
+        over parts of the batch, here and on other ranks, add up to the whole batch's gradient;
+        the two values are of this rank's part, to be added up by `summed`.
         """
         return self.graph(batch) if self.graph else self._step(batch)
 
     def _step(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if not self.accumulates:
             self.optimiser.zero_grad(set_to_none=True)
-        parts = [self._pass(part) for part in batch.split(self.config.recipe.microbatch)]
+        *before, last = batch.split(self.config.recipe.microbatch)
+        ddp = self.loss if isinstance(self.loss, DistributedDataParallel) else None
+        with ddp.no_sync() if ddp else nullcontext():
+            parts = [self._pass(part) for part in before]
+        parts.append(self._pass(last))
         loss, weight = parts[0] if len(parts) == 1 else (sum(values) for values in zip(*parts))
-        if world_size() > 1:
-            gradients = [p.grad for p in self._parameters if p.grad is not None]
-            add_up([*gradients, loss, weight])
         self.optimiser.step()
         return loss, weight
 
     def _pass(self, part: Batch) -> tuple[Tensor, Tensor]:
         """Forward and backward over a part of a batch: its share of both means."""
-        network = partial(self.network, keys=part.keys) if self.network.drops else self.network
-        outcome = self.loss(network, part, self.config.method)
-        loss = outcome.loss.mean(-1)
-        if part.share < 1:
-            loss = part.share * loss
-        total, spectral = loss, self.config.recipe.spectral
-        if spectral is not None:
-            total = loss + part.share * spectral_penalty(self.network, spectral)
-        total.sum().backward()
-        with torch.no_grad():
-            predicted = outcome.logits.argmax(-1, keepdim=True)
-            weight = outcome.targets.gather(-1, predicted).squeeze(-1).mean(-1)
-        return loss.detach(), weight if part.share == 1 else part.share * weight
+        total, loss, weight = self.loss(part)
+        # Ranks average gradients; theirs of shares of the batch are to be added up.
+        (total.sum() * world_size() if world_size() > 1 else total.sum()).backward()
+        return loss, weight
+
+    def release(self) -> None:
+        """Leave the other ranks; the network stays. gloo aborts a process whose group goes first.
+
+        torch 2.15 did so in a third of the runs.
+        """
+        self.loss = Loss(self.network, self.config)
 
     def weights(self, replica: int) -> dict[str, Tensor]:
         """The weights of one replica by name, on the CPU."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from mixup_repro import networks
 from mixup_repro.data import DataSource
 from mixup_repro.data.batches import Batches
+from mixup_repro.distributed import add_up, rank, world_size
 from mixup_repro.evaluation.metrics import metrics
 from mixup_repro.evaluation.predictor import totals
 from mixup_repro.jobs import batch_size
@@ -100,11 +101,20 @@ class Stack:
         )
 
 
+def summed(steps: Steps) -> list[tuple[Tensor, Tensor]]:
+    """Both values of each step over all ranks, which hold their own shares. All must call it."""
+    if world_size() == 1 or not steps:
+        return list(steps)
+    values = torch.stack([torch.stack(step) for step in steps])
+    add_up([values])
+    return [(loss, weight) for loss, weight in values]
+
+
 class Watcher:
     """What `fit` tells of its progress; this one lets it pass."""
 
     def after_step(self, epoch: int, steps: Steps) -> None:
-        """One more step is done; steps: those of this epoch so far."""
+        """One more step is done; steps: this rank's share of those of this epoch so far."""
 
     def after_epoch(self, done: int, rows: list[dict[str, Any]]) -> None:
         """`done` epochs are done; rows: a point of each replica's curves, none where not asked."""
@@ -121,19 +131,21 @@ class Watcher:
 def fit(stack: Stack, watcher: Watcher, start: int = 0, steps: Iterable[Any] = ()) -> None:
     """Train a stack from epoch `start` to the recipe's end.
 
-    steps: what `learner.step` returned in the steps of that epoch that are done already.
+    steps: what `learner.step` returned in the steps of that epoch that are done already, over all
+        ranks: rank 0 takes them as its share.
     Nothing waits for the device inside an epoch, so a loss that is not finite is found at its end.
     """
     learner, recipe = stack.learner, stack.learner.config.recipe
     n, size = stack.dataset.n_train, batch_size(recipe, stack.dataset.n_train)
     steps_an_epoch = -(-n // size)
     alive = np.ones(learner.replicas, dtype=bool)
-    done = list(steps)
+    done = [(loss, weight) if rank() == 0 else (0 * loss, 0 * weight) for loss, weight in steps]
     for epoch in range(start, recipe.epochs):
         for batch in stack.batches(stack.plans.epoch(epoch), size, first=len(done)):
             learner.set_learning_rate(learning_rate(recipe, epoch + len(done) / steps_an_epoch))
             done.append(learner.step(batch))
             watcher.after_step(epoch, done)
+        done[:] = summed(done)  # in place: who was given the list and saves it now has the sums
         loss, weight = (torch.stack(values).cpu().numpy() for values in zip(*done))
         done = []
         for replica in np.flatnonzero(alive & ~np.isfinite(loss).all(0)):

@@ -17,7 +17,7 @@ from mixup_repro.store.folder import Outcome, RunFolder
 from mixup_repro.store.identity import identity
 from mixup_repro.training import checkpoint
 from mixup_repro.training.failures import explain
-from mixup_repro.training.loop import Stack, Steps, Watcher, fit
+from mixup_repro.training.loop import Stack, Steps, Watcher, fit, summed
 from mixup_repro.training.progress import Progress
 from mixup_repro.training.record import finish
 
@@ -82,6 +82,8 @@ class Training(Watcher):
                 self._fail(replica, explain(error, self.folders), format_exc())
             if world_size() > 1:
                 raise
+        finally:
+            self.stack.learner.release()
         return [self.results[replica] for replica in range(len(self.folders))]
 
     def _alive(self) -> list[int]:
@@ -110,7 +112,7 @@ class Training(Watcher):
         """As `Watcher.after_step`."""
         self.at = epoch, steps
         if self.saver.due_after_step():
-            self._save(epoch, steps)
+            self._save(epoch, summed(steps))
 
     def after_epoch(self, done: int, rows: list[dict[str, Any]]) -> None:
         """As `Watcher.after_epoch`."""
