@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
-from mixup_repro.papers.claims import Finding, over_alphas
+from mixup_repro.papers.claims import NOT_RUN, Finding, over_alphas
 from mixup_repro.papers.items import On
 from mixup_repro.papers.shared import ItemData, summarise
 from mixup_repro.papers.sources import Runs
@@ -75,18 +75,6 @@ def alphas(data: ItemData, method: str) -> list[float]:
     return sorted(a for name, a in data.methods() if name == method and a is not None)
 
 
-def there(data: ItemData, methods: Sequence[str]) -> list[str]:
-    """Those of the methods that mix which the runs have.
-
-    Raises:
-        NoValues: they have none.
-    """
-    found = [method for method in methods if alphas(data, method)]
-    if not found:
-        raise NoValues(f"no runs of {' or '.join(methods)}")
-    return found
-
-
 def change(data: ItemData, quantity: Quantity, method: str, alpha: float | None) -> pd.Series:
     """A quantity of a method's runs minus ERM's, by seed."""
     return paired(quantity.values(data, method, alpha), quantity.values(data, "erm", None))
@@ -106,15 +94,19 @@ def versus_erm(
     detail: Sequence[Quantity] = (),
     says: str = "",
 ) -> Iterator[Finding]:
-    """Each quantity of each method that is there changes from ERM's as promised, at each alpha.
+    """Each quantity of each method changes from ERM's as promised, at each alpha.
 
-    detail: quantities whose findings decide nothing. says: what the parts' names begin with.
+    A method that the runs lack is not run. detail: quantities whose findings decide nothing. says:
+    what the parts' names begin with.
     """
     for quantity in (*quantities, *detail):
-        for method in there(data, methods):
-            at = alphas(data, method)
-            table = pd.DataFrame({a: change(data, quantity, method, a) for a in at}).dropna()
+        for method in methods:
             part = f"{says}{quantity.name}, {style.METHODS[method]} - ERM"
+            at = alphas(data, method)
+            if not at:
+                yield Finding(part, None, "", NOT_RUN, headline=quantity in quantities)
+                continue
+            table = pd.DataFrame({a: change(data, quantity, method, a) for a in at}).dropna()
             found = over_alphas(part, table, quantity.promised, quantity.least)
             yield from found if quantity in quantities else map(as_detail, found)
 
