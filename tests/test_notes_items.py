@@ -293,12 +293,31 @@ def test_the_bank_reads_a_method_minus_erm_by_seed():
     assert found.to_dict() == pytest.approx({s: 5 - 3 - 0.5 * s for s in SEEDS})
 
 
-def test_an_alpha_that_falls_is_judged_against_the_same_alpha_fixed():
-    fixed = made_up({}, lambda m, a, s: 0.9 + noise(s, 2))
-    data = made_up({}, lambda m, a, s: 0.9 + (0.05 if a == 8.0 else -0.05) + noise(s, 3))
-    found = verdicts(anneal, replace(data, beside={"fixed": fixed}))["anneal"]
-    assert found == [CONTRADICTED, CONTRADICTED, SUPPORTED]
-    assert verdicts(anneal, data)["anneal"] == [NOT_RUN]
+def test_an_alpha_that_falls_is_judged_against_it_fixed_its_mean_and_the_way_back():
+    def at(level: float, *alphas: float) -> ItemData:
+        rows = [
+            {"run_id": f"mixup-{a}", "method": "mixup", "alpha": a, "seed": s}
+            | dict.fromkeys(("accuracy", "cross_entropy", "ece"), level + noise(s, 2))
+            for a in alphas
+            for s in SEEDS
+        ]
+        return item("anneal_digits", rows)
+
+    falling = made_up({}, lambda m, a, s: 0.9 + (0.05 if a == 8.0 else -0.05) + noise(s, 3))
+    beside = {"fixed": at(0.9, *ALPHAS), "fixed at the mean": at(0.99, 0.1, 0.5, 4.0)}
+    beside |= {anneal.RISING.format(a): at(0.8, anneal.NEARLY_ZERO) for a in (1.0, 8.0)}
+    data = replace(falling, beside=beside)
+    found = verdicts(anneal, data)
+    fixed, mean = [CONTRADICTED, CONTRADICTED, SUPPORTED], 3 * [CONTRADICTED]
+    assert found["anneal"] == [*fixed, *mean]
+    assert found["anneal_order"] == 2 * [SUPPORTED]  # two alphas were risen to
+    falls, stays, rises = (
+        anneal.table(data).set_index(["which is", "alpha"]).loc[(name, 8.0), "accuracy"]
+        for name in ("falling", "fixed at the mean", "rising")
+    )
+    assert rises < falls < stays
+    assert len(anneal.draw(data).axes) == 6
+    assert verdicts(anneal, falling) == {"anneal": [NOT_RUN], "anneal_order": [NOT_RUN]}
 
 
 def test_occlusion_is_cutmixs_claim_and_noise_is_that_of_both():
