@@ -79,7 +79,7 @@ CLAIMS = (
 def table(data: ItemData) -> pd.DataFrame:
     """Each quantity of ERM, of the falling alphas and of their controls."""
     erm: Row = (
-        {"method": style.METHODS["erm"]},
+        {"method": style.METHODS["erm"], "alpha": None, "which is": ""},
         {q.name: partial(q.values, data, "erm", None) for q in SHOWN},
     )
     mixing: list[Row] = [
