@@ -20,8 +20,9 @@ def groups(subject: Subject) -> Answers:
     """Accuracy and ECE on each group of all test examples; the ECE also with one temperature.
 
     The temperature (`*_temperature`) is fitted on held-out halves of all of them, not of a group.
-    classes: accuracy of the `worst` class, and the mean over classes of the calibration error of a
-    class's probability. rare, common: pictures that are negatives, and others, where the data have
+    class k: the examples of class k; only their accuracy, for confidence given the class is no
+    frequency. classes: the mean over classes of the calibration error of a class's probability.
+    rare, common: pictures that are negatives, and others, where the data have
     them. overlap, apart: points where the classes' true probabilities are known, by whether the
     likelier one is below SURE; `from_truth` is the mean distance to them.
     """
@@ -30,7 +31,11 @@ def groups(subject: Subject) -> Answers:
     logits = subject.logits(subject.inputs(raw))
     by_temperature = torch.stack([scaled(u, labels)[0] for u, labels in zip(logits, y)])
     truth = true_probabilities(subject, raw)
-    found: Answers = {("classes", "worst"): worst_class(logits, y, subject.dataset.classes)}
+    right = (logits.argmax(-1) == y).double()
+    found: Answers = {
+        (f"class {k}", "accuracy"): (right * (y == k)).sum(1) / (y == k).sum(1)
+        for k in range(subject.dataset.classes)
+    }
     for end, u in (("", logits.double()), ("_temperature", by_temperature)):
         found["classes", f"ece{end}"] = class_ece(u.softmax(-1), y)
         for name, chosen in members(subject, truth).items():
@@ -67,14 +72,6 @@ def true_probabilities(subject: Subject, raw: Tensor) -> Tensor | None:
         return None
     score = gaussians_bayes(config.layout, raw.double().cpu().numpy())
     return torch.from_numpy(score).to(raw.device).sigmoid()
-
-
-def worst_class(logits: Tensor, y: Tensor, classes: int) -> Tensor:
-    """(R,) the least accuracy over the classes of y (R, n)."""
-    own = F.one_hot(y, classes).double()
-    right = (logits.argmax(-1) == y).double().unsqueeze(-1)
-    share = (own * right).sum(1) / own.sum(1)
-    return share.nan_to_num(nan=1.0).amin(-1)  # a class without examples has no accuracy
 
 
 def class_ece(p: Tensor, y: Tensor) -> Tensor:
