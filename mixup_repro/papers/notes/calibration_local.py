@@ -26,12 +26,12 @@ from mixup_repro.stats import NoValues, interval, paired
 Pair = tuple[Quantity, Quantity]  # of predictions as they come, and with one temperature
 
 
-def error(group: str, metric: str, name: str) -> Pair:
+def error(group: str, metric: str, name: str, least: float = SMALLEST["ece"]) -> Pair:
     """An error of calibration that the probe `groups` measures."""
 
     def of(metric: str, name: str, title: str) -> Quantity:
         probe = probed("groups", group, metric)
-        return Quantity(name, probe, -1, title, 100, SMALLEST["ece"])
+        return Quantity(name, probe, -1, title, 100, least)
 
     title = f"{name} (points)"
     return of(metric, name, title), of(f"{metric}_temperature", f"{name}, with T", title)
@@ -43,7 +43,8 @@ PLACES = (
 )
 # What a setting is asked: classes, groups, or places whose true probabilities are known.
 ERRORS = {
-    "calibration_local_digits": (error("classes", "ece", "ECE by classes"),),
+    # A mean over ten classes, of each of which most examples are not: smaller than one of answers.
+    "calibration_local_digits": (error("classes", "ece", "ECE by classes", SMALLEST["ece"] / 10),),
     "calibration_local_rare": (
         error("rare", "ece", "ECE, rare group"),
         error("common", "ece", "ECE, common group"),
