@@ -9,7 +9,7 @@ import pytest
 from test_carratino_items import SEEDS, item, noise, verdicts
 
 from mixup_repro.papers.claims import CONTRADICTED, NEGLIGIBLE, NOT_RUN, SUPPORTED
-from mixup_repro.papers.notes import calibration_local, shortcuts
+from mixup_repro.papers.notes import local, shortcuts
 from mixup_repro.papers.shared import ItemData
 
 ALPHAS = (0.2, 1.0, 8.0)
@@ -67,7 +67,7 @@ def test_fairness_is_about_the_group_and_the_class_that_fare_worst():
     # Where the common group fares worst, the rare one decides nothing.
     other = fair({"erm": 0.95, "mixup": 0.9, "cutmix": 0.97}, common=0.5)
     assert [f.verdict for f in claim.findings(other) if f.headline] == 12 * [NEGLIGIBLE]
-    assert len(shortcuts.draw(helped).axes) == 8
+    assert len(shortcuts.draw(helped).axes) == 6
     assert [f.verdict for f in claim.findings(made_up("rare_digits", {}))] == [NOT_RUN]
 
 
@@ -81,7 +81,7 @@ def test_the_worst_group_is_each_seeds_own():
     assert worst.to_dict() == {s: 0.1 if s == 0 else 0.2 for s in SEEDS}
 
 
-@pytest.mark.parametrize("name", calibration_local.ERRORS)
+@pytest.mark.parametrize("name", local.ERRORS)
 def test_mixup_is_judged_against_erm_with_one_temperature(name):
     """Off by 30 points without a temperature; with one, ERM is off by 20 and Mixup by 10."""
     groups = {}
@@ -92,11 +92,11 @@ def test_mixup_is_judged_against_erm_with_one_temperature(name):
                 (0.2 if m == "erm" else 0.1) + noise(s, len(m))
             )
     data = made_up(name, groups)
-    expected = len(calibration_local.ERRORS[name]) * (3 * [CONTRADICTED] + 3 * [SUPPORTED])
-    assert verdicts(calibration_local, data) == {"calibration_local": expected}
-    assert len(calibration_local.draw(data).axes) == 2 * len(calibration_local.ERRORS[name])
-    row = calibration_local.table(data).set_index("method").loc["ERM"]
-    (plain, with_t), *_ = calibration_local.ERRORS[name]
+    expected = len(local.ERRORS[name]) * (3 * [CONTRADICTED] + 3 * [SUPPORTED])
+    assert verdicts(local, data) == {"calibration_local": expected}
+    assert len(local.draw(data).axes) == 2 * len(local.ERRORS[name])
+    row = local.table(data).set_index("method").loc["ERM"]
+    (plain, with_t), *_ = local.ERRORS[name]
     assert row[plain.name] == pytest.approx(0.3, abs=0.02)
     assert row[with_t.name] == pytest.approx(0.2, abs=0.02)
-    assert verdicts(calibration_local, made_up(name, {})) == {"calibration_local": [NOT_RUN]}
+    assert verdicts(local, made_up(name, {})) == {"calibration_local": [NOT_RUN]}

@@ -81,7 +81,7 @@ def on(grid: str, differs: str, ask: str = "") -> On:
 # What a setting shows.
 SHOWN = {
     "shortcuts_digits": (ACCURACY, NLL),
-    "rare_digits": (WORST, RARE, COMMON, CLASS),
+    "rare_digits": (WORST, COMMON, CLASS),
 }
 
 

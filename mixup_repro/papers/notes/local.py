@@ -44,13 +44,13 @@ PLACES = (
 # What a setting is asked: classes, groups, or places whose true probabilities are known.
 ERRORS = {
     # A mean over ten classes, of each of which most examples are not: smaller than one of answers.
-    "calibration_local_digits": (error("classes", "ece", "ECE by classes", SMALLEST["ece"] / 10),),
-    "calibration_local_rare": (
+    "local_digits": (error("classes", "ece", "ECE by classes", SMALLEST["ece"] / 10),),
+    "local_rare": (
         error("rare", "ece", "ECE, rare group"),
         error("common", "ece", "ECE, common group"),
     ),
-    "calibration_local_ring": PLACES,
-    "calibration_local_arch": PLACES,
+    "local_ring": PLACES,
+    "local_arch": PLACES,
 }
 
 
@@ -145,7 +145,7 @@ def _differences(
 def on(name: str, grid: str, stands_in: str, differs: str) -> On:
     """The setting of a grid whose runs the probe `groups` asks."""
     return On(
-        f"calibration_local_{name}",
+        f"local_{name}",
         Runs(grid, ask="probe=groups"),
         stands_in=stands_in,
         differs=f"{differs} The temperature is fitted on halves of all test examples.",
