@@ -28,8 +28,10 @@ from mixup_repro.probes import (
     membership,
     memorised,
     occlusion,
+    representation,
     segments,
     sharpness,
+    smoothness,
 )
 from mixup_repro.probes.subject import Answers, Subject
 
@@ -54,8 +56,10 @@ PROBES = {
     "membership": Probe(membership.membership),
     "memorised": Probe(memorised.memorised),
     "occlusion": Probe(occlusion.occlusion),
+    "representation": Probe(representation.representation),
     "segments": Probe(segments.segments),
     "sharpness": Probe(sharpness.sharpness),
+    "smoothness": Probe(smoothness.smoothness),
 }
 
 
