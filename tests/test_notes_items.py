@@ -34,6 +34,8 @@ from mixup_repro.papers.notes import (
     label_noise,
     linearity,
     membership,
+    representation,
+    smooth,
     strength,
 )
 from mixup_repro.papers.shared import ItemData
@@ -59,6 +61,8 @@ ITEMS = (
     "batch_norm",
     "combined",
     "corruption",
+    "representation",
+    "smooth",
 )
 Level = Callable[[str, float, int], float]  # of a method, alpha and seed
 
@@ -342,3 +346,27 @@ def test_manifold_mixup_is_judged_against_mixup_not_erm():
     data = replace(data, runs=pd.concat([data.runs, own]))
     found = list(hidden.versus_mixup(data, (hidden.ACCURACY,)))
     assert [f.verdict for f in found if f.headline] == 3 * [CONTRADICTED]
+
+
+def test_smoothness_is_each_methods_own_and_mixups_loss_on_erms_way():
+    levels = {
+        ("smoothness", setting, metric): apart(1.0 + (setting == "mixed 1"), 0.5)
+        for setting in ("own", "train", "mixed 1")
+        for metric in ("change", "relative")
+    }
+    found = verdicts(smooth, made_up(levels))["landscape_smooth"]
+    assert found == 12 * [SUPPORTED] + 2 * [CONTRADICTED]
+
+
+def test_a_representation_is_judged_by_bends_and_by_spreads_against_erm():
+    levels = {
+        ("representation", f"layer {k}", metric): apart(1.0, 1.5 if metric == "bend" else 0.5)
+        for k in (1, 2)
+        for metric in ("bend", "spread", "dimension")
+    }
+    data = made_up(levels)
+    own = data.probes[data.probes["method"] == "cutmix"].assign(method="manifold_mixup")
+    runs = data.runs[data.runs["method"] == "cutmix"].assign(method="manifold_mixup")
+    data = replace(data, probes=pd.concat([data.probes, own]), runs=pd.concat([data.runs, runs]))
+    found = verdicts(representation, data)["manifold_flat"]
+    assert found == 6 * [CONTRADICTED] + 6 * [SUPPORTED]

@@ -4,7 +4,5 @@ They need trained networks. One that an item takes up leaves this list.
 """
 
 UNTESTED = (
-    ("manifold_flat", "Mixing hidden states makes the representation smooth.", "B21"),
-    ("landscape_smooth", "Mixup's loss landscape is smoother.", "B26, C66"),
     ("active_pool", "Mixup does not always help uncertainty sampling.", "B40"),
 )
