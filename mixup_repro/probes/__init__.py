@@ -1,4 +1,4 @@
-"""Probes: questions to the weights of finished runs. Nothing retrains.
+"""Probes: questions to the weights of finished runs. Nothing retrains, but for `active`.
 
 A probe finds numbers of a stack of finished runs; each has a setting, such as the examples it is
 about, and a metric. All that a probe draws comes from the run's seed and the probe's name, so runs
@@ -17,6 +17,7 @@ from mixup_repro.distributed import world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import in_memory
 from mixup_repro.probes import (
+    active,
     adversarial,
     attention,
     batch_norm,
@@ -45,6 +46,7 @@ class Probe:
 
 
 PROBES = {
+    "active": Probe(active.active),
     "adversarial": Probe(adversarial.adversarial),
     "attention": Probe(attention.attention),
     "batch_norm": Probe(batch_norm.batch_norm),
