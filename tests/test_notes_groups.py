@@ -9,7 +9,7 @@ import pytest
 from test_carratino_items import SEEDS, item, noise, verdicts
 
 from mixup_repro.papers.claims import CONTRADICTED, NEGLIGIBLE, NOT_RUN, SUPPORTED
-from mixup_repro.papers.notes import local, shortcuts
+from mixup_repro.papers.notes import active, local, shortcuts
 from mixup_repro.papers.shared import ItemData
 
 ALPHAS = (0.2, 1.0, 8.0)
@@ -100,3 +100,38 @@ def test_mixup_is_judged_against_erm_with_one_temperature(name):
     assert row[plain.name] == pytest.approx(0.3, abs=0.02)
     assert row[with_t.name] == pytest.approx(0.2, abs=0.02)
     assert verdicts(local, made_up(name, {})) == {"calibration_local": [NOT_RUN]}
+
+
+def pool(gain: dict[str, tuple[float, float]]) -> ItemData:
+    """Accuracy by entropy over that by chance, of a method: early and late."""
+    every = [(m, a, s) for m, a in RUNS if m != "cutmix" for s in SEEDS]
+
+    def value(m: str, s: int, n: int, strategy: str) -> float:
+        chance = 0.7 + 0.001 * n + noise(s, n)
+        late = active.LABELS.index(n) > 2
+        first = n == active.LABELS[0]
+        more = 0.0 if first or strategy == "random" else gain[m][late]
+        return chance + more + 0.1 * noise(s, n, len(m))
+
+    probes = [
+        {"run_id": f"{m}-{a}", "method": m, "alpha": a, "seed": s, "probe": "active"}
+        | {"setting": strategy, "metric": f"accuracy {n}", "value": value(m, s, n, strategy)}
+        for m, a, s in every
+        for n in active.LABELS
+        for strategy in active.STRATEGIES
+    ]
+    runs = [{"run_id": f"{m}-{a}", "method": m, "alpha": a, "seed": s} for m, a, s in every]
+    return item("active_digits", runs, probes=probes)
+
+
+def test_uncertainty_sampling_is_judged_by_its_gain_less_erms():
+    data = pool({"erm": (-0.01, 0.03), "mixup": (-0.05, 0.06)})
+    found = active.CLAIMS[0].findings(data)
+    assert [f.verdict for f in found if f.headline] == 3 * [SUPPORTED] + 3 * [CONTRADICTED]
+    own = {f.name: f.effect.mean for f in found if not f.headline and f.alpha == 1.0}
+    assert list(own.values()) == pytest.approx([-0.05, 0.06], abs=0.003)
+    row = active.table(data).set_index(["method", "labels by"]).loc[("ERM", "entropy")]
+    by_chance = active.table(data).set_index(["method", "labels by"]).loc[("ERM", "random")]
+    assert row["120 labels"] - by_chance["120 labels"] == pytest.approx(0.03, abs=0.003)
+    assert len(active.draw(data).axes) == 6
+    assert [f.verdict for f in active.CLAIMS[0].findings(item("active_digits"))] == [NOT_RUN]

@@ -4,5 +4,4 @@ They need trained networks. One that an item takes up leaves this list.
 """
 
 UNTESTED = (
-    ("active_pool", "Mixup does not always help uncertainty sampling.", "B40"),
 )
