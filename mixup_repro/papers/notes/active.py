@@ -70,7 +70,7 @@ def table(data: ItemData) -> pd.DataFrame:
             {"method": style.METHODS[method], "alpha": alpha, "labels by": strategy},
             {f"{n} labels": partial(accuracy, data, strategy, n, method, alpha) for n in LABELS},
         )
-        for method, alpha in data.methods()
+        for method, alpha in (("erm", None), *(("mixup", a) for a in bank.alphas(data, "mixup")))
         for strategy in STRATEGIES
     ]
     return summarise(rows)
