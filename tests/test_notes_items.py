@@ -34,6 +34,8 @@ from mixup_repro.papers.notes import (
     label_noise,
     linearity,
     membership,
+    representation,
+    smooth,
     strength,
 )
 from mixup_repro.papers.shared import ItemData
@@ -59,6 +61,8 @@ ITEMS = (
     "batch_norm",
     "combined",
     "corruption",
+    "representation",
+    "smooth",
 )
 Level = Callable[[str, float, int], float]  # of a method, alpha and seed
 
@@ -293,12 +297,31 @@ def test_the_bank_reads_a_method_minus_erm_by_seed():
     assert found.to_dict() == pytest.approx({s: 5 - 3 - 0.5 * s for s in SEEDS})
 
 
-def test_an_alpha_that_falls_is_judged_against_the_same_alpha_fixed():
-    fixed = made_up({}, lambda m, a, s: 0.9 + noise(s, 2))
-    data = made_up({}, lambda m, a, s: 0.9 + (0.05 if a == 8.0 else -0.05) + noise(s, 3))
-    found = verdicts(anneal, replace(data, beside={"fixed": fixed}))["anneal"]
-    assert found == [CONTRADICTED, CONTRADICTED, SUPPORTED]
-    assert verdicts(anneal, data)["anneal"] == [NOT_RUN]
+def test_an_alpha_that_falls_is_judged_against_it_fixed_its_mean_and_the_way_back():
+    def at(level: float, *alphas: float) -> ItemData:
+        rows = [
+            {"run_id": f"mixup-{a}", "method": "mixup", "alpha": a, "seed": s}
+            | dict.fromkeys(("accuracy", "cross_entropy", "ece"), level + noise(s, 2))
+            for a in alphas
+            for s in SEEDS
+        ]
+        return item("anneal_digits", rows)
+
+    falling = made_up({}, lambda m, a, s: 0.9 + (0.05 if a == 8.0 else -0.05) + noise(s, 3))
+    beside = {"fixed": at(0.9, *ALPHAS), "fixed at the mean": at(0.99, 0.1, 0.5, 4.0)}
+    beside |= {anneal.RISING.format(a): at(0.8, anneal.NEARLY_ZERO) for a in (1.0, 8.0)}
+    data = replace(falling, beside=beside)
+    found = verdicts(anneal, data)
+    fixed, mean = [CONTRADICTED, CONTRADICTED, SUPPORTED], 3 * [CONTRADICTED]
+    assert found["anneal"] == [*fixed, *mean]
+    assert found["anneal_order"] == 2 * [SUPPORTED]  # two alphas were risen to
+    falls, stays, rises = (
+        anneal.table(data).set_index(["which is", "alpha"]).loc[(name, 8.0), "accuracy"]
+        for name in ("falling", "fixed at the mean", "rising")
+    )
+    assert rises < falls < stays
+    assert len(anneal.draw(data).axes) == 6
+    assert verdicts(anneal, falling) == {"anneal": [NOT_RUN], "anneal_order": [NOT_RUN]}
 
 
 def test_occlusion_is_cutmixs_claim_and_noise_is_that_of_both():
@@ -323,3 +346,27 @@ def test_manifold_mixup_is_judged_against_mixup_not_erm():
     data = replace(data, runs=pd.concat([data.runs, own]))
     found = list(hidden.versus_mixup(data, (hidden.ACCURACY,)))
     assert [f.verdict for f in found if f.headline] == 3 * [CONTRADICTED]
+
+
+def test_smoothness_is_each_methods_own_and_mixups_loss_on_erms_way():
+    levels = {
+        ("smoothness", setting, metric): apart(1.0 + (setting == "mixed 1"), 0.5)
+        for setting in ("own", "train", "mixed 1")
+        for metric in ("change", "relative")
+    }
+    found = verdicts(smooth, made_up(levels))["landscape_smooth"]
+    assert found == 12 * [SUPPORTED] + 2 * [CONTRADICTED]
+
+
+def test_a_representation_is_judged_by_bends_and_by_spreads_against_erm():
+    levels = {
+        ("representation", f"layer {k}", metric): apart(1.0, 1.5 if metric == "bend" else 0.5)
+        for k in (1, 2)
+        for metric in ("bend", "spread", "dimension")
+    }
+    data = made_up(levels)
+    own = data.probes[data.probes["method"] == "cutmix"].assign(method="manifold_mixup")
+    runs = data.runs[data.runs["method"] == "cutmix"].assign(method="manifold_mixup")
+    data = replace(data, probes=pd.concat([data.probes, own]), runs=pd.concat([data.runs, runs]))
+    found = verdicts(representation, data)["manifold_flat"]
+    assert found == 6 * [CONTRADICTED] + 6 * [SUPPORTED]

@@ -118,6 +118,7 @@ TOGETHER = [
     ("erm", "mixup", "mixup_inputs", "mixup_independent"),
     ("erm", "mixup", "mixup_accumulated"),
     ("erm", "mixup", "cutmix", "label_smoothing"),
+    ("erm", "mixup", "manifold_mixup", "label_smoothing"),
 ]
 
 

@@ -164,13 +164,25 @@ def sample_gaussians(
 
 def gaussians_bayes(layout: str, x: np.ndarray) -> np.ndarray:
     """log P(class 1 | x) - log P(class 0 | x) at points (..., 2): the Bayes classifier's score."""
+    zero, one = _log_densities(layout, x)
+    return one - zero
+
+
+def gaussians_density(layout: str, x: np.ndarray) -> np.ndarray:
+    """The density of the inputs at points (..., 2)."""
+    sd = LAYOUTS[layout][2]
+    density: np.ndarray = np.exp(np.logaddexp(*_log_densities(layout, x))) / (4 * np.pi * sd**2)
+    return density
+
+
+def _log_densities(layout: str, x: np.ndarray) -> list[np.ndarray]:
+    """The log density of each class at points (..., 2), but for the Gaussians' constant."""
     *classes, sd = LAYOUTS[layout]
-    zero, one = (
+    return [
         np.logaddexp.reduce(-np.square(x[..., None, :] - np.array(c)).sum(-1) / 2 / sd**2, axis=-1)
         - np.log(len(c))
         for c in classes
-    )
-    return one - zero
+    ]
 
 
 def _make_moons(points: int, noise: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -151,7 +151,7 @@ METHODS = {
     # Verma et al. (2019): hidden values mixed in place of inputs, in a layer drawn for each batch.
     "manifold_mixup": Method(
         "Manifold Mixup",
-        ("blue", "--", "D"),
+        ("purple", "--", "D"),
         "losses:manifold_mixup",
         mixing() | {"layers": [0, 1, 2]},
         (PAIRS, LAYER),

@@ -1,4 +1,4 @@
-"""Probes: questions to the weights of finished runs. Nothing retrains.
+"""Probes: questions to the weights of finished runs. Nothing retrains, but for `active`.
 
 A probe finds numbers of a stack of finished runs; each has a setting, such as the examples it is
 about, and a metric. All that a probe draws comes from the run's seed and the probe's name, so runs
@@ -17,17 +17,22 @@ from mixup_repro.distributed import world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import in_memory
 from mixup_repro.probes import (
+    active,
     adversarial,
     attention,
     batch_norm,
+    boundary,
     gradient_noise,
+    groups,
     held_out,
     jacobian,
     membership,
     memorised,
     occlusion,
+    representation,
     segments,
     sharpness,
+    smoothness,
 )
 from mixup_repro.probes.subject import Answers, Subject
 
@@ -41,17 +46,22 @@ class Probe:
 
 
 PROBES = {
+    "active": Probe(active.active),
     "adversarial": Probe(adversarial.adversarial),
     "attention": Probe(attention.attention),
     "batch_norm": Probe(batch_norm.batch_norm),
+    "boundary": Probe(boundary.boundary),
     "gradient_noise": Probe(gradient_noise.gradient_noise),
+    "groups": Probe(groups.groups),
     "held_out": Probe(held_out.held_out),
     "jacobian": Probe(jacobian.jacobian),
     "membership": Probe(membership.membership),
     "memorised": Probe(memorised.memorised),
     "occlusion": Probe(occlusion.occlusion),
+    "representation": Probe(representation.representation),
     "segments": Probe(segments.segments),
     "sharpness": Probe(sharpness.sharpness),
+    "smoothness": Probe(smoothness.smoothness),
 }
 
 
