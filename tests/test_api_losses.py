@@ -170,11 +170,17 @@ def test_any_precision(of, dtype, close):
     assert found[1].item() == pytest.approx(found[0].item(), rel=close)
 
 
-def test_mixing_in_half_precision_loses_no_more_than_its_last_rounding():
-    """Inputs of one value stay that value, whatever lambda: rounding lambda first would not."""
-    x, model = torch.full((64, 7), 1.7, dtype=torch.float16), Recorder(7)
+@pytest.mark.parametrize("dtype, bits", [(torch.float16, 11), (torch.bfloat16, 8)])
+def test_mixing_in_half_precision_rounds_once(dtype, bits):
+    """To half a unit in the last place: a lambda of that precision would be further off."""
+    generator = torch.Generator().manual_seed(0)
+    x, model = (4 * torch.randn(64, 7, generator=generator)).to(dtype), Recorder(7)
+    torch.manual_seed(5)
     mixup_repro.mixup_loss(model, x, torch.arange(64) % CLASSES)
-    assert torch.equal(model.seen[0], x)
+    torch.manual_seed(5)
+    partner, lam, _ = losses._draws(x, 1.0, None)
+    exact = lam.double()[:, None] * x.double() + (1 - lam.double()[:, None]) * x[partner].double()
+    torch.testing.assert_close(model.seen[0].double(), exact, rtol=1.01 * 2.0**-bits, atol=2e-6)
 
 
 def approximate(x, y, model, means=(None, None)) -> torch.Tensor:
