@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
 EDGE = 0.1  # inches left free at each side
-TITLE, ABOUT, KEY, NOTE = 11.0, 9.0, 8.5, 7.5  # sizes of letters, in points
+TITLE, ABOUT, KEY, NOTE = 11.0, 9.0, 8.5, 8.3  # sizes of letters, in points
 LINE = 1.4 / 72  # inches of a line, for each point of its letters
 END = "name of a line"
 

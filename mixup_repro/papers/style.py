@@ -6,7 +6,9 @@ n and the scale stand in the note below, and the data and the network below the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -64,8 +66,8 @@ RC: dict[Any, object] = {
     "grid.linewidth": 0.7,
     "xtick.color": SOFT,
     "ytick.color": SOFT,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
     "ytick.major.size": 0,
     "ytick.minor.size": 0,
     "legend.frameon": False,
@@ -75,6 +77,8 @@ RC: dict[Any, object] = {
     "svg.hashsalt": "mixup_repro",
 }
 PANEL = (2.7, 2.2)  # inches
+NARROW = 3.75  # inches, of a figure on the screen of a telephone: 360 pixels
+_narrow = ContextVar("narrow", default=False)
 FEW = 10  # so many runs are drawn one by one
 TIMM = {"resnet50": "ResNet-50"}  # titles of timm's networks that the papers use
 
@@ -90,10 +94,33 @@ def panels(
     """Panels row by row, without pyplot: nothing global is left behind but the style.
 
     size: of a panel with its labels, in inches; `finish` adds room for the text around them.
+    Drawn for a narrow screen, panels stand one or two abreast, a column's panels together.
     """
     matplotlib.rcParams.update(RC)
-    figure = Figure(figsize=(columns * size[0], rows * size[1]))
-    return figure, list(figure.subplots(rows, columns, squeeze=False, **kwargs).flat)
+    if not _narrow.get():
+        figure = Figure(figsize=(columns * size[0], rows * size[1]))
+        return figure, list(figure.subplots(rows, columns, squeeze=False, **kwargs).flat)
+    abreast = min(columns, max(1, round(NARROW / size[0])))
+    blocks = -(-columns // abreast)
+    kwargs.pop("gridspec_kw", None)  # widths, of panels that no longer stand side by side
+    if ratios := kwargs.pop("height_ratios", None):
+        kwargs["height_ratios"] = [*ratios] * blocks
+    figure = Figure(figsize=(NARROW, blocks * rows * size[1]))
+    grid = figure.subplots(blocks * rows, abreast, squeeze=False, **kwargs)
+    places = [(c // abreast * rows + r, c % abreast) for r in range(rows) for c in range(columns)]
+    for spare in set(np.ndindex(grid.shape)) - set(places):
+        grid[spare].remove()
+    return figure, [grid[place] for place in places]
+
+
+@contextmanager
+def narrow() -> Iterator[None]:
+    """Figures drawn inside are for a screen of a telephone."""
+    token = _narrow.set(True)
+    try:
+        yield
+    finally:
+        _narrow.reset(token)
 
 
 def ramp() -> LinearSegmentedColormap:
@@ -112,7 +139,7 @@ def colour_bar(
     """A bar that explains a panel's colours, beside it; the panel keeps its size."""
     place = axis.inset_axes((1.06, 0.1, 0.05, 0.8))
     bar = axis.figure.colorbar(shown, cax=place, ticks=[*ticks])
-    bar.set_label(label, fontsize=8)
+    bar.set_label(label, fontsize=8.5)
     bar.ax.grid(False)
     bar.outline.set_visible(False)
     if percent:

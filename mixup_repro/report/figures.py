@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from mixup_repro.papers import layout, style
+from mixup_repro.papers import layout, style, vector
 from mixup_repro.report.items import Entry
 from mixup_repro.report.verdicts import Word, of_entry
 from mixup_repro.store.tables import write_table
 
 
 def draw(found: list[Entry], folder: Path) -> None:
-    """Write each figure and table below `folder`."""
+    """Write each figure and table below `folder`; for the site, without what came out."""
     for entry in found:
-        style.save(drawn(entry), folder / "figures" / entry.stem)
+        stem = folder / "figures" / entry.stem
+        for_site(partial(entry.item.draw, entry.data), stem)
+        style.save(drawn(entry), stem)
         write_table(folder / "tables" / f"{entry.stem}.csv", entry.table, "%.6g")
+
+
+def for_site(draw: Callable[[], Figure], stem: Path) -> None:
+    """Write a figure as <stem>.svg, for a telephone as <stem>-narrow.svg, and its first panel."""
+    figure = draw()
+    vector.save(figure, stem.with_name(f"{stem.name}.svg"))
+    vector.save_panel(figure, stem.with_name(f"{stem.name}-panel.svg"))
+    with style.narrow():
+        vector.save(draw(), stem.with_name(f"{stem.name}-narrow.svg"))
 
 
 def drawn(entry: Entry) -> Figure:

@@ -215,6 +215,6 @@ def _linearity(axis: Axes, data: ItemData, shown: Sequence[str]) -> None:
             at, name = [interval(by_seed(data, method, a)) for a in there], style.METHODS[method]
             style.points(axis, places, at, name, **style.SERIES[name])
     style.alpha_ticks(axis, alphas)
-    axis.tick_params(axis="x", labelsize=7)
+    axis.tick_params(axis="x", labelsize=8.3)
     axis.set_box_aspect(1)
     axis.set_title("Linearity (%)")

@@ -74,7 +74,10 @@ def rows(axis: Axes, data: ItemData, method: str, alpha: float | None) -> None:
         steps, runs = error.index.to_numpy(), error.shape[1]
         edges = np.concatenate([[0], steps])
         look: dict[str, Any] = {"cmap": style.wrong(), "vmin": 0, "vmax": 1}
-        axis.pcolormesh(edges, np.arange(runs + 1), error.T.to_numpy(), **look)
+        for row, values in enumerate(error.T.to_numpy()):  # a rectangle where it stays the same
+            first = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
+            ends = edges[[*first, len(values)]]
+            axis.pcolormesh(ends, [row, row + 1], values[None, first], **look)
         for row in range(1, runs):
             axis.axhline(row, color="white", linewidth=1.5)
         final = final_error(data, method, alpha)

@@ -1,0 +1,75 @@
+"""Drawings in pages: colours that follow the page's, names that are the page's own."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from pathlib import Path
+
+from mixup_repro.errors import InputError
+
+# Colours of papers.style by the style sheet's names; tests/test_site.py holds the two together.
+TOKENS = {
+    "#ffffff": "bg",
+    "#1b2230": "ink",
+    "#5a6270": "soft",
+    "#dde1e7": "line",
+    "#edf0f4": "wash",
+    "#e7f2fb": "help",
+    "#85888e": "erm",
+    "#5c6068": "t-erm",
+    "#0a66c2": "mixup",
+    "#0a5cb0": "t-mixup",
+    "#e4622f": "resc",
+    "#b8431a": "t-resc",
+    "#5b1f57": "approx",
+    "#064a2a": "mod",
+    "#000000": "ink",
+}
+RAMP = ((0xA9, 0xAF, 0xB9), (0x1B, 0x22, 0x30))  # of what has an order: from grey to ink
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
+SCALE = 4 / 3  # pixels of a point
+HEAD = re.compile(r'<svg xmlns="[^"]+" viewBox="0 0 ([\d.]+) ([\d.]+)">')
+
+
+def inline(path: Path, key: str, about: str) -> str:
+    """A figure as SVG in a page.
+
+    key: no other figure of the page has it; about: what it shows, for who does not see it.
+
+    Raises:
+        InputError: the figure is missing, or is not one that the report writes.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: the figure is missing; make report draws it")
+    svg = path.read_text(encoding="utf-8")
+    head = HEAD.match(svg)
+    if head is None:
+        raise InputError(f"{path}: is no figure of make report")
+    width, height = (SCALE * float(number) for number in head.groups())
+    start = f'<svg viewBox="0 0 {head[1]} {head[2]}" width="{width:.0f}" height="{height:.0f}" '
+    start += f'role="img" aria-label="{escape(about)}">'
+    body = svg[head.end() :]
+    body = re.sub(r'(id="|url\(#)', rf"\1{key}", body)
+    return start + COLOUR.sub(lambda m: _colour(m[0].lower()), body)
+
+
+def height_of(path: Path) -> float:
+    """Pixels that a figure is high."""
+    head = HEAD.match(path.read_text(encoding="utf-8"))
+    return SCALE * float(head[2]) if head else 0.0
+
+
+def _colour(colour: str) -> str:
+    """A colour as a variable of the page; one between grey and ink as a mixture of the two."""
+    if name := TOKENS.get(colour):
+        return f"var(--{name},{colour})"
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    low, high = RAMP
+    share = (low[0] - red) / (low[0] - high[0])
+    near = all(
+        abs(a + share * (b - a) - c) < 4 for a, b, c in zip(low, high, (red, green, blue))
+    )
+    if near and -0.02 <= share <= 1.02:
+        return f"color-mix(in srgb,var(--ink) {100 * share:.0f}%,var(--ramp))"
+    return colour
