@@ -1,11 +1,10 @@
-"""Every claim has a verdict, in REPORT.md, report.html and README.md alike."""
+"""Every claim has a verdict, in REPORT.md and README.md alike."""
 
 from __future__ import annotations
 
 import re
 import shutil
 from dataclasses import replace
-from html import escape
 
 import pandas as pd
 import pytest
@@ -224,27 +223,6 @@ def test_the_report_starts_with_the_verdicts_and_says_how_each_item_was_made(fou
         assert f"- {label}: " in section
     assert "scripts/train.py -m experiment=carratino2020/fig4_digits scale=smoke`" in section
     assert "scripts/distances.py" in text  # Table 2 of the other paper was not measured
-
-
-def test_the_web_page_needs_no_other_file_and_is_the_same_each_time(found, folder):
-    report.write_webpage(found, folder)
-    text = (folder / "report.html").read_text()
-    sources = re.findall(r"(?:src|href)=\"([^\"]*)", text)
-    assert sources and all(s.startswith(("data:image/png;base64,", "#")) for s in sources)
-    assert "url(" not in text and "<!-- " not in text  # every part of the template was filled
-    rows = re.findall(r'<tr data-paper="(\w+)" data-scale="([^"]*)" data-kinds="([^"]+)', text)
-    every = report.verdicts(found, folder)
-    assert rows == [(v.paper, escape(v.setting or ""), v.word) for v in every]
-    for target in re.findall(r"href=\"#([^\"]*)", text):
-        assert f'id="{target}"' in text
-    report.write_webpage(found, folder)
-    assert (folder / "report.html").read_text() == text
-
-
-def test_the_web_page_escapes_what_it_shows(found, folder):
-    report.write_webpage(found, folder)
-    text = (folder / "report.html").read_text()
-    assert "&lt; 0" in text and "<td>< 0" not in text  # what the paper says of an effect
 
 
 def test_the_committed_readme_is_what_the_committed_runs_give(committed, tmp_path):

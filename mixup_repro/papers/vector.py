@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 from xml.etree import ElementTree as Tree
@@ -14,14 +15,32 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from mixup_repro.papers import style
 from mixup_repro.store.files import replacing
 
 UNDATED = {"Date": None, "Creator": None}
+LARGE = 50_000  # bytes
 NUMBER = re.compile(r"-?\d+\.\d+")
 FONT = re.compile(r"font: ((?:\w+ )*)([\d.]+px)[^;]*")
 RELATIONS = frozenset("=<>≤≥≈+\N{MINUS SIGN}±→")
 PLACES = frozenset("x y transform width height viewBox".split())
 Look: TypeAlias = dict[str, str]  # what style="..." says
+
+
+def for_site(draw: Callable[[], Figure], stem: Path, narrow: bool) -> None:
+    """Write <stem>.svg, the panel that shows most, and the same for a narrow screen if asked.
+
+    A narrow one that is large is left out: the site then lets the wide one scroll.
+    """
+    figure = draw()
+    save(figure, stem.with_name(f"{stem.name}.svg"))
+    save_panel(figure, stem.with_name(f"{stem.name}-panel.svg"))
+    slender = stem.with_name(f"{stem.name}-narrow.svg")
+    if narrow:
+        with style.narrow():
+            save(draw(), slender)
+    if slender.exists() and not (narrow and slender.stat().st_size <= LARGE):
+        slender.unlink()
 
 
 def save(figure: Figure, path: Path, within: Bbox | None = None) -> None:
@@ -38,11 +57,15 @@ def save(figure: Figure, path: Path, within: Bbox | None = None) -> None:
 
 
 def save_panel(figure: Figure, path: Path) -> None:
-    """Write the first panel of a figure alone, with its axes and its title; spoils the figure."""
-    first = figure.axes[0]
-    for other in (*figure.axes[1:], *figure.texts, *figure.legends):
-        other.set_visible(False)
-    box = first.get_tightbbox()
+    """Write the panel of a figure that shows most, with its axes and title; spoils the figure."""
+
+    def shows(k: int) -> tuple[int, int]:
+        return len(figure.axes[k].lines) + len(figure.axes[k].collections), k
+
+    chosen = figure.axes[max(range(len(figure.axes)), key=shows)]
+    for other in (*figure.axes, *figure.texts, *figure.legends):
+        other.set_visible(other is chosen)
+    box = chosen.get_tightbbox()
     assert box is not None, "a panel that is seen has a size"
     save(figure, path, box.transformed(figure.dpi_scale_trans.inverted()).padded(0.06))
 
@@ -252,7 +275,7 @@ def _formula(node: Tree.Element) -> str:
 
 def _letter(node: Tree.Element) -> tuple[float, float, str, Look]:
     """Place along the line, height, sign and look of a letter; an accent is above one before it."""
-    look, sign = _look(node), node.text or " "
+    look, sign = _look(node), (node.text or " ").replace("\N{NO-BREAK SPACE}", " ")
     x = float(node.get("x", 0)) - (0.6 * _pixels(look) if unicodedata.combining(sign) else 0)
     low = 0.0 if unicodedata.combining(sign) else round(float(node.get("y", 0)), 1)
     return x, low, sign, look

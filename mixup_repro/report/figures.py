@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -18,18 +17,9 @@ def draw(found: list[Entry], folder: Path) -> None:
     """Write each figure and table below `folder`; for the site, without what came out."""
     for entry in found:
         stem = folder / "figures" / entry.stem
-        for_site(partial(entry.item.draw, entry.data), stem)
+        vector.for_site(partial(entry.item.draw, entry.data), stem, narrow=entry.paper.published)
         style.save(drawn(entry), stem)
         write_table(folder / "tables" / f"{entry.stem}.csv", entry.table, "%.6g")
-
-
-def for_site(draw: Callable[[], Figure], stem: Path) -> None:
-    """Write a figure as <stem>.svg, for a telephone as <stem>-narrow.svg, and its first panel."""
-    figure = draw()
-    vector.save(figure, stem.with_name(f"{stem.name}.svg"))
-    vector.save_panel(figure, stem.with_name(f"{stem.name}-panel.svg"))
-    with style.narrow():
-        vector.save(draw(), stem.with_name(f"{stem.name}-narrow.svg"))
 
 
 def drawn(entry: Entry) -> Figure:

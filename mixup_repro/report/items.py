@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from mixup_repro.errors import InputError
-from mixup_repro.papers import style
+from mixup_repro.papers import style, vector
 from mixup_repro.papers.carratino2020.paper import PAPER as CARRATINO
 from mixup_repro.papers.chidambaram2022.paper import PAPER as CHIDAMBARAM
 from mixup_repro.papers.claims import NOT_RUN, Claim, Finding, Setting
@@ -147,7 +147,9 @@ def prove(folder: Path) -> None:
     write_table(folder / "theorems.csv", frame, numbers=None)
     for paper in PAPERS:
         for name, (picture, _) in paper.pictures.items():
-            style.save(picture(), folder / "figures" / paper.name / f"theory_{name}")
+            stem = folder / "figures" / paper.name / f"theory_{name}"
+            vector.for_site(picture, stem, narrow=False)
+            style.save(picture(), stem)
 
 
 def proven(folder: Path) -> pd.DataFrame:

@@ -38,13 +38,13 @@ def write_items(found: list[Entry], folder: Path) -> None:
     write_table(folder / "items.csv", pd.DataFrame(rows, columns=COLUMNS).fillna(""), None)
 
 
-def _fixed(paper: Paper, item: Item, name: str) -> dict[str, object]:
+def _fixed(paper: Paper, item: Item, name: str) -> dict[str, str]:
     """What is said of a setting, run or not."""
     about = {"paper": paper.name, "page": name.partition("_")[0], "item": name}
     return about | {"title": item.title, "says": item.paper, "setting": NOT_RUN}
 
 
-def _of_entry(entry: Entry) -> dict[str, object]:
+def _of_entry(entry: Entry) -> dict[str, str]:
     data, network = entry.trained
     told = dict(section(entry).facts)
     return _fixed(entry.paper, entry.item, entry.name) | {

@@ -44,9 +44,10 @@ def write(found: list[Entry], folder: Path) -> None:
     write_verdicts(every, folder)
     parts = [
         "# Report\n",
-        "Written by `make report` from the runs in `runs.csv`; do not edit. `report.html`, written "
-        "beside it, shows the same with a filter. [`ERRATA.md`](ERRATA.md) has what the papers "
-        "misprint, or what holds under a condition only or not at all.\n",
+        "Written by `make report` from the runs in `runs.csv`; do not edit. "
+        "[`site/index.html`](../site/index.html) shows the same as pages with a filter. "
+        "[`ERRATA.md`](ERRATA.md) has what the papers misprint, or what holds under a condition "
+        "only or not at all.\n",
         "## What came out\n",
         *(f"{came_out(paper, every)}\n" for paper in PAPERS),
         "## How claims are judged\n",

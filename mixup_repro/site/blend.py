@@ -22,7 +22,9 @@ STATIC = (0.1, 1.0, 32.0)
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
 WIDTH, HEIGHT = 320, 90  # of the density, in pixels
 DIGITS = (0, 1)  # the first examples of scikit-learn's digits: a zero and a one
-CLASSES = np.array([[0x9D, 0xC3, 0xEC], [255, 255, 255], [0xF4, 0xB7, 0x9E]])  # papers.style.classes
+CLASSES = np.array(
+    [[0x9D, 0xC3, 0xEC], [255, 255, 255], [0xF4, 0xB7, 0x9E]]
+)  # papers.style.classes
 Map = tuple[str, str]
 
 
@@ -62,16 +64,17 @@ def digits() -> Markup:
     )
     live = _row("", stops[1.0], live=True)
     still = "".join(_row(str(stops[a]["told"]), stops[a]) for a in STATIC)
+    held = json.dumps(list(stops.values()), ensure_ascii=False)
     start, last = ALPHAS.index(1.0), len(ALPHAS) - 1
     return Markup(
         f'<svg width="0" height="0" style="position:absolute" aria-hidden="true">{defs}</svg>'
-        f"<div class=\"blend js\" data-stops='{json.dumps(list(stops.values()), ensure_ascii=False)}'>"
+        f"<div class=\"blend js\" data-stops='{held}'>"
         f'<label for="alpha">How strong the blends are: <output for="alpha">'
-        f'{stops[1.0]["told"]}</output></label>'
+        f"{stops[1.0]['told']}</output></label>"
         f'<input type="range" id="alpha" min="0" max="{last}" step="1" value="{start}">'
         f'<div class="tiles live">{live}</div>'
-        f'<svg viewBox="0 -4 {WIDTH} {HEIGHT + 26}" width="{WIDTH}" height="{HEIGHT + 26}" role="img" '
-        f'aria-label="How often each weight λ is drawn">'
+        f'<svg viewBox="0 -4 {WIDTH} {HEIGHT + 26}" width="{WIDTH}" height="{HEIGHT + 26}" '
+        f'role="img" aria-label="How often each weight λ is drawn">'
         f'<path d="M0 {HEIGHT}H{WIDTH}" stroke="var(--soft)"/>'
         f'<path data-density d="{stops[1.0]["density"]}" fill="none" stroke="var(--mixup)" '
         f'stroke-width="2"/>{_ticks()}</svg></div>'
@@ -116,17 +119,19 @@ def moons(folder: Path, grids: Sequence[tuple[str, list[Map]]]) -> Markup:
     for k, (name, shown) in enumerate(grids):
         checked = " checked" if k == 0 else ""
         labels.append(
-            f'<label><input type="radio" name="stop" value="{k}" id="stop{k}"{checked}>{name}</label>'
+            f'<label><input type="radio" name="stop" value="{k}" id="stop{k}"{checked}>'
+            f"{name}</label>"
         )
         pictures = "".join(
             f'<figure><img src="{_map(folder / "maps" / f"{stem}.csv")}" width="260" height="260" '
-            f'alt="{title}, {name}: share of runs that say class 1"><figcaption>{title}</figcaption>'
-            f"</figure>"
+            f'alt="{title}, {name}: share of runs that say class 1">'
+            f"<figcaption>{title}</figcaption></figure>"
             for title, stem in shown
         )
         maps.append(f'<div class="maps" id="maps{k}">{pictures}</div>')
         rules.append(f".moons:has(#stop{k}:checked) #maps{k}")
-    style = f"<style>{','.join(rules)}{{display:grid}}@media print{{.moons .maps{{display:grid}}}}</style>"
+    in_print = "@media print{.moons .maps{display:grid}}"
+    style = f"<style>{','.join(rules)}{{display:grid}}{in_print}</style>"
     return Markup(
         f'{style}<div class="moons"><fieldset><legend>α of training</legend>{"".join(labels)}'
         f"</fieldset>{''.join(maps)}</div>"

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mixup_repro.errors import InputError
+from mixup_repro.site.figures import classes
 from mixup_repro.site.findings import read_copy
 from mixup_repro.site.pages import Context, Site
 from mixup_repro.site.tables import Part, read
@@ -34,7 +35,7 @@ def build(results: Path, out: Path, copy: Path = HERE / "copy.toml") -> tuple[in
     """
     tables = read(results)
     site = Site(results, tables, read_copy(copy, tables))
-    texts = {name: _smaller(text) for name, text in _pages(site)}
+    texts = {name: classes(_smaller(text)) for name, text in _pages(site)}
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -104,16 +105,12 @@ def interval(part: Part) -> Markup:
     def x(value: float) -> str:
         return f"{120 * (value - low) / (high - low):.0f}"
 
-    y = 8
-    zero = f'<path d="M{x(0)} 0v16" stroke="var(--ink)"/>' if low <= 0 <= high else ""
-    bar = f'<path d="M{x(part.low)} {y}H{x(part.high)}" stroke="var(--mixup)" stroke-width="2"/>'
+    zero = f'<path class="z" d="M{x(0)} 0v16"/>' if low <= 0 <= high else ""
+    bar = f'<path class="b" d="M{x(part.low)} 8H{x(part.high)}"/>'
     hollow = part.low <= 0 <= part.high and paper is None
-    fill = "var(--bg)" if hollow else "var(--mixup)"
-    dot = f'<circle cx="{x(part.effect)}" cy="{y}" r="3.5" fill="{fill}" stroke="var(--mixup)"/>'
-    mark = ""
-    if paper is not None:
-        mark = f'<path d="M{x(paper)} 4l4 4l-4 4l-4-4z" fill="none" stroke="var(--ink)"/>'
-    picture = f'<svg width="120" height="16" aria-hidden="true">{zero}{bar}{dot}{mark}</svg>'
+    dot = f'<circle class="{"h" if hollow else "d"}" cx="{x(part.effect)}" cy="8" r="3.5"/>'
+    mark = "" if paper is None else f'<path class="p" d="M{x(paper)} 4l4 4l-4 4l-4-4z"/>'
+    picture = f'<svg class="iv" aria-hidden="true">{zero}{bar}{dot}{mark}</svg>'
     return Markup(picture)
 
 
@@ -167,9 +164,9 @@ def check_links(out: Path, texts: dict[str, str], results: Path) -> None:
             target = results.parent / where[3:] if where.startswith("../") else out / where
             if not target.exists():
                 raise InputError(f"{name}: the link {address} leads to no file")
-            if parts.fragment and where in found and "=" not in parts.fragment:
-                if unquote(parts.fragment) not in found[where].anchors:
-                    raise InputError(f"{name}: the link {address} leads to no place on its page")
+            place = "" if "=" in parts.fragment else unquote(parts.fragment)
+            if place and where in found and place not in found[where].anchors:
+                raise InputError(f"{name}: the link {address} leads to no place on its page")
 
 
 def _normal(path: Path) -> str:

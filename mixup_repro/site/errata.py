@@ -11,11 +11,13 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from mixup_repro.errors import InputError
+from mixup_repro.site.words import SIGNS
 
 HEADING = re.compile(r"(?P<id>[\w-]+): (?P<where>.+) \((?P<kind>[^()]+)\)")
 MARKED = re.compile(r"^\*\*(Printed|Right|Derivation|What holds)\.\*\*", re.MULTILINE)
 CHECK = re.compile(r"^Check: `.*`$", re.MULTILINE)
 MISPRINTS = "Misprints without consequence"
+CODE = re.compile(r"(<code>.*?</code>|<[^>]+>)", re.DOTALL)
 RENDERER = MarkdownIt("commonmark").enable("table")
 
 
@@ -43,8 +45,11 @@ class Group:
 
 def html(markdown: str) -> Markup:
     """Markdown of the results as HTML; headers of tables say of what they are."""
-    text = RENDERER.render(markdown)
-    return Markup(text.replace("<th>", '<th scope="col">'))
+    text = RENDERER.render(markdown).replace("<th>", '<th scope="col">')
+    pieces = CODE.split(text)
+    for pattern, sign in SIGNS.items():
+        pieces[::2] = [re.sub(pattern, sign, piece) for piece in pieces[::2]]
+    return Markup("".join(pieces))
 
 
 def read_errata(folder: Path) -> list[Group]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html import escape
 from pathlib import Path
 
@@ -28,6 +29,7 @@ TOKENS = {
 }
 RAMP = ((0xA9, 0xAF, 0xB9), (0x1B, 0x22, 0x30))  # of what has an order: from grey to ink
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
+SAID = re.compile(r'(?: clip-path="[^"]*")? style="[^"]*"')
 SCALE = 4 / 3  # pixels of a point
 HEAD = re.compile(r'<svg xmlns="[^"]+" viewBox="0 0 ([\d.]+) ([\d.]+)">')
 
@@ -54,22 +56,36 @@ def inline(path: Path, key: str, about: str) -> str:
     return start + COLOUR.sub(lambda m: _colour(m[0].lower()), body)
 
 
-def height_of(path: Path) -> float:
-    """Pixels that a figure is high."""
+def width_of(path: Path) -> float:
+    """Pixels that a figure is wide."""
     head = HEAD.match(path.read_text(encoding="utf-8"))
-    return SCALE * float(head[2]) if head else 0.0
+    return SCALE * float(head[1]) if head else 0.0
+
+
+def classes(page: str) -> str:
+    """A page with what its drawings' elements share said once, in a style sheet of its head."""
+    counts = Counter(match[0] for match in SAID.finditer(page))
+    names = {look: f"k{k}" for k, (look, n) in enumerate(counts.most_common()) if n > 2}
+    rules = "".join(f".{name}{{{_rule(look)}}}" for look, name in names.items())
+    page = SAID.sub(lambda m: f' class="{names[m[0]]}"' if m[0] in names else m[0], page)
+    return page.replace("</head>", f"<style>{rules}</style>\n</head>", 1) if rules else page
+
+
+def _rule(look: str) -> str:
+    clip = re.search(r'clip-path="([^"]+)"', look)
+    style = re.search(r'style="([^"]+)"', look)
+    said = [style[1]] if style else []
+    return ";".join([*said, *([f"clip-path:{clip[1]}"] if clip else [])])
 
 
 def _colour(colour: str) -> str:
     """A colour as a variable of the page; one between grey and ink as a mixture of the two."""
     if name := TOKENS.get(colour):
-        return f"var(--{name},{colour})"
+        return f"var(--{name})"
     red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
     low, high = RAMP
     share = (low[0] - red) / (low[0] - high[0])
-    near = all(
-        abs(a + share * (b - a) - c) < 4 for a, b, c in zip(low, high, (red, green, blue))
-    )
+    near = all(abs(a + share * (b - a) - c) < 4 for a, b, c in zip(low, high, (red, green, blue)))
     if near and -0.02 <= share <= 1.02:
         return f"color-mix(in srgb,var(--ink) {100 * share:.0f}%,var(--ramp))"
     return colour

@@ -17,6 +17,7 @@ from mixup_repro.beta import theta_bar
 from mixup_repro.errors import InputError
 from mixup_repro.site import blend, figures
 from mixup_repro.site.errata import kinds, read_contradictions, read_errata
+from mixup_repro.site.findings import Copy
 from mixup_repro.site.tables import Claim, Item, Page, Tables, Verdict
 from mixup_repro.site.words import (
     ERRATUM,
@@ -36,7 +37,9 @@ from mixup_repro.site.words import (
 )
 
 Context = dict[str, Any]
-NARROW_AT_MOST = 60_000  # bytes of a drawing for telephones; a larger one scrolls in its box
+HEAVY = 15_000  # bytes of a panel on a card
+OPENED = 24  # parts on a page that shows all of them at once
+BESIDE = 730  # pixels of a figure that leaves room for text beside it
 ROWS = {  # of the squares on the first page
     EXACT: "Theorems, in double precision",
     "the paper's own setting": "Figures and tables, at the paper’s own setting",
@@ -73,7 +76,9 @@ class Site:
 
     def at(self, setting: str, network: str, dataset: str, n: int | str) -> str:
         """A setting in words, with n."""
-        trained = " on ".join(filter(None, (network, self.copy.dataset(dataset) if dataset else "")))
+        trained = " on ".join(
+            filter(None, (network, self.copy.dataset(dataset) if dataset else ""))
+        )
         if setting == EXACT:
             return EXACT + (f", {n} cases" if n else "")
         said = f"{setting}: {trained}" if trained else setting
@@ -91,7 +96,8 @@ class Site:
             return item.title[0].upper() + item.title[1:]
         trained = " on ".join(filter(None, (item.network, self.copy.dataset(item.dataset))))
         alike = "_code" in item.item
-        return f"{trained or item.item.replace('_', ' ')}{', as in the authors’ code' if alike else ''}"
+        name = trained or item.item.replace("_", " ")
+        return f"{name}, as in the authors’ code" if alike else name
 
     # ---- claims -----------------------------------------------------------------------------
 
@@ -101,8 +107,10 @@ class Site:
         best = next((s for s in SETTINGS if s in claim.settings), "")
         nearest = claim.at(best) if best else NOT_RUN
         said = nearest.said(best == STAND_IN)
-        words = f"{plain(claim.says)} {claim.where} {claim.id} {self.short(claim.paper)} {said}"
-        words += "".join(f" {v.network} {v.dataset} {self.copy.dataset(v.dataset)}" for v in claim.verdicts)
+        words = f"{claim.id} {self.short(claim.paper)}"
+        words += "".join(
+            f" {v.network} {v.dataset} {self.copy.dataset(v.dataset)}" for v in claim.verdicts
+        )
         return {
             "id": claim.id,
             "anchor": anchor or f"{claim.paper}-{claim.id}",
@@ -150,16 +158,16 @@ class Site:
         """A page as a card. up: from the page that shows it to the folder of results."""
         claims = self.tables.on(page)
         run = [v for c in claims for v in c.verdicts if v.run]
-        first = page.run[0]
-        thumb = self.folder / "figures" / f"{first.figure}-panel.svg"
+        drawn = (self.folder / "figures" / f"{item.figure}-panel.svg" for item in page.run)
+        thumb = max(drawn, key=_fullness)
         title = f"{self.short(page.paper)}, {self.place(page)}"
         finding = self.sentence(page.name)
-        words = f"{title} {finding} {page.items[0].title} {' '.join(c.says for c in claims)}"
+        words = f"{page.items[0].title} {' '.join(c.says for c in claims)}"
         return {
             "link": f"{up}{page.name}.html",
             "thumb": Markup(figures.inline(thumb, f"t{page.name}", f"{title}, one panel")),
             "finding": finding,
-            "word": together(v.word for v in run),
+            "word": together(v.word for v in run) if run else None,
             "place": title,
             "settings": "; ".join(dict.fromkeys(item.setting for item in page.run)),
             "paper": page.paper,
@@ -181,13 +189,14 @@ class Site:
             "paper": self.copy.names["papers"][page.paper],
             "place": self.place(page),
             "finding": finding,
-            "word": together(v.word for v in run),
+            "word": together(v.word for v in run) if run else None,
             "settings": EXACT if first.theory else settings,
             "figures": [self.figure(item, k, finding) for k, item in enumerate(page.run)],
             "says": "" if first.theory else first.says,
             "differs": _distinct(i.differs for i in page.run),
             "code": _distinct(i.code for i in page.run),
             "claims": [self.claim(c, full=True) for c in claims],
+            "opened": sum(len(v.parts) for c in claims for v in c.verdicts) <= OPENED,
             "runs": [] if first.theory else [self.run(item) for item in page.run],
             "unrun": [
                 {"name": i.item.replace("_", " "), "command": i.command}
@@ -210,13 +219,14 @@ class Site:
         wide = stem.with_name(f"{stem.name}.svg")
         slender = stem.with_name(f"{stem.name}-narrow.svg")
         narrow = ""
-        if slender.is_file() and slender.stat().st_size <= NARROW_AT_MOST and item.paper != "notes":
+        if slender.is_file():
             narrow = Markup(figures.inline(slender, f"n{k}", about))
         return {
             "name": name,
             "anchor": item.item,
             "wide": Markup(figures.inline(wide, f"w{k}", about)),
             "narrow": narrow,
+            "beside": figures.width_of(wide) <= BESIDE,
             "table": not item.theory,
             "caption": item.says if item.theory else "",
         }
@@ -225,7 +235,10 @@ class Site:
         """How to run a setting again, and its files."""
         commands = re.findall(r"`([^`]+)`", item.command)
         kept = [(f"tables/{item.figure}.csv", "table"), ("runs.csv", "runs")]
-        kept += [(f"figures/{item.figure}.png", "figure as PNG"), (f"figures/{item.figure}.pdf", "as PDF")]
+        kept += [
+            (f"figures/{item.figure}.png", "figure as PNG"),
+            (f"figures/{item.figure}.pdf", "as PDF"),
+        ]
         return {
             "name": self.name(item),
             "command": "\n".join(commands) or item.command,
@@ -246,7 +259,8 @@ class Site:
             grids.append((f"{alpha:g}", shown))
         if not grids:
             return Markup("")
-        head = "<h2 id=\"moons\">The moons by α</h2><p>The share of runs that say class 1, blue to orange.</p>"
+        head = '<h2 id="moons">The moons by α</h2>'
+        head += "<p>The share of runs that say class 1, from blue over white to orange.</p>"
         return Markup(head) + blend.moons(self.folder, grids)
 
     def index(self) -> Context:
@@ -255,16 +269,20 @@ class Site:
         strip = []
         for setting, name in ROWS.items():
             own = [c for c in published if setting in c.settings]
-            strip.append({"name": name, "squares": [self.square(c, c.at(setting), setting) for c in own]})
+            strip.append(
+                {"name": name, "squares": [self.square(c, c.at(setting), setting) for c in own]}
+            )
         waiting = [c for c in published if not c.settings]
-        strip.append({"name": "Not run yet", "squares": [self.square(c, NOT_RUN, "") for c in waiting]})
-        nearest = Counter(self.nearest(c) for c in published)
+        strip.append(
+            {"name": "Not run yet", "squares": [self.square(c, NOT_RUN, "") for c in waiting]}
+        )
+        counts = Counter(c.at(s) for c in published for s in SETTINGS[:3] if s in c.settings)
         errata = read_errata(self.folder)
         by_name = {page.name: page for page in self.tables.pages}
         return {
             "papers": self.copy.names["papers"],
             "claims_count": len(published),
-            "counts": [(w, nearest[w]) for w in WORDS if nearest[w]],
+            "counts": [(w, counts[w]) for w in WORDS if counts[w]],
             "strip": [row for row in strip if row["squares"]],
             "cards": [self.card(by_name[n], "results/") for n in self.copy.names["first"]["pages"]],
             "blend": blend.digits(),
@@ -278,20 +296,28 @@ class Site:
         return claim.at(best) if best else NOT_RUN
 
     def square(self, claim: Claim, word: Word, setting: str) -> Context:
-        label = f"{self.short(claim.paper)}, {claim.where}: {plain(claim.says)} {word.said(setting == STAND_IN)}"
+        said = word.said(setting == STAND_IN)
+        label = f"{self.short(claim.paper)}, {claim.where}: {plain(claim.says)} {said}"
         return {"word": word, "link": self.link(claim), "label": label}
 
     def results(self) -> Context:
         """The gallery."""
         run = [page for page in self.tables.pages if page.run]
         missing = [
-            {"where": f"{self.short(i.paper)}, {i.title.partition(':')[0]} ({i.item.replace('_', ' ')})", "command": i.command}
+            {
+                "where": f"{self.neighbour(page)} ({i.item.replace('_', ' ')})",
+                "command": i.command,
+            }
             for page in self.tables.pages
             for i in page.items
             if not i.figure
         ]
         groups = [
-            {"name": name, "title": about["title"], "cards": [self.card(p, "") for p in run if p.paper == name]}
+            {
+                "name": name,
+                "title": about["title"],
+                "cards": [self.card(p, "") for p in run if p.paper == name],
+            }
             for name, about in self.copy.names["papers"].items()
         ]
         return self.filter() | {"groups": groups, "missing": missing}
@@ -309,9 +335,17 @@ class Site:
         groups = []
         for name, about in self.copy.names["papers"].items():
             own = [c for c in self.tables.claims if c.paper == name and not c.ours]
-            groups.append({"name": name, "title": about["title"], "claims": [self.claim(c, False) for c in own]})
+            groups.append(
+                {
+                    "name": name,
+                    "title": about["title"],
+                    "claims": [self.claim(c, False) for c in own],
+                }
+            )
         ours = [self.claim(c, False) for c in self.tables.claims if c.ours]
-        groups.append({"name": "ours", "title": "Questions of our own, which no count has", "claims": ours})
+        groups.append(
+            {"name": "ours", "title": "Questions of our own, which no count has", "claims": ours}
+        )
         return self.filter() | {"groups": groups}
 
     def errata(self) -> Context:
@@ -348,16 +382,21 @@ class Site:
             if by_word[word]
         ]
         contradictions = read_contradictions(self.folder)
-        return {"total": len(own), "told": ", ".join(told), "groups": groups, "contradictions": contradictions}
+        return {
+            "total": len(own),
+            "told": ", ".join(told),
+            "groups": groups,
+            "contradictions": contradictions,
+        }
 
     def note(self, claim: Claim) -> Context:
-        """A statement of the notes in a line: where it fails, if it is mathematics that holds in part."""
+        """A statement of the notes in a line; of mathematics that holds in part, where it fails."""
         about = self.claim(claim, False)
         v = next((v for v in claim.verdicts if v.run), claim.verdicts[0])
         wrong = [p.name for p in v.parts if p.decides and p.finding == "contradicted"]
         details = ""
         if v.setting == EXACT and v.word is PART:
-            details = "not " + "; ".join(wrong)
+            details = "fails " + "; ".join(wrong)
         elif v.word in (PART, UNCLEAR) and v.run and len(v.parts) > 1:
             good = sum(p.decides and p.finding in ("supported", "agrees") for p in v.parts)
             details = f"{good} of {sum(p.decides for p in v.parts)} parts"
@@ -369,16 +408,25 @@ class Site:
             "use_cases": self.copy.names["cases"],
             "theta": [(f"{a:g}", f"{theta_bar(a):.3f}") for a in THETA],
             "theta_json": json.dumps(table),
-            "code_rescale": (Path(__file__).parent / "rescale_example.txt").read_text(encoding="utf-8").strip(),
-            "code_mixup": (Path(__file__).parent / "mixup_example.txt").read_text(encoding="utf-8").strip(),
+            "code_rescale": (Path(__file__).parent / "rescale_example.txt")
+            .read_text(encoding="utf-8")
+            .strip(),
+            "code_mixup": (Path(__file__).parent / "mixup_example.txt")
+            .read_text(encoding="utf-8")
+            .strip(),
         }
 
     def method(self) -> Context:
         """How it was done: counts by setting, one worked example, and machine time."""
-        published = [v for c in self.tables.claims for v in c.verdicts if v.paper != "notes" and not v.ours]
+        published = [
+            v for c in self.tables.claims for v in c.verdicts if v.paper != "notes" and not v.ours
+        ]
         shown = [w for w in WORDS if w is not ERRATUM]
         ladder = [
-            {"name": s, "counts": [sum(v.setting == s and v.word is w for v in published) for w in shown]}
+            {
+                "name": s,
+                "counts": [sum(v.setting == s and v.word is w for v in published) for w in shown],
+            }
             for s in SETTINGS
         ]
         example = next(
@@ -401,6 +449,12 @@ class Site:
             "hours": f"{hours:,.0f}",
             "devices": " and ".join(name for name, _ in devices.most_common()),
         }
+
+
+def _fullness(path: Path) -> int:
+    """How much a panel shows, by its bytes; those that are heavy for a card come last."""
+    size = path.stat().st_size if path.is_file() else 0
+    return size if size <= HEAVY else -size
 
 
 def _steps(low: float, high: float, count: int) -> list[float]:

@@ -4,6 +4,7 @@ document.documentElement.classList.add("has-js");
 const filter = document.querySelector(".filter");
 if (filter) {
   const rows = [...document.querySelectorAll("[data-words]")];
+  const texts = new Map(rows.map((row) => [row, `${row.dataset.words} ${row.textContent}`.toLowerCase()]));
   const count = filter.querySelector(".count");
   const fields = [...filter.elements].filter((field) => field.name);
   const show = () => {
@@ -13,7 +14,7 @@ if (filter) {
       const fits = fields.every(({ name }) => {
         const value = wanted[name];
         if (!value) return true;
-        if (name === "q") return value.split(/\s+/).every((word) => row.dataset.words.includes(word));
+        if (name === "q") return value.split(/\s+/).every((word) => texts.get(row).includes(word));
         return (row.dataset[name] || "").split("|").includes(value);
       });
       row.hidden = !fits;

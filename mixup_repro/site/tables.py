@@ -282,15 +282,15 @@ def _verdict(rows: list[dict[str, str]], path: Path) -> Verdict:
 
 def _part(row: dict[str, str], where: str) -> Part:
     try:
-        numbers = [float(row[k]) if row[k] else None for k in ("effect", "low", "high")]
+        effect, low, high = (float(row[k]) if row[k] else None for k in ("effect", "low", "high"))
     except ValueError as error:
         raise InputError(f"{where}, {row['part']}: {error}") from error
     name, unit = row["part"], ""
     if SHARE.search(name) and not NO_SHARE.search(name) and row["expected"] in ("", "> 0", "< 0"):
-        numbers = [None if n is None else 100 * n for n in numbers]
+        effect, low, high = (None if n is None else 100 * n for n in (effect, low, high))
         unit = "points"
     decides = row["decides"] == "1"
-    return Part(name, decides, row["expected"], *numbers, finding=row["finding"], unit=unit)
+    return Part(name, decides, row["expected"], effect, low, high, row["finding"], unit)
 
 
 def _pages(folder: Path) -> tuple[Page, ...]:

@@ -66,11 +66,14 @@ def together(words: Iterable[Word]) -> Word:
 
 SIGNS = {
     r"\btheta_bar\b": "θ̄",
-    r"\b[xy]_bar\b": lambda m: f"{m[0][0]}̄",
+    r"\b([xy])_bar\b": "\\1\N{COMBINING MACRON}",
     r"\balpha\b": "α",
     r"\blambda\b|\blam\b": "λ",
     r"\btheta\b": "θ",
-    r"\beps\b": "ε",
+    r"\beps(?:ilon)?\b": "ε",
+    r"\bdelta\b": "δ",
+    r"\bgamma\b": "γ",
+    r"\bsigma\b": "σ",
     r"\bh_(?:eps|ε)\b": "h<sub>ε</sub>",
     r"\bX_(\d+)\^(\d+)(?!\d)": r"X<sub>\1</sub><sup>\2</sup>",
     r" - (?=[A-Z\d(])": " − ",
