@@ -232,11 +232,11 @@ def test_theta_bar_of_an_alpha_is_that_of_the_library(browser, built):
 @pytest.mark.slow
 def test_alternative_texts_differ_and_are_no_file_names(built):
     for path in built.rglob("*.html"):
-        texts = re.findall(r'role="img" aria-label="([^"]+)"', path.read_text())
-        shown = [text for text in texts if not text.startswith("λ =")]
-        wide = shown[: len(set(shown))]
-        assert not any(re.search(r"\.svg|\.png|-short|-paper", text) for text in shown), path
-        assert len(set(wide)) == len(wide) or path.name == "index.html"
+        text = path.read_text()
+        shown = re.findall(r'role="img" aria-label="([^"]+)"', text)
+        assert not any(re.search(r"\.svg|\.png|-short|-paper", label) for label in shown), path
+        wide = re.findall(r'<div class="fig(?: wide)?"[^>]*><svg[^>]*aria-label="([^"]+)"', text)
+        assert len(set(wide)) == len(wide), path
 
 
 @pytest.mark.slow

@@ -27,14 +27,14 @@ PLACES = frozenset("x y transform width height viewBox".split())
 Look: TypeAlias = dict[str, str]  # what style="..." says
 
 
-def for_site(draw: Callable[[], Figure], stem: Path, narrow: bool) -> None:
-    """Write <stem>.svg, the panel that shows most, and the same for a narrow screen if asked.
+def for_site(draw: Callable[[], Figure], stem: Path, narrow: bool, panel: int = 0) -> None:
+    """Write <stem>.svg, one of its panels, and the same for a narrow screen if asked.
 
     A narrow one that is large is left out: the site then lets the wide one scroll.
     """
     figure = draw()
     save(figure, stem.with_name(f"{stem.name}.svg"))
-    save_panel(figure, stem.with_name(f"{stem.name}-panel.svg"))
+    save_panel(figure, stem.with_name(f"{stem.name}-panel.svg"), panel)
     slender = stem.with_name(f"{stem.name}-narrow.svg")
     if narrow:
         with style.narrow():
@@ -56,13 +56,9 @@ def save(figure: Figure, path: Path, within: Bbox | None = None) -> None:
         file.write(slim(buffer.getvalue()))
 
 
-def save_panel(figure: Figure, path: Path) -> None:
-    """Write the panel of a figure that shows most, with its axes and title; spoils the figure."""
-
-    def shows(k: int) -> tuple[int, int]:
-        return len(figure.axes[k].lines) + len(figure.axes[k].collections), k
-
-    chosen = figure.axes[max(range(len(figure.axes)), key=shows)]
+def save_panel(figure: Figure, path: Path, panel: int) -> None:
+    """Write one panel of a figure, with its axes and its title; spoils the figure."""
+    chosen = figure.axes[panel]
     for other in (*figure.axes, *figure.texts, *figure.legends):
         other.set_visible(other is chosen)
     box = chosen.get_tightbbox()
@@ -108,8 +104,10 @@ def _leaves(
         elif name == "use":
             mark = marks[next(v for k, v in child.attrib.items() if k.endswith("href"))[1:]]
             out += _mark(child, mark, about)
-        elif name in ("text", "image"):
+        elif name == "text":
             out.append(_element(child))
+        elif name == "image":
+            out.append(f"<g{_attributes(about)}>{_element(child)}</g>")
     return out
 
 

@@ -17,7 +17,12 @@ def draw(found: list[Entry], folder: Path) -> None:
     """Write each figure and table below `folder`; for the site, without what came out."""
     for entry in found:
         stem = folder / "figures" / entry.stem
-        vector.for_site(partial(entry.item.draw, entry.data), stem, narrow=entry.paper.published)
+        vector.for_site(
+            partial(entry.item.draw, entry.data),
+            stem,
+            narrow=entry.paper.published,
+            panel=entry.item.panel,
+        )
         style.save(drawn(entry), stem)
         write_table(folder / "tables" / f"{entry.stem}.csv", entry.table, "%.6g")
 

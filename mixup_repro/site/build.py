@@ -84,9 +84,9 @@ def _renderer(site: Site):  # type: ignore[no-untyped-def]
 
 
 def _stamp(results: Path) -> str:
-    """Which results these are: the newest commit that a run was trained at."""
-    lines = (results / "runs.csv").read_text(encoding="utf-8").count("\n")
-    return f"with {lines - 1:,} rows"
+    """Which results these are: how many runs, and how many rows they have."""
+    rows = (results / "runs.csv").read_text(encoding="utf-8").splitlines()[1:]
+    return f"of {len({row.partition(',')[0] for row in rows}):,} settings, {len(rows):,} rows"
 
 
 def interval(part: Part) -> Markup:

@@ -29,6 +29,7 @@ TOKENS = {
 }
 RAMP = ((0xA9, 0xAF, 0xB9), (0x1B, 0x22, 0x30))  # of what has an order: from grey to ink
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
+CLIP = re.compile(r"url\(#\w+\)")
 SAID = re.compile(r'(?: clip-path="[^"]*")? style="[^"]*"')
 SCALE = 4 / 3  # pixels of a point
 HEAD = re.compile(r'<svg xmlns="[^"]+" viewBox="0 0 ([\d.]+) ([\d.]+)">')
@@ -51,9 +52,12 @@ def inline(path: Path, key: str, about: str) -> str:
     width, height = (SCALE * float(number) for number in head.groups())
     start = f'<svg viewBox="0 0 {head[1]} {head[2]}" width="{width:.0f}" height="{height:.0f}" '
     start += f'role="img" aria-label="{escape(about)}">'
-    body = svg[head.end() :]
-    body = re.sub(r'(id="|url\(#)', rf"\1{key}", body)
-    return start + COLOUR.sub(lambda m: _colour(m[0].lower()), body)
+    lines = svg[head.end() :].splitlines()
+    fixed = {clip[0] for line in lines if "<image" in line and (clip := CLIP.search(line))}
+    for k, line in enumerate(lines):  # what lies on a bitmap, which no mode changes, keeps its look
+        if (clip := CLIP.search(line)) is None or clip[0] not in fixed:
+            lines[k] = COLOUR.sub(lambda m: _colour(m[0].lower()), line)
+    return start + re.sub(r'(id="|url\(#)', rf"\1{key}", "\n".join(lines))
 
 
 def width_of(path: Path) -> float:

@@ -50,7 +50,7 @@ class Part:
         """The effect with its 95 % interval, with two digits in the interval's half-width."""
         if self.effect is None:
             return ""
-        scale = self.half or abs(self.effect) or 1.0
+        scale = self.half or abs(self.effect) / 100 or 1.0
         digits = min(6, max(0, 1 - _magnitude(scale)))
         numbers = [n for n in (self.effect, self.low, self.high) if n is not None]
         shown = [f"{n:.{digits}f}".replace("-", "−") for n in numbers]

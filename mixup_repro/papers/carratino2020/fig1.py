@@ -224,4 +224,5 @@ ITEM = Item(
     claims=CLAIMS,
     draw=draw,
     table=table,
+    panel=3,
 )
