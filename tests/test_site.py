@@ -16,7 +16,7 @@ from mixup_repro import site
 from mixup_repro.beta import theta_bar
 from mixup_repro.errors import InputError
 from mixup_repro.paths import CHECKOUT
-from mixup_repro.site import figures, tables, words
+from mixup_repro.site import figures, parts, tables, words
 from mixup_repro.site.build import HERE, check_links
 from mixup_repro.site.findings import read_copy
 
@@ -162,7 +162,7 @@ def test_intervals_on_an_item_page_are_those_of_the_table(built):
     ],
 )
 def test_an_effect_has_two_digits_in_its_half_width_and_no_exponent(effect, low, high, told):
-    assert tables.Part("p", True, "> 0", effect, low, high, "supported", "").told == told
+    assert parts.Part("p", True, "> 0", effect, low, high, "supported", "").told == told
 
 
 def test_templates_hold_no_digit_but_in_code_headings_and_formulas():
@@ -261,7 +261,7 @@ def test_a_link_that_leads_nowhere_is_named(html, says, tmp_path):
 
 
 def test_a_command_tells_bad_input_in_one_line(tmp_path):
-    done = commands.run("site", "--results-dir", str(tmp_path / "none"))
+    done = commands.run("scripts/site.py", "--results-dir", str(tmp_path / "none"))
     assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 
@@ -271,9 +271,16 @@ def test_colours_of_drawings_are_the_pages(built):
     from mixup_repro.papers import style
 
     wanted = {style.INK: "ink", style.SOFT: "soft", style.LINE: "line", style.WASH: "wash"}
-    wanted |= {style.HELP: "help", style.GREY: "erm", style.BLUE: "mixup", style.ORANGE: "resc"}
-    wanted |= {style.PURPLE: "approx", style.GREEN: "mod"}
-    wanted |= {style.TEXT[c]: f"t-{wanted[c]}" for c in (style.BLUE, style.ORANGE, style.GREY)}
+    wanted |= {
+        style.HELP: "help",
+        style.GREY: "m-erm",
+        style.BLUE: "m-mixup",
+        style.ORANGE: "m-resc",
+    }
+    wanted |= {style.PURPLE: "m-approx", style.GREEN: "m-mod"}
+    wanted |= {
+        style.TEXT[c]: wanted[c].replace("m-", "t-") for c in (style.BLUE, style.ORANGE, style.GREY)
+    }
     for colour, name in wanted.items():
         assert figures.TOKENS[colour.lower()] == name
     sheet = (HERE / "style.css").read_text()

@@ -89,7 +89,7 @@ def test_a_page_is_accessible_fits_and_asks_nobody(name, browser, built):
 
 
 def cut_off(page) -> list[str]:
-    """Elements that reach beyond the screen and are in nothing that scrolls, or scroll unfocused."""
+    """Elements beyond the screen that are in nothing that scrolls, or that scroll unfocused."""
     return page.evaluate(
         """() => {
       const wide = innerWidth, out = [];
@@ -193,9 +193,11 @@ def test_the_filter_works_by_keyboard_and_its_state_is_in_the_address(browser, b
 def test_what_is_tapped_is_at_least_24_pixels_and_focus_is_seen(name, browser, built):
     page, _ = opened(browser, built, name, TELEPHONE)
     small = page.evaluate(
-        """() => [...document.querySelectorAll("nav a, .sq[href], summary, input, select, .card > a")]
+        """() => [...document.querySelectorAll(
+          "nav a, .sq[href], summary, input, select, .card > a")]
         .filter((e) => e.offsetParent).map((e) => [e, e.getBoundingClientRect()])
-        .filter(([e, b]) => Math.min(b.width, b.height) < 24).map(([e]) => e.outerHTML.slice(0, 99))"""
+        .filter(([e, b]) => Math.min(b.width, b.height) < 24)
+        .map(([e]) => e.outerHTML.slice(0, 99))"""
     )
     assert small == []
     page.keyboard.press("Tab")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from mixup_repro.papers import style, vector
+from mixup_repro.papers import layout, slim, style, vector
 
 
 def raw(figure: Figure) -> str:
@@ -40,13 +40,13 @@ def points(path: str) -> list[tuple[float, float]]:
 def test_a_line_goes_where_it_went(seed):
     line = np.random.default_rng(seed).uniform(0, 300, (40, 2)).round(4)
     outline = "M" + " L ".join(f" {x} {y}" for x, y in line)
-    found = points(vector._steps(outline.replace("M", "M ").replace("L", "L ")))
+    found = points(slim._steps(outline.replace("M", "M ").replace("L", "L ")))
     np.testing.assert_allclose(found, line, atol=0.051)  # errors do not add up along the way
 
 
 def test_straight_steps_become_one():
-    assert vector._steps("M 0 0 L 1 0 L 2 0 L 3 0 L 3 2 z") == "M0 0h3v2z"
-    assert vector._steps("M 0 0 L 1 0 L 0 0") == "M0 0h1-1"  # back is no going on
+    assert slim._steps("M 0 0 L 1 0 L 2 0 L 3 0 L 3 2 z") == "M0 0h3v2z"
+    assert slim._steps("M 0 0 L 1 0 L 0 0") == "M0 0h1-1"  # back is no going on
 
 
 def test_marks_of_one_look_become_one_path_and_keep_their_places():
@@ -54,7 +54,7 @@ def test_marks_of_one_look_become_one_path_and_keep_their_places():
     axis = figure.subplots()
     x = np.linspace(0, 1, 50)
     axis.plot(x, x**2, "o", color=style.BLUE, markersize=3, markeredgewidth=0)
-    before, after = raw(figure), vector.slim(raw(figure))
+    before, after = raw(figure), slim.slim(raw(figure))
     uses = re.findall(
         r'<use xlink:href="#\w+" x="([\d.]+)" y="([\d.]+)" style="fill: #0a66c2', before
     )
@@ -67,7 +67,7 @@ def test_marks_of_one_look_become_one_path_and_keep_their_places():
 def test_mathematics_flows_as_words():
     figure = Figure((4, 1))
     figure.text(0, 0.5, r"Mixup, $\alpha=1$: $\bar\theta$ on $X_3^2$")
-    text = vector.slim(raw(figure))
+    text = slim.slim(raw(figure))
     said = re.sub(r"<[^>]+>", "", text[text.index("<text") :])
     assert said.strip() == "Mixup, α = 1: θ̄ on X32"
     assert text.count('dy="') == 2  # down to the 3, up to the 2
@@ -77,15 +77,15 @@ def test_the_same_figure_gives_the_same_bytes():
     def draw() -> str:
         figure, (axis, _) = style.panels(2)
         axis.plot([0, 1], [0, 1])
-        return vector.slim(raw(figure))
+        return slim.slim(raw(figure))
 
     assert draw() == draw() and "#ffffff" in draw()
 
 
 def test_a_narrow_figure_keeps_panels_of_a_column_together_and_all_of_them():
-    with style.narrow():
+    with layout.narrow():
         figure, axes = style.panels(3, 2, height_ratios=(2, 1))
-    assert len(axes) == 6 and figure.get_figwidth() == style.NARROW
+    assert len(axes) == 6 and figure.get_figwidth() == layout.NARROW
     places = [axis.get_position() for axis in axes]
     assert len({round(place.x0, 3) for place in places}) == 1  # one abreast
     order = sorted(range(6), key=lambda k: -places[k].y0)

@@ -6,9 +6,7 @@ n and the scale stand in the note below, and the data and the network below the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -77,8 +75,6 @@ RC: dict[Any, object] = {
     "svg.hashsalt": "mixup_repro",
 }
 PANEL = (2.7, 2.2)  # inches
-NARROW = 3.75  # inches, of a figure on the screen of a telephone: 360 pixels
-_narrow = ContextVar("narrow", default=False)
 FEW = 10  # so many runs are drawn one by one
 TIMM = {"resnet50": "ResNet-50"}  # titles of timm's networks that the papers use
 
@@ -97,30 +93,10 @@ def panels(
     Drawn for a narrow screen, panels stand one or two abreast, a column's panels together.
     """
     matplotlib.rcParams.update(RC)
-    if not _narrow.get():
+    if not layout.is_narrow():
         figure = Figure(figsize=(columns * size[0], rows * size[1]))
         return figure, list(figure.subplots(rows, columns, squeeze=False, **kwargs).flat)
-    abreast = min(columns, max(1, round(NARROW / size[0])))
-    blocks = -(-columns // abreast)
-    kwargs.pop("gridspec_kw", None)  # widths, of panels that no longer stand side by side
-    if ratios := kwargs.pop("height_ratios", None):
-        kwargs["height_ratios"] = [*ratios] * blocks
-    figure = Figure(figsize=(NARROW, blocks * rows * size[1]))
-    grid = figure.subplots(blocks * rows, abreast, squeeze=False, **kwargs)
-    places = [(c // abreast * rows + r, c % abreast) for r in range(rows) for c in range(columns)]
-    for spare in set(np.ndindex(grid.shape)) - set(places):
-        grid[spare].remove()
-    return figure, [grid[place] for place in places]
-
-
-@contextmanager
-def narrow() -> Iterator[None]:
-    """Figures drawn inside are for a screen of a telephone."""
-    token = _narrow.set(True)
-    try:
-        yield
-    finally:
-        _narrow.reset(token)
+    return layout.stacked(columns, rows, size, kwargs)
 
 
 def ramp() -> LinearSegmentedColormap:

@@ -76,7 +76,7 @@ def digits() -> Markup:
         f'<svg viewBox="0 -4 {WIDTH} {HEIGHT + 26}" width="{WIDTH}" height="{HEIGHT + 26}" '
         f'role="img" aria-label="How often each weight λ is drawn">'
         f'<path d="M0 {HEIGHT}H{WIDTH}" stroke="var(--soft)"/>'
-        f'<path data-density d="{stops[1.0]["density"]}" fill="none" stroke="var(--mixup)" '
+        f'<path data-density d="{stops[1.0]["density"]}" fill="none" stroke="var(--m-mixup)" '
         f'stroke-width="2"/>{_ticks()}</svg></div>'
         f'<div class="tiles">{still}</div>'
         f'<p class="soft">A zero and a one of scikit-learn’s digits, blended with weights at equal '

@@ -13,10 +13,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mixup_repro.errors import InputError
+from mixup_repro.site.entries import Context, Site
 from mixup_repro.site.figures import classes
 from mixup_repro.site.findings import read_copy
-from mixup_repro.site.pages import Context, Site
-from mixup_repro.site.tables import Part, read
+from mixup_repro.site.items import item_page
+from mixup_repro.site.pages import PAGES, results
+from mixup_repro.site.parts import Part
+from mixup_repro.site.tables import read
 from mixup_repro.site.words import plain, rich
 from mixup_repro.store.files import replacing
 
@@ -26,15 +29,15 @@ FONTS = ("*.woff2", "OFL.txt")
 ABOUT = "The theory of mixup, run again: what two papers say, and what came out."
 
 
-def build(results: Path, out: Path, copy: Path = HERE / "copy.toml") -> tuple[int, int]:
+def build(folder: Path, out: Path, copy: Path = HERE / "copy.toml") -> tuple[int, int]:
     """Write the site into `out`; returns how many pages and bytes it has.
 
     Raises:
         InputError: something in the results or in what is said of them is missing, malformed or no
             longer true, or a link leads nowhere.
     """
-    tables = read(results)
-    site = Site(results, tables, read_copy(copy, tables))
+    tables = read(folder)
+    site = Site(folder, tables, read_copy(copy, tables))
     texts = {name: classes(_smaller(text)) for name, text in _pages(site)}
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
@@ -48,20 +51,20 @@ def build(results: Path, out: Path, copy: Path = HERE / "copy.toml") -> tuple[in
         for font in (HERE / "fonts").glob(pattern):
             shutil.copyfile(font, out / "fonts" / font.name)
     _remove_others(out, {*texts})
-    check_links(out, texts, results)
+    check_links(out, texts, folder)
     return len(texts), sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
 
 
 def _pages(site: Site) -> Iterator[tuple[str, str]]:
     """Name and text of each page."""
     render = _renderer(site)
-    for name in ("index", "claims", "errata", "notes", "use", "method"):
-        yield f"{name}.html", render(f"{name}.html", f"{name}.html", getattr(site, name)())
-    yield "results/index.html", render("results.html", "results/index.html", site.results())
+    for name, context in PAGES.items():
+        yield f"{name}.html", render(f"{name}.html", f"{name}.html", context(site))
+    yield "results/index.html", render("results.html", "results/index.html", results(site))
     run = [page for page in site.tables.pages if page.run]
     for before, page, after in zip([None, *run], run, [*run[1:], None]):
         path = f"results/{page.name}.html"
-        yield path, render("item.html", path, site.item_page(page, before, after))
+        yield path, render("item.html", path, item_page(site, page, before, after))
 
 
 def _renderer(site: Site):  # type: ignore[no-untyped-def]
@@ -110,7 +113,7 @@ def interval(part: Part) -> Markup:
     hollow = part.low <= 0 <= part.high and paper is None
     dot = f'<circle class="{"h" if hollow else "d"}" cx="{x(part.effect)}" cy="8" r="3.5"/>'
     mark = "" if paper is None else f'<path class="p" d="M{x(paper)} 4l4 4l-4 4l-4-4z"/>'
-    picture = f'<svg class="iv" aria-hidden="true">{zero}{bar}{dot}{mark}</svg>'
+    picture = f'<svg class="iv">{zero}{bar}{dot}{mark}</svg>'
     return Markup(picture)
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from mixup_repro.errors import InputError
-from mixup_repro.site.tables import Part, Tables, Verdict
+from mixup_repro.site.parts import Part
+from mixup_repro.site.tables import Tables, Verdict
 from mixup_repro.site.words import WORDS
 
 ASKED = re.compile(r"(?P<paper>\w+)\.(?P<claim>\w+)(?: on (?P<item>\w+))?: (?P<what>.+)")

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mixup_repro.errors import InputError
+from mixup_repro.site.parts import Part
 from mixup_repro.site.words import EXACT, NOT_RUN, STAND_IN, Word, together, word
 
 VERDICTS = (
@@ -21,46 +22,6 @@ ITEMS = (
 ).split()
 SHARE = re.compile(r"\b(?:accuracy|ece|confidence)\b|^error\b", re.IGNORECASE)
 NO_SHARE = re.compile(r"%|\blog\b|\bnats\b|slope of")
-
-
-@dataclass(frozen=True)
-class Part:
-    """One tested part of a verdict; effect and its interval are None where nothing was measured.
-
-    Shares (accuracy, ECE, confidence) are in points.
-    """
-
-    name: str
-    decides: bool
-    expected: str
-    effect: float | None
-    low: float | None
-    high: float | None
-    finding: str
-    unit: str
-
-    @property
-    def half(self) -> float | None:
-        if self.low is None or self.high is None:
-            return None
-        return (self.high - self.low) / 2
-
-    @property
-    def told(self) -> str:
-        """The effect with its 95 % interval, with two digits in the interval's half-width."""
-        if self.effect is None:
-            return ""
-        scale = self.half or abs(self.effect) / 100 or 1.0
-        digits = min(6, max(0, 1 - _magnitude(scale)))
-        numbers = [n for n in (self.effect, self.low, self.high) if n is not None]
-        shown = [f"{n:.{digits}f}".replace("-", "−") for n in numbers]
-        shown = [re.sub(r"^−(0(?:\.0+)?)$", r"\1", n) for n in shown]
-        within = f" [{shown[1]}, {shown[2]}]" if len(shown) == 3 else ""
-        return f"{shown[0]}{within}{' ' + self.unit if self.unit else ''}"
-
-
-def _magnitude(number: float) -> int:
-    return int(f"{number:e}".partition("e")[2])
 
 
 @dataclass(frozen=True)
@@ -234,35 +195,40 @@ def _has_rows(path: Path, item: Item) -> None:
         raise InputError(f"{path}: {item.paper}, {item.item} has no rows; make report writes them")
 
 
-def _rows(path: Path, columns: list[str]) -> list[dict[str, str]]:
+def rows(path: Path, columns: list[str] | None = None) -> list[dict[str, str]]:
+    """The rows of a table, which must have these columns where they are named.
+
+    Raises:
+        InputError: it is missing or malformed.
+    """
     if not path.is_file():
         raise InputError(f"{path}: is not there; mixup-repro report writes it")
     with open(path, encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        if reader.fieldnames != columns:
-            raise InputError(f"{path}: its columns must be {', '.join(columns)}")
-        rows = list(reader)
-    for line, row in enumerate(rows, 2):
+        found = list(reader)
+    if columns and reader.fieldnames != columns:
+        raise InputError(f"{path}: its columns must be {', '.join(columns)}")
+    for line, row in enumerate(found, 2):
         if None in row or None in row.values():
             raise InputError(f"{path}, line {line}: another number of fields than the first line")
-    return rows
+    return found
 
 
 def _claims(folder: Path) -> tuple[Claim, ...]:
     path = folder / "verdicts.csv"
     held: dict[tuple[str, ...], list[dict[str, str]]] = defaultdict(list)
-    for row in _rows(path, VERDICTS):
+    for row in rows(path, VERDICTS):
         held[row["paper"], row["claim"], row["item"], row["setting"], row["scale"]].append(row)
     claims: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
-    for (paper, claim, *_), rows in held.items():
-        claims[paper, claim].append(_verdict(rows, path))
+    for (paper, claim, *_), own in held.items():
+        claims[paper, claim].append(_verdict(own, path))
     return tuple(Claim(tuple(verdicts)) for verdicts in claims.values())
 
 
-def _verdict(rows: list[dict[str, str]], path: Path) -> Verdict:
-    row = rows[0]
+def _verdict(own: list[dict[str, str]], path: Path) -> Verdict:
+    row = own[0]
     where = f"{path}: {row['paper']}, {row['claim']}"
-    parts = tuple(_part(r, where) for r in rows if r["part"])
+    parts = tuple(_part(r, where) for r in own if r["part"])
     return Verdict(
         row["paper"],
         row["claim"],
@@ -296,7 +262,7 @@ def _part(row: dict[str, str], where: str) -> Part:
 def _pages(folder: Path) -> tuple[Page, ...]:
     held: dict[str, list[Item]] = defaultdict(list)
     papers: list[str] = []
-    for row in _rows(folder / "items.csv", ITEMS):
+    for row in rows(folder / "items.csv", ITEMS):
         item = Item(**row)
         held[f"{item.paper}-{item.page}"].append(item)
         papers.append(item.paper)
