@@ -30,7 +30,7 @@ TOKENS = {
 RAMP = ((0xA9, 0xAF, 0xB9), (0x1B, 0x22, 0x30))  # of what has an order: from grey to ink
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 CLIP = re.compile(r"url\(#\w+\)")
-SAID = re.compile(r'(?: clip-path="[^"]*")? style="[^"]*"')
+SAID = re.compile(r'(?: clip-path="(?P<clip>[^"]*)")? style="(?P<style>[^"]*)"')
 SCALE = 4 / 3  # pixels of a point
 HEAD = re.compile(r'<svg xmlns="[^"]+" viewBox="0 0 ([\d.]+) ([\d.]+)">')
 
@@ -68,18 +68,23 @@ def width_of(path: Path) -> float:
 
 def classes(page: str) -> str:
     """A page with what its drawings' elements share said once, in a style sheet of its head."""
-    counts = Counter(match[0] for match in SAID.finditer(page))
-    names = {look: f"k{k}" for k, (look, n) in enumerate(counts.most_common()) if n > 2}
-    rules = "".join(f".{name}{{{_rule(look)}}}" for look, name in names.items())
-    page = SAID.sub(lambda m: f' class="{names[m[0]]}"' if m[0] in names else m[0], page)
-    return page.replace("</head>", f"<style>{rules}</style>\n</head>", 1) if rules else page
+    rules = Counter(rule for match in SAID.finditer(page) for rule in _rules(match))
+    names = {rule: f"k{k}" for k, (rule, n) in enumerate(rules.most_common()) if n > 2}
+
+    def short(match: re.Match[str]) -> str:
+        own = _rules(match)
+        if not all(rule in names for rule in own):
+            return match[0]
+        return f' class="{" ".join(names[rule] for rule in own)}"'
+
+    sheet = "".join(f".{name}{{{rule}}}" for rule, name in names.items())
+    page = SAID.sub(short, page)
+    return page.replace("</head>", f"<style>{sheet}</style>\n</head>", 1) if sheet else page
 
 
-def _rule(look: str) -> str:
-    clip = re.search(r'clip-path="([^"]+)"', look)
-    style = re.search(r'style="([^"]+)"', look)
-    said = [style[1]] if style else []
-    return ";".join([*said, *([f"clip-path:{clip[1]}"] if clip else [])])
+def _rules(match: re.Match[str]) -> list[str]:
+    """What an element's attributes say, as rules of a style sheet."""
+    return [*([f"clip-path:{match['clip']}"] if match["clip"] else []), match["style"]]
 
 
 def _colour(colour: str) -> str:
