@@ -117,7 +117,7 @@ def moons(folder: Path, grids: Sequence[tuple[str, list[Map]]]) -> Markup:
     """
     labels, maps, rules = [], [], []
     for k, (name, shown) in enumerate(grids):
-        checked = " checked" if k == 0 else ""
+        checked = " checked" if k == min(1, len(grids) - 1) else ""
         labels.append(
             f'<label><input type="radio" name="stop" value="{k}" id="stop{k}"{checked}>'
             f"{name}</label>"

@@ -57,7 +57,8 @@ def item_page(site: Site, page: Page, before: Page | None, after: Page | None) -
         "word": together(v.word for v in run) if run else None,
         "settings": EXACT if first.theory else settings,
         "figures": [figure(site, item, k, finding) for k, item in enumerate(page.run)],
-        "says": "" if first.theory else first.says,
+        "says": "" if first.theory else first.says[:1].upper() + first.says[1:],
+        "notes": page.paper == "notes",
         "differs": _distinct(i.differs for i in page.run),
         "code": _distinct(i.code for i in page.run),
         "claims": [site.claim(c, full=True) for c in claims],
@@ -126,7 +127,7 @@ def moons(site: Site) -> Markup:
     grids = []
     for alpha in sorted(stops, key=lambda alpha: alpha or 0.0):
         shown = [(titles[m], stops[alpha][m]) for m in titles if m in stops[alpha]]
-        grids.append(("none" if alpha is None else f"{alpha:g}", shown))
+        grids.append(("none: ERM" if alpha is None else f"{alpha:g}", shown))
     head = '<h2 id="moons">The moons by α</h2>'
     head += "<p>The share of runs that say class 1, from blue over white to orange.</p>"
     return Markup(head) + blend.moons(site.folder, grids)
