@@ -42,6 +42,7 @@ class ArchitectureConfig:
     hidden: Optional[list[int]] = None  # mlp: widths of the hidden layers
     features: Optional[int] = None  # random_features: how many
     sigma: Optional[float] = None  # random_features: standard deviation of the frequencies
+    one_logit: Optional[bool] = None  # random_features: eq. (22) as for labels 0 and 1, one logit
     options: Any = None  # timm: more arguments of its network, by name
     dropout: Optional[float] = None  # mlp, lenet: rate at which hidden units are zeroed in training
 

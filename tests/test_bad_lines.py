@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 import pytest
 from helpers import job, make_image_folder, make_imagenet
 
 from mixup_repro import cli
+from mixup_repro.cli.words import source_of, whole_path
 from mixup_repro.training import run as run_module
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -251,6 +253,28 @@ def test_the_other_commands_refuse(line, named, here, tmp_path, monkeypatch, cap
     said = answer(line.format(here=here), monkeypatch, capsys)
     assert len(said) == 1 and said[0].startswith("error: ") and named in said[0], said
     assert made(here, tmp_path) == before
+
+
+def test_plan_names_the_jobs_that_cannot_run_and_tells_of_the_others(tmp_path, capsys):
+    """One that the words rule out, one whose network does not take the data, and one that can."""
+    words = "plan dataset=digits recipe.epochs=1 method=erm,mixup method.alpha=1,-1"
+    both = f"{words} architecture=mlp,lenet runs_dir={tmp_path}"
+    sys.argv = ["mixup-repro", *both.split()]
+    assert cli.main() == 2
+    said = capsys.readouterr().err
+    assert "digits-mlp-erm" in said and "digits-mlp-mixup-a1-" in said and "2 runs to train" in said
+    told = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(told) == 2 and "method.alpha" in told[0] and "lenet" in told[1].lower()
+
+
+def test_a_home_folder_is_written_out_in_every_option(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert whole_path("~/results") == tmp_path / "results" and whole_path("r~") == Path("r~")
+    with pytest.raises(ArgumentTypeError, match="no such home folder"):
+        whole_path("~nobody_of_this_name/results")
+    (tmp_path / "more").mkdir()
+    asked = Namespace(config_path=None, config_dir="~/more", config_name=None)
+    assert source_of(asked).extra == str(tmp_path / "more")
 
 
 def test_a_home_folder_is_written_out_in_every_path(tmp_path, monkeypatch):

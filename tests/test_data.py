@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from torchvision.datasets import mnist
 from torchvision.transforms import Compose, Normalize, ToTensor
 from torchvision.transforms import functional as TF
 
-from mixup_repro.data import Dataset, load
+from mixup_repro.data import ALTERATIONS, LOADERS, Dataset, load
 from mixup_repro.data.batches import MemoryBatches as Batches
 from mixup_repro.data.dataset import pixel_statistics
 from mixup_repro.errors import InputError
@@ -300,3 +302,40 @@ def test_damaged_mnist_is_refused(kept, tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match="MNIST is missing or incomplete"):
         load(DatasetConfig("mnist", root=str(tmp_path)))
+
+
+VALUES = {"points": 40, "classes": 2, "noise": 0.1, "separation": 0.5, "ratio": 0.5} | {
+    "layout": "ring",
+    "size": 8,
+    "resize": 9,
+    "interpolation": "bilinear",
+    "unreadable": "skip",
+    "workers": 0,
+    "root": "there",
+    "label": "mine",
+    "fingerprint": {"x_train": "0"},
+    "mean": [0.5],
+    "std": [0.5],
+}
+
+
+@pytest.mark.parametrize("name", LOADERS)
+def test_a_field_that_a_set_does_not_read_is_refused(name):
+    """Of `dataset`, every field but the alterations, which every set in memory has."""
+    fields = {f.name for f in dataclasses.fields(DatasetConfig)} - {"name", *ALTERATIONS}
+    assert fields == set(VALUES)
+    for field in sorted(fields - set(LOADERS[name].reads)):
+        with pytest.raises(InputError, match=f"dataset.{field}=.* {name} does not read it"):
+            load(DatasetConfig(name, **{field: VALUES[field]}))
+
+
+@pytest.mark.parametrize("name", [n for n in LOADERS if "root" not in LOADERS[n].reads])
+def test_a_set_reads_what_it_is_said_to_read(name):
+    class Watched:
+        def __getattr__(self, field):
+            read.add(field)
+            return 0.1 if field == "flipped" else VALUES.get(field, name)
+
+    read: set[str] = set()
+    resolve_name(f"mixup_repro.{LOADERS[name].make}")(Watched())
+    assert read - {"name", "flipped"} == set(LOADERS[name].reads)

@@ -10,9 +10,11 @@ from scipy import stats
 from sklearn.datasets import make_moons
 
 from mixup_repro import networks
+from mixup_repro.beta import theta_bar
 from mixup_repro.data import load
 from mixup_repro.data.toy import GRID, LAYOUTS, REACH, gaussians_bayes, grid, sample_gaussians
 from mixup_repro.errors import InputError
+from mixup_repro.evaluation.predictor import predict
 from mixup_repro.papers.chidambaram2022 import boundaries
 from mixup_repro.plan import stream
 from mixup_repro.schema import ArchitectureConfig, DatasetConfig
@@ -149,6 +151,30 @@ def test_features_approximate_the_gaussian_kernel():
     phi = torch.baddbmm(network.b, x, network.s.mT).cos()[0] / 200_000**0.5
     kernel = 2 * float(phi[0] @ phi[1])
     assert kernel == pytest.approx(np.exp(-(0.6**2 + 0.3**2) / 2), abs=0.01)
+
+
+def test_one_logit_is_rescaled_as_labels_0_and_1_are():
+    """Eq. (22) for the paper's own f = w.phi and y in {0, 1}, in float64."""
+    config = ArchitectureConfig("random_features", features=500, sigma=10.0, one_logit=True)
+    network = networks.build(config, (2,), 2, [3, 4])
+    network.w.data.normal_()
+    data = load(DatasetConfig("two_moons", points=60, noise=0.1, flipped=0.2)).for_seeds([3, 4])
+    theta = theta_bar(2.0)
+    logits = predict(network, data, data.x_test, alpha=2.0)
+    for r, seed in enumerate((3, 4)):
+        own = load(DatasetConfig("two_moons", points=60, noise=0.1, flipped=0.2)).for_seeds([seed])
+        x_bar, y_bar = own.x_train[0].double().mean(0), own.y_train.double().mean()
+        shrunk = theta * own.x_test[0].double() + (1 - theta) * x_bar
+        phi = (shrunk @ network.s[r].double().T + network.b[r].double()).cos() / 500**0.5
+        u = (phi @ network.w[r, 0].double() - (1 - theta) * y_bar) / theta
+        torch.testing.assert_close(logits[r, :, 1].double(), u.detach(), atol=1e-4, rtol=0)
+        assert (logits[r, :, 0] == 0).all()
+
+
+def test_one_logit_is_refused_for_three_classes():
+    config = ArchitectureConfig("random_features", features=5, sigma=1.0, one_logit=True)
+    with pytest.raises(InputError, match="one logit is for two classes, not 3"):
+        networks.build(config, (2,), 3, [0])
 
 
 def test_random_features_need_their_two_fields():

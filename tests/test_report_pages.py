@@ -31,7 +31,7 @@ from mixup_repro.papers.claims import (
 from mixup_repro.papers.sources import Runs
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.report.markdown import _by_words, came_out, readme_table
-from mixup_repro.report.sections import published
+from mixup_repro.report.published import draw_published, published
 from mixup_repro.report.verdicts import Verdict, Word, by_chance, counted
 from mixup_repro.store import results
 
@@ -277,6 +277,7 @@ def test_the_page_of_notes_has_each_of_their_claims_and_no_other(committed, tmp_
 
 
 def test_published_numbers_stand_in_a_table_of_their_own(found, folder):
+    report.write(found, folder)
     assert "## Beside published numbers" not in (folder / "REPORT.md").read_text()
     shutil.copy(CHECKOUT / "results" / "references.csv", folder)
     try:
@@ -284,10 +285,16 @@ def test_published_numbers_stand_in_a_table_of_their_own(found, folder):
         own = table[(table["network"] == "ResNet-20 v1") & (table["epochs"] == 200)]
         assert set(own["ERM"].dropna()) == {92.02}  # the logs' median, read by hand
         assert table["Mixup"].notna().sum() >= 20 and "source" in table
+        draw_published(folder)  # there are no curves, so nothing is drawn
+        assert not (folder / "figures" / "published.png").exists()
+        shutil.copy(CHECKOUT / "results" / "reference_curves.csv", folder)
+        draw_published(folder)
         report.write(found, folder)
+        assert "](figures/published.png)" in (folder / "REPORT.md").read_text()
         assert "## Beside published numbers" in (folder / "REPORT.md").read_text()
         (folder / "references.csv").write_text("dataset,network\ncifar10,x\n")
         with pytest.raises(InputError, match=r"references\.csv"):
             published(folder)
     finally:
-        (folder / "references.csv").unlink()
+        for name in ("references.csv", "reference_curves.csv", "figures/published.png"):
+            (folder / name).unlink(missing_ok=True)

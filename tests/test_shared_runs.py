@@ -95,6 +95,33 @@ def test_what_another_user_cannot_write_is_one_line(command, words, runs):
     assert times(runs) == before
 
 
+READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+CAN_MOUNT = ["unshare", "--mount", "sh", "-c", READ_ONLY]
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "code", "said"),
+    [
+        ("plan", ["seeds=2"], 0, "0 runs to train"),
+        ("train", ["seeds=2"], 0, "2 present"),
+        ("train", ["seeds=3"], 2, "cannot be written (Read-only file system)"),
+        ("clean", ["done", "--yes"], 2, "cannot be written (Read-only file system)"),
+    ],
+)
+def test_a_read_only_disk_is_read(command, words, code, said, runs):
+    """A real one: the folder mounted on itself for this command alone, without writing."""
+    if subprocess.run([*CAN_MOUNT, runs, "true"], capture_output=True).returncode:
+        pytest.skip("this machine does not let its root mount a folder")
+    before = times(runs)
+    script = commands.CHECKOUT / "scripts" / f"{command}.py"
+    line = [sys.executable, script, *words, *WORDS, *HARDWARE, f"runs_dir={runs}"]
+    done = subprocess.run(
+        [*CAN_MOUNT, runs, *line], capture_output=True, text=True, cwd=runs.parent
+    )
+    assert done.returncode == code and said in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr and times(runs) == before
+
+
 def test_another_user_sees_that_a_run_is_being_trained(runs):
     folder = RunFolder(expand(job(*WORDS, f"runs_dir={runs}"))[0])
     folder.record_path.unlink()

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 import torch
 
-from mixup_repro.cli.words import Parser, source_of
+from mixup_repro.cli.words import Parser, source_of, whole_path
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import in_memory
@@ -36,7 +35,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("overrides", nargs="+", help="such as dataset=mnist")
     parser.add_argument("--share", type=float, default=0.2, help="of the data (default: 0.2)")
     parser.add_argument("--draws", type=int, default=10, help="how many (default: 10)")
-    parser.add_argument("--results-dir", type=Path, default=home() / "results")
+    parser.add_argument("--results-dir", type=whole_path, default=home() / "results")
     parser.add_source()
     args = parser.parse_args(words)
     if args.draws < 1:

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
-from mixup_repro.cli.words import Parser, source_of
+from mixup_repro.cli.words import Parser, source_of, whole_path
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import Source, compose
 from mixup_repro.launch.imported import Origin, import_run, read_weights
@@ -25,7 +24,9 @@ from mixup_repro.launch.imported import Origin, import_run, read_weights
 
 def main(words: Sequence[str]) -> int:
     parser = Parser("import-weights", __doc__)
-    parser.add_argument("file", type=Path, help="written by torch.save; read with weights_only")
+    parser.add_argument(
+        "file", type=whole_path, help="written by torch.save; read with weights_only"
+    )
     parser.add_argument("--source", required=True, help="where it comes from, with the version")
     parser.add_argument("--recipe", required=True, help="how it was trained, in words")
     parser.add_argument("overrides", nargs="*", help="as for train")

@@ -13,7 +13,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from mixup_repro.cli.errors import one_line
 from mixup_repro.cli.words import Parser, source_of
+from mixup_repro.errors import InputError
 from mixup_repro.jobs import compose
 from mixup_repro.launch.board import board
 from mixup_repro.launch.estimate import bytes_needed, missing, seconds_left
@@ -27,24 +29,38 @@ from mixup_repro.training.progress import Progress
 DAY_S = 86_400
 
 
-def plan(jobs: list[Config], progress: Progress) -> None:
-    status = Status(jobs)
+def plan(jobs: list[Config], progress: Progress) -> list[InputError]:
+    """Say it; returns what is wrong with jobs that cannot run.
+
+    Raises:
+        InputError: none can.
+    """
+    fit, refused = [], []
     recorded = probed = disk = 0.0
     for job in jobs:
-        dataset = open_data(job)
-        if missing(job):
-            check_fits(job, dataset)
+        try:
+            dataset = open_data(job)
+            if missing(job):
+                check_fits(job, dataset)
+        except InputError as error:
+            refused.append(error)
+            continue
+        fit.append(job)
+        device = dataset.device
         by_records, by_probe = seconds_left(job, dataset)
         recorded, probed = recorded + by_records / 3600, probed + by_probe / 3600
         disk += bytes_needed(job, dataset) / 2**20
+    if not fit:
+        raise refused[0]
+    status = Status(fit)
     progress.table("Runs by state", HEADER, status.rows())
     for line in status.reasons():
         progress.say(line)
-    unit = "GPU-hours" if dataset.device.type == "cuda" else "hours of one process"
+    unit = "GPU-hours" if device.type == "cuda" else "hours of one process"
     total = recorded + probed
     side_by_side = ""
     if jobs[0].hardware.slots:
-        n = len(slots(jobs[0].hardware, dataset.device))
+        n = len(slots(jobs[0].hardware, device))
         side_by_side = f", {total / n:.2g} hours in {n} slots"
     count = status.count()
     left = sum(count[state] for state in (State.INTERRUPTED, State.FAILED, State.ABSENT))
@@ -53,6 +69,7 @@ def plan(jobs: list[Config], progress: Progress) -> None:
         f"runs of the same kind, {probed:.2g} by a timed probe)"
     )
     progress.say(f"disk: {status.bytes() / 2**20:.3g} MiB used, about {disk:.3g} MiB more needed")
+    return refused
 
 
 def watch(jobs: list[Config], seconds: float, progress: Progress) -> None:
@@ -76,9 +93,15 @@ def main(words: Sequence[str]) -> int:
     args = parser.parse_intermixed_args(words)
     if args.watch is not None and not 0 < args.watch <= DAY_S:
         parser.error(f"--watch {args.watch:g}: seconds, more than 0 and at most a day")
-    jobs = list(compose(args.overrides, source_of(args)))  # all are checked before any is timed
+    refused: list[Exception] = []  # all jobs are checked before any is timed
+    jobs = list(compose(args.overrides, source_of(args), refused.append))
+    if not jobs:
+        raise refused[0]
+    progress = Progress()
     if args.watch:
-        watch(jobs, args.watch, Progress())
+        watch(jobs, args.watch, progress)
     else:
-        plan(jobs, Progress())
-    return 0
+        refused += plan(jobs, progress)
+    for line in dict.fromkeys(one_line(error, args.overrides)[0] for error in refused):
+        progress.say(f"error: {line}")
+    return 2 if refused else 0

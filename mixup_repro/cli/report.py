@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mixup_repro import report
-from mixup_repro.cli.words import Parser
+from mixup_repro.cli.words import Parser, whole_path
 from mixup_repro.errors import InputError
 from mixup_repro.paths import CHECKOUT, INSTALLED, home
 from mixup_repro.store import results
@@ -26,9 +26,9 @@ from mixup_repro.store.files import locked
 def main(words: Sequence[str]) -> int:
     parser = Parser("report", __doc__)
     runs = parser.add_mutually_exclusive_group()
-    runs.add_argument("--runs-dir", type=Path, help="default: the checkout's, if it has one")
+    runs.add_argument("--runs-dir", type=whole_path, help="default: the checkout's, if it has one")
     runs.add_argument("--no-collect", action="store_true", help="leave runs.csv as it is")
-    parser.add_argument("--results-dir", type=Path, default=home() / "results")
+    parser.add_argument("--results-dir", type=whole_path, default=home() / "results")
     args = parser.parse_args(words)
     if args.runs_dir is not None and not args.runs_dir.is_dir():
         raise InputError(f"--runs-dir {args.runs_dir}: there is no such folder")

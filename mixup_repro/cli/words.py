@@ -4,6 +4,7 @@ options say."""
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import NoReturn
 
@@ -36,6 +37,18 @@ class Parser(argparse.ArgumentParser):
             self.add_argument(short, option, help=what)
 
 
+def whole_path(text: str) -> Path:
+    """A path of an option, with ~ written out as a shell does it.
+
+    Raises:
+        argparse.ArgumentTypeError: there is no such home folder.
+    """
+    whole = os.path.expanduser(text)
+    if text.startswith("~") and whole == text:
+        raise argparse.ArgumentTypeError(f"{text}: there is no such home folder")
+    return Path(whole)
+
+
 def source_of(args: argparse.Namespace) -> Source:
     """Where configs are, with absolute paths.
 
@@ -45,8 +58,9 @@ def source_of(args: argparse.Namespace) -> Source:
     given = {}
     for key, name in (("path", "config_path"), ("extra", "config_dir")):
         if (value := getattr(args, name)) is not None:
-            given[key] = str(Path(value).absolute())
-            if not Path(value).is_dir():
+            folder = Path(os.path.expanduser(value))
+            given[key] = str(folder.absolute())
+            if not folder.is_dir():
                 option = name.replace("_", "-")
                 raise InputError(f"--{option} {value}: there is no such folder")
     if args.config_name is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pkgutil import resolve_name
 
 from mixup_repro.data import fingerprint
@@ -14,19 +15,35 @@ from mixup_repro.schema import DatasetConfig
 __all__ = ["LOADERS", "DataSource", "Dataset", "load"]
 
 ALTERATIONS = ("train_examples", "labels", "flipped", "cue", "rare")
-# The function, below mixup_repro, that makes each from its config: imported when asked for.
+
+
+@dataclass(frozen=True)
+class Loader:
+    """How a data set is made.
+
+    make: the function, below mixup_repro, that makes it of its config: imported when asked for.
+    reads: the fields of `dataset` that it reads, besides those of every set; others are refused.
+    """
+
+    make: str
+    reads: tuple[str, ...]
+
+
+PIXELS = ("mean", "std")
+FILES = ("root", "fingerprint", "label", *PIXELS)
+FITTED = ("size", "resize", "interpolation")
 LOADERS = {
-    "alternating_line": "data.toy:alternating_line",
-    "two_moons": "data.toy:two_moons",
-    "circles": "data.toy:circles",
-    "separated_moons": "data.toy:separated_moons",
-    "gaussians": "data.toy:gaussians",
-    "digits": "data.images:digits",
-    "mnist": "data.images:torchvision_set",
-    "cifar10": "data.images:torchvision_set",
-    "cifar100": "data.images:torchvision_set",
-    "image_folder": "data.image_folder:image_folder",
-    "imagenet": "imagenet.streamed:imagenet",
+    "alternating_line": Loader("data.toy:alternating_line", ("points", "classes")),
+    "two_moons": Loader("data.toy:two_moons", ("points", "noise")),
+    "circles": Loader("data.toy:circles", ("points", "noise", "ratio")),
+    "separated_moons": Loader("data.toy:separated_moons", ("points", "noise", "separation")),
+    "gaussians": Loader("data.toy:gaussians", ("points", "layout")),
+    "digits": Loader("data.images:digits", PIXELS),
+    "mnist": Loader("data.images:torchvision_set", FILES),
+    "cifar10": Loader("data.images:torchvision_set", FILES),
+    "cifar100": Loader("data.images:torchvision_set", FILES),
+    "image_folder": Loader("data.image_folder:image_folder", (*FILES, *FITTED)),
+    "imagenet": Loader("imagenet.streamed:imagenet", (*FILES, *FITTED, "workers", "unreadable")),
 }
 
 
@@ -36,12 +53,19 @@ def load(config: DatasetConfig) -> DataSource:
     A known set that was altered is refused, unless it has a label of its own.
 
     Raises:
-        InputError: unknown name, or files missing, partial, altered or unreadable (says what to
-            do).
+        InputError: unknown name, a field that the set does not read, or files missing, partial,
+            altered or unreadable (says what to do).
     """
     if config.name not in LOADERS:
         raise InputError(f"dataset.name={config.name}: choose one of {', '.join(LOADERS)}")
-    dataset: DataSource = resolve_name(f"mixup_repro.{LOADERS[config.name]}")(config)
+    loader = LOADERS[config.name]
+    for field, value in asdict(config).items():
+        if value is not None and field not in ("name", *loader.reads, *ALTERATIONS):
+            readers = ", ".join(name for name, other in LOADERS.items() if field in other.reads)
+            raise InputError(
+                f"dataset.{field}={value}: is for {readers}; {config.name} does not read it"
+            )
+    dataset: DataSource = resolve_name(f"mixup_repro.{loader.make}")(config)
     if config.fingerprint and not config.label:
         place = str(config.root)
         fingerprint.check_known(config.name, place, dataset.hashes(), config.fingerprint)

@@ -82,7 +82,18 @@ def predictor(
     """Plain, or rescaled for mixup with this alpha (eq. 22)."""
     if alpha is None:
         return network
-    return partial(rescaled, network, alpha=alpha, x_bar=dataset.x_bar, y_bar=dataset.y_bar)
+    return partial(
+        rescaled, network, alpha=alpha, x_bar=dataset.x_bar, y_bar=_y_bar(network, dataset)
+    )
+
+
+def _y_bar(network: Replicas, dataset: DataSource) -> Tensor:
+    """The y_bar of eq. (22), (c,) or (R, 1, c): where one logit u stands for (0, u), (0, y_bar_1).
+
+    Labels 0 and 1 have the mean y_bar_1, which the paper's map then adds to u alone.
+    """
+    y_bar = dataset.y_bar
+    return y_bar * y_bar.new_tensor([0, 1]) if network.one_logit else y_bar
 
 
 @torch.no_grad()  # not inference_mode: the data set keeps x_bar, which training may use
@@ -139,7 +150,7 @@ def evaluate(
     for alpha in (None, *(a for a in alphas if a in temperature_at)):
         logits = predict(network, dataset, dataset.x_test, alpha)
         if alpha is not None:  # back to the logits of the shrunk inputs
-            logits = theta_bar(alpha) * logits + (1 - theta_bar(alpha)) * dataset.y_bar
+            logits = theta_bar(alpha) * logits + (1 - theta_bar(alpha)) * _y_bar(network, dataset)
         name = {"evaluation": "temperature", "eval_alpha": alpha}
         for r, own in enumerate(temperature_at):
             if alpha in (None, own):

@@ -44,6 +44,7 @@ FIELDS = (
     "hidden",
     "features",
     "sigma",
+    "one_logit",
     "dropout",
 )  # of `architecture`: what some networks read
 
@@ -66,7 +67,7 @@ class Kind:
 NETWORKS = {
     "linear": Kind("linear model"),
     "mlp": Kind("MLP", reads=("hidden", "dropout")),
-    "random_features": Kind("random Fourier features", reads=("features", "sigma")),
+    "random_features": Kind("random Fourier features", reads=("features", "sigma", "one_logit")),
     "lenet": Kind("LeNet", LeNet, reads=("dropout",)),
     "resnet18": Kind("ResNet-18", resnet18, reads=("width",)),
     "resnet20": Kind("ResNet-20", resnet20),
@@ -98,7 +99,13 @@ def build(
                 f"architecture.features={features}, sigma={sigma:g}: random_features needs at "
                 f"least 1 feature and sigma > 0"
             )
-        return RandomFeatures(input_shape, classes, features, sigma, seeds)
+        if config.one_logit and classes != 2:
+            raise InputError(
+                f"architecture.one_logit=true: one logit is for two classes, not {classes}"
+            )
+        network = RandomFeatures(input_shape, classes, features, sigma, seeds)
+        network.one_logit = bool(config.one_logit)
+        return network
     hidden = config.hidden or []
     if config.name == "mlp" and (not hidden or min(hidden) < 1):
         raise InputError(

@@ -18,7 +18,7 @@ class RandomFeatures(Replicas):
     S has entries N(0, sigma^2) and B entries uniform on [0, 2 pi): drawn from each replica's seed
     and kept. The weights start at zero. Class 0 is the reference, with logit 0, and every other
     class has weights of its own: for two classes that is logistic regression with one w, as in the
-    paper, and it has no intercept.
+    paper, and it has no intercept. Rescaling tells the two apart: see `one_logit` of `Replicas`.
     """
 
     s: Tensor

@@ -29,6 +29,7 @@ class Replicas(nn.Module, ABC):
     replicas: R.
     stages: into how many parts its layers can be cut, each with the next one's inputs as outputs.
     drops: whether it drops units in training, for which it needs the examples' keys.
+    one_logit: whether its two logits (0, u) stand for one, u, of labels 0 and 1.
 
     `network(x)` are the logits of x; `network(x, first, last)` goes through stages first to
     last - 1 only, and `keys` (R, b) are what the units to drop are drawn by (`random_bits`).
@@ -38,6 +39,7 @@ class Replicas(nn.Module, ABC):
     replicas: int
     stages: int = 1
     drops: bool = False
+    one_logit: bool = False
     autocast: Optional[torch.dtype] = None
 
     @abstractmethod

@@ -9,12 +9,16 @@ from matplotlib.figure import Figure
 
 from mixup_repro.papers import layout, style, vector
 from mixup_repro.report.items import Entry
+from mixup_repro.report.published import draw_published
 from mixup_repro.report.verdicts import Word, of_entry
 from mixup_repro.store.tables import write_table
 
 
 def draw(found: list[Entry], folder: Path) -> None:
-    """Write each figure and table below `folder`; for the site, without what came out."""
+    """Write each figure and table below `folder`, and the picture of published runs.
+
+    The site's figures come without what came out, which its pages say.
+    """
     for entry in found:
         stem = folder / "figures" / entry.stem
         vector.for_site(
@@ -25,6 +29,7 @@ def draw(found: list[Entry], folder: Path) -> None:
         )
         style.save(drawn(entry), stem)
         write_table(folder / "tables" / f"{entry.stem}.csv", entry.table, "%.6g")
+    draw_published(folder)
 
 
 def drawn(entry: Entry) -> Figure:

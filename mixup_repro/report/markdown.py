@@ -10,20 +10,18 @@ from mixup_repro.errors import InputError
 from mixup_repro.papers.claims import Setting
 from mixup_repro.papers.items import Paper
 from mixup_repro.report.items import PAPERS, Entry
+from mixup_repro.report.published import ABOUT_PUBLISHED, CAPTION, FIGURE, PUBLISHED, published
 from mixup_repro.report.sections import (
     ABOUT,
     ABOUT_IMPORTED,
-    ABOUT_PUBLISHED,
     CONTRADICTIONS,
     IMPORTED,
-    PUBLISHED,
     UNSAID,
     Section,
     contradictions,
     imported,
     missing,
     pictures,
-    published,
     section,
     theory,
     unsaid,
@@ -76,7 +74,9 @@ def write(found: list[Entry], folder: Path) -> None:
     if not (table := imported(folder)).empty:
         parts += [f"## {IMPORTED}\n", f"{ABOUT_IMPORTED}\n", markdown(table), ""]
     if not (table := published(folder)).empty:
-        parts += [f"## {PUBLISHED}\n", f"{ABOUT_PUBLISHED}\n", markdown(table)]
+        parts += [f"## {PUBLISHED}\n", f"{ABOUT_PUBLISHED}\n", markdown(table), ""]
+        if (folder / "figures" / FIGURE).exists():
+            parts += [f"![published runs](figures/{FIGURE})\n", CAPTION]
     with replacing(folder / "REPORT.md") as file:
         file.write("\n".join(parts).rstrip() + "\n")
 

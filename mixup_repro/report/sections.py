@@ -12,7 +12,6 @@ from mixup_repro.papers import smallest, style
 from mixup_repro.papers.items import On, Paper
 from mixup_repro.report.items import Entry, findings_table, proven
 from mixup_repro.store import results
-from mixup_repro.store.tables import read_table
 
 ABOUT = f"""A claim *holds* where all its parts do, *in part* where some do or some were not run,
 *does not hold* where none does, and is *unclear* where the data are too few. What a paper says
@@ -32,10 +31,6 @@ float64: n is the number of cases, and a part is supported where the worst error
 explains. The verdict is on the statement: a formula as printed beside it, or a constant of its
 proof, that is wrong is an *erratum*, and counts neither way. *Not run* names the settings that a
 claim can be tested on and was not. `verdicts.csv` has every part."""
-
-
-REFERENCES_KEY = "dataset network method alpha epochs source differs".split()
-REFERENCES = [*REFERENCES_KEY, "accuracy"]
 
 
 @dataclass(frozen=True)
@@ -143,29 +138,6 @@ def imported(folder: Path) -> pd.DataFrame:
         }
         rows.append(about | {"source": head["source"]} | cells)
     return pd.DataFrame(rows)
-
-
-PUBLISHED = "Beside published numbers"
-ABOUT_PUBLISHED = """What others report of such runs, where the papers print nothing: test
-accuracy (%), the median of the last ten epochs. Their recipes are not the papers' (weight decay
-1e-4 in the logs of dmlc/web-data), so no verdict counts them. `references.csv` has alpha, where it
-is told."""
-
-
-def published(folder: Path) -> pd.DataFrame:
-    """Published test accuracies (%): a row a network and number of epochs, a column a method.
-
-    Raises:
-        InputError: references.csv is malformed.
-    """
-    path = folder / "references.csv"
-    if not path.exists():
-        return pd.DataFrame()
-    frame = read_table(path, REFERENCES, REFERENCES_KEY)
-    frame["accuracy"] = 100 * frame["accuracy"]
-    keys = ["dataset", "network", "epochs", "source", "differs"]
-    wide = frame.pivot_table(index=keys, columns="method", values="accuracy")
-    return wide.reset_index().rename_axis(columns=None)
 
 
 def missing(paper: Paper, found: list[Entry]) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@
     results/imported.csv               one row for each evaluation of a network that was trained
                                        elsewhere (mixup-repro import-weights); none is in runs.csv
     results/references.csv             test accuracies that others published, written by hand
+    results/reference_curves.csv       the same along training, from the logs it names
     results/verdicts.csv               what the report made of every part of every claim
 
 A row is replaced only by a finished run of the same id, seed and evaluation on the same data; none

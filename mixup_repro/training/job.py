@@ -179,6 +179,8 @@ def _visit(group: list[RunFolder], dataset: DataSource, progress: Progress) -> l
                 results.append(Result(folder, Outcome.RUNNING))
             elif state == State.DONE:
                 results.append(_complete(folder, dataset, progress))
+            elif state == State.FAILED:
+                results.append(Result(folder, Outcome.FAILED, "its folder is another run's"))
             else:
                 missing.append(folder)
         available = from_main(lambda: [checkpoint.load_all(f.path, progress.say) for f in missing])
@@ -206,10 +208,11 @@ def _complete(folder: RunFolder, dataset: DataSource, progress: Progress) -> Res
 def claim(folder: RunFolder, locks: ExitStack, say: Say) -> State:
     """Lock a run: done, absent (or begun); or running, where another process has it.
 
-    A finished run that this process may not write is done all the same, without a lock.
+    A finished run that this process may not write is done all the same, without a lock. One whose
+    folder holds another run's record has failed: it is named, and left to its user.
 
     Raises:
-        InputError: the folder holds another run's record, or cannot be written.
+        InputError: the folder cannot be written.
     """
     try:
         locks.enter_context(folder.lock().acquire(timeout=LOOK_S))
@@ -229,4 +232,7 @@ def claim(folder: RunFolder, locks: ExitStack, say: Say) -> State:
         folder.record_path.rename(aside)
         say(f"{error}; kept as {aside.name}, and the run is trained again")
         return State.ABSENT
+    except InputError as error:
+        say(f"passed over: {error}")
+        return State.FAILED
     return State.DONE

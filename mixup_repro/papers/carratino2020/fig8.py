@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterator
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
-from mixup_repro.papers.claims import Claim
+from mixup_repro.papers.claims import Claim, Finding
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.shared import ItemData
-from mixup_repro.papers.sources import Runs
+from mixup_repro.papers.sources import Beside, Runs
 
 COLUMNS = {
     "mixed_loss": "training loss",
@@ -24,20 +24,37 @@ RESCALED = {
     "train_accuracy_rescaled": "training accuracy, both rescaled",
     "test_accuracy_rescaled": "test accuracy, both rescaled",
 }
+ONE_LOGIT = "as one logit"
+
+
+def follows(data: ItemData) -> Iterator[Finding]:
+    """`curves.follows`, plain and rescaled; and rescaled as one logit of labels 0 and 1."""
+    yield from curves.follows(data, COLUMNS | RESCALED)
+    if "one_logit" in data.beside:
+        columns = {column: f"{name} {ONE_LOGIT}" for column, name in RESCALED.items()}
+        yield from curves.follows(data.other("one_logit"), columns)
+
+
 CLAIMS = (
     Claim(
         "fig8_follow",
         "Fig. 8",
         "On two moons approximate Mixup follows Mixup, closer than ERM does.",
-        partial(curves.follows, columns=COLUMNS | RESCALED),
+        follows,
     ),
 )
 
 
 def table(data: ItemData) -> pd.DataFrame:
     """Losses and accuracies after the last epoch, rescaled ones too."""
-    columns = COLUMNS | {"test_accuracy_rescaled": "test accuracy, rescaled"}
-    return curves.last_values(data.curves, columns, ("erm", "mixup", "approx_mixup"))
+    name, methods = "test accuracy, rescaled", ("erm", "mixup", "approx_mixup")
+    both = COLUMNS | {"test_accuracy_rescaled": name}
+    alone = {"test_accuracy_rescaled": f"{name} {ONE_LOGIT}"}
+    found = curves.last_values(data.curves, both, methods)
+    if "one_logit" in data.beside:
+        other = curves.last_values(data.other("one_logit").curves, alone, methods)
+        found = found.merge(other, on="method")
+    return found
 
 
 def draw(data: ItemData) -> Figure:
@@ -64,7 +81,9 @@ def draw(data: ItemData) -> Figure:
 MOONS = (
     "the paper does not say how many epochs (here 500 of 3 steps), where the weights start (here "
     "at zero), whether each repetition draws features of its own (here it does), or how the "
-    "approximation is evaluated (here plainly and rescaled, in parts of one verdict)."
+    "approximation is evaluated (here plainly and rescaled, in parts of one verdict). Rescaling "
+    "adds y_bar to two logits, which leaves the decision where it is, or to the one logit that the "
+    "paper's f has, which moves it: both are here."
 )
 ITEM = Item(
     title="Figure 8: two moons with random Fourier features",
@@ -76,7 +95,10 @@ ITEM = Item(
     on=(
         On(
             "fig8_moons",
-            Runs("carratino2020/fig8_moons"),
+            Beside(
+                Runs("carratino2020/fig8_moons"),
+                {"one_logit": Runs("carratino2020/fig8_moons_one_logit")},
+            ),
             stands_in="",
             differs=MOONS,
             code=curves.NO_CODE,
