@@ -167,7 +167,7 @@ def test_every_text_ends_its_sentence():
                 assert text.endswith((".", ".)")), (on.name, text)
 
 
-PLACES = [CHECKOUT / "README.md", CHECKOUT / "Makefile"]
+PLACES = [CHECKOUT / "README.md", CHECKOUT / "Makefile", *CHECKOUT.glob("docs/*.md")]
 PLACES += [path for suffix in ("py", "sbatch") for path in CHECKOUT.glob(f"scripts/*.{suffix}")]
 PLACES += [*CHECKOUT.glob("configs/**/*.yaml"), *CHECKOUT.glob("notebooks/*.ipynb")]
 

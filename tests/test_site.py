@@ -7,6 +7,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import commands
 import pytest
@@ -104,6 +105,23 @@ def test_the_same_results_give_the_same_bytes_and_old_pages_go(built, tmp_path):
     assert files == {
         str(p.relative_to(again)): p.read_bytes() for p in again.rglob("*") if p.is_file()
     }
+
+
+def test_the_committed_pages_are_those_of_the_committed_results(built):
+    """But for bitmaps, whose bytes are those of a version of zlib."""
+    for path in built.rglob("*.*"):
+        committed = CHECKOUT / "site" / path.relative_to(built)
+        assert committed.is_file(), f"{committed}: type make site"
+        one, other = (re.sub(rb"base64,[^\"]+", b"", p.read_bytes()) for p in (path, committed))
+        assert one == other, f"{committed}: type make site"
+
+
+def test_the_readmes_picture_is_the_figure_in_both_modes(built):
+    light, dark = (ElementTree.parse(built / f"first-{mode}.svg") for mode in ("light", "dark"))
+    texts = ["".join(node.itertext()) for node in dark.iter() if node.tag.endswith("text")]
+    assert texts == ["".join(n.itertext()) for n in light.iter() if n.tag.endswith("text")]
+    page, other = ((built / f"first-{mode}.svg").read_text() for mode in ("light", "dark"))
+    assert "#1b2230" in page and "#1b2230" not in other and "#E8ECF2" in other
 
 
 def test_every_claim_is_on_the_page_of_claims_once_with_its_verdict(built):

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from mixup_repro.errors import InputError
 from mixup_repro.site.entries import Context, Site
-from mixup_repro.site.figures import classes
+from mixup_repro.site.figures import alone, classes
 from mixup_repro.site.findings import read_copy
 from mixup_repro.site.items import item_page
 from mixup_repro.site.pages import PAGES, results
@@ -50,6 +50,11 @@ def build(folder: Path, out: Path, copy: Path = HERE / "copy.toml") -> tuple[int
     for pattern in FONTS:
         for font in (HERE / "fonts").glob(pattern):
             shutil.copyfile(font, out / "fonts" / font.name)
+    picture = folder / "figures" / site.copy.names["first"]["picture"]
+    for mode in ("light", "dark"):
+        sheet = (HERE / "style.css").read_text(encoding="utf-8")
+        with replacing(out / f"first-{mode}.svg") as file:
+            file.write(alone(picture, sheet, dark=mode == "dark"))
     _remove_others(out, {*texts})
     check_links(out, texts, folder)
     return len(texts), sum(path.stat().st_size for path in out.rglob("*") if path.is_file())

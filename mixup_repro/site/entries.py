@@ -32,6 +32,10 @@ class Site:
             raise InputError(f"copy.toml has no sentence {name}")
         return self.copy.sentences[name]
 
+    def finding(self, page: Page) -> str:
+        """What a page found; its title, where copy.toml does not say it yet."""
+        return self.copy.sentences.get(page.name, page.items[0].title)
+
     def short(self, paper: str) -> str:
         if paper not in self.copy.names["papers"]:
             raise InputError(f"copy.toml has no paper {paper}")

@@ -60,6 +60,26 @@ def inline(path: Path, key: str, about: str) -> str:
     return start + re.sub(r'(id="|url\(#)', rf"\1{key}", "\n".join(lines))
 
 
+def alone(path: Path, sheet: str, dark: bool) -> str:
+    """A figure as a file of its own in the colours of a mode of the style sheet, for the README.
+
+    Raises:
+        InputError: the figure is missing.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: the figure is missing; make report draws it")
+    light, _, other = sheet.partition("@media(prefers-color-scheme:dark)")
+    told = dict(re.findall(r"--([\w-]+):(#\w+)", other if dark else light))
+    svg = path.read_text(encoding="utf-8")
+    svg = svg.replace("<svg ", '<svg font-family="Helvetica,Arial,sans-serif" ', 1)
+
+    def colour(match: re.Match[str]) -> str:
+        name = TOKENS.get(match[0].lower(), "")
+        return told.get(name, match[0])
+
+    return COLOUR.sub(colour, svg)
+
+
 def width_of(path: Path) -> float:
     """Pixels that a figure is wide."""
     head = HEAD.match(path.read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ def card(site: Site, page: Page, up: str) -> Context:
     drawn = (site.folder / "figures" / f"{item.figure}-panel.svg" for item in page.run)
     thumb = max(drawn, key=_fullness)
     title = f"{site.short(page.paper)}, {site.place(page)}"
-    finding = site.sentence(page.name)
+    finding = site.finding(page)
     words = f"{page.items[0].title} {' '.join(c.says for c in claims)}"
     return {
         "link": f"{up}{page.name}.html",
@@ -45,7 +45,7 @@ def item_page(site: Site, page: Page, before: Page | None, after: Page | None) -
     """A page of the results."""
     claims = site.tables.on(page)
     run = [v for c in claims for v in c.verdicts if v.run]
-    finding = site.sentence(page.name)
+    finding = site.finding(page)
     first = page.items[0]
     settings = "; ".join(
         dict.fromkeys(site.at(i.setting, i.network, i.dataset, _whole(i.n)) for i in page.run)
