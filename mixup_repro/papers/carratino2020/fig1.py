@@ -172,7 +172,8 @@ def _draw_points(axes: list[Axes], layout: str) -> PathCollection:
     for axis, (at, weight) in zip(axes, ((x, y), (mixed_x, mixed_y), modified)):
         by_weight = np.argsort(weight[:SHOWN], kind="stable")  # so one path a shade in an SVG
         look: dict[str, Any] = {"cmap": style.ramp().resampled(20), "norm": Normalize(0, 1)}
-        shown = axis.scatter(*at[by_weight].T, 4, weight[by_weight], linewidths=0, **look)
+        across, up = at[by_weight].T
+        shown = axis.scatter(across, up, 4, weight[by_weight], linewidths=0, **look)
     return shown
 
 
