@@ -60,13 +60,23 @@ class Site:
         return page.items[0].title.partition(":")[0]
 
     def name(self, item: Item) -> str:
-        """A setting of an item in short."""
+        """A setting of an item in short; where another of its page has the same, what it is apart.
+
+        copy.toml says that, or else it is the item's own name.
+        """
         if item.theory:
             return item.title[0].upper() + item.title[1:]
-        trained = " on ".join(filter(None, (item.network, self.copy.dataset(item.dataset))))
-        alike = "_code" in item.item
-        name = trained or item.item.replace("_", " ")
-        return f"{name}, as in the authors’ code" if alike else name
+        name = self._trained(item) or item.item.replace("_", " ")
+        page = self.tables.page_of[item.paper, item.item]
+        alike = [i for i in page.run if self._trained(i) == self._trained(item)]
+        if len(alike) < 2:
+            return name
+        apart = self.copy.names["apart"].get(item.item, item.item.replace("_", " "))
+        return f"{name}, {apart}" if apart else name
+
+    def _trained(self, item: Item) -> str:
+        dataset = self.copy.dataset(item.dataset) if item.dataset else ""
+        return " on ".join(filter(None, (item.network, dataset)))
 
     # ---- claims -----------------------------------------------------------------------------
 
