@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Optional
 
 from mixup_repro.errors import InputError
 from mixup_repro.methods.registry import METHODS
+from mixup_repro.paths import has_wandb_key
 from mixup_repro.schema import (
     SCALES,
     ArchitectureConfig,
@@ -99,8 +99,10 @@ def check(job: Config) -> None:
     _check_dataset(job.dataset)
     _check_architecture(job.architecture)
     _choice(job.wandb.mode, ("disabled", "offline", "online"), "wandb.mode")
-    if job.wandb.mode == "online" and not os.environ.get("WANDB_API_KEY"):
-        raise InputError("wandb.mode=online: set WANDB_API_KEY, or use wandb.mode=offline")
+    _need(
+        job.wandb.mode != "online" or has_wandb_key(),
+        "wandb.mode=online: type wandb login, or set WANDB_API_KEY; or use wandb.mode=offline",
+    )
 
 
 def _check_numbers(group: Any, place: str = "") -> None:

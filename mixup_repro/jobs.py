@@ -35,6 +35,8 @@ from mixup_repro.schema import SCALES, Config, MethodConfig, RecipeConfig, Run
 
 T = TypeVar("T")
 
+# Data sets that are called as their root is, without this ending.
+NAMED_BY_ROOT = {"image_folder": "", "npz": ".npz", "csv": ".csv", "huggingface": ""}
 # The recipe of a network that was not trained here: whoever trained it had one of their own.
 NO_RECIPE = RecipeConfig(optimizer="none", lr=0.0, epochs=0)
 
@@ -76,8 +78,9 @@ def resolve(cfg: DictConfig) -> Config:
     if unread := sorted(_unread(job)):
         raise InputError(f"{', '.join(unread)}: no such field; nothing would read it")
     _expand_home(job)
-    if job.dataset.name == "image_folder" and not job.dataset.label and job.dataset.root:
-        job.dataset.label = Path(job.dataset.root).absolute().name
+    if job.dataset.name in NAMED_BY_ROOT and not job.dataset.label and job.dataset.root:
+        name = Path(job.dataset.root).absolute().name
+        job.dataset.label = name.removesuffix(NAMED_BY_ROOT[job.dataset.name])
     if job.evaluation.alphas is not None:
         job.evaluation.alphas = number_list(job.evaluation.alphas, "evaluation.alphas")
     check(job)

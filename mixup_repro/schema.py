@@ -14,8 +14,9 @@ class DatasetConfig:
     root: Optional[str] = None  # where the files lie; not part of a run's identity
     workers: Optional[int] = None  # imagenet: reading processes a rank; null: one a CPU core
     fingerprint: Optional[dict[str, str]] = None  # hashes of a known set, which is then checked
-    label: Optional[str] = None  # its name in results; null: the set's, or an image folder's
-    points: Optional[int] = None  # alternating_line: m of X_m^k; the plane's sets: training + test
+    label: Optional[str] = None  # its name in results; null: the set's, or its file's or folder's
+    column: Optional[str] = None  # csv, huggingface: of the labels; null: the last, the only one
+    points: Optional[int] = None  # X_m^k: m; the plane's sets: all; digits_graph: labelled
     classes: Optional[int] = None  # alternating_line: k of X_m^k
     noise: Optional[float] = None  # moons: standard deviation of the coordinates' noise
     separation: Optional[float] = None  # separated_moons: how far each moon is pushed aside
@@ -24,9 +25,10 @@ class DatasetConfig:
     flipped: Optional[float] = None  # share of training labels that are wrong, drawn per seed
     cue: Optional[float] = None  # pictures: share with a pixel that names their class in training
     rare: Optional[float] = None  # pictures: share that are negatives in training; half in testing
+    hops: Optional[int] = None  # digits_graph: how often features are averaged over neighbours
     ratio: Optional[float] = None  # circles: the inner one's radius, of the outer one's
     layout: Optional[str] = None  # gaussians: where the classes lie
-    size: Optional[int] = None  # imagenet, image_folder: pixels of a side, to which all are brought
+    size: Optional[int] = None  # pictures from files: pixels of a side, to which all are brought
     resize: Optional[int] = None  # imagenet: the shorter side before the centre crop of testing
     interpolation: Optional[str] = None  # imagenet, image_folder: bilinear | bicubic
     unreadable: Optional[str] = None  # imagenet: null stops at a damaged picture; skip: the next
@@ -93,6 +95,7 @@ class EvaluationConfig:
     alphas: Any = None  # rescaled prediction at these (number or list), besides the run's own
     temperature: bool = False  # also scale by a temperature fitted on held-out examples
     terms: Optional[float] = None  # regularisation and modified-data loss of Mixup at this alpha
+    objective: Optional[str] = None  # train's value for a sweeper: a metric of left-out examples
 
 
 @dataclass
@@ -123,6 +126,10 @@ class HardwareConfig:
 class WandbConfig:
     mode: str = "disabled"  # disabled | offline | online
     project: str = "mixup_repro"
+    entity: Optional[str] = None  # the user or team it belongs to; null: wandb's own choice
+    group: Optional[str] = None  # null: the run's id, whose seeds are together
+    name: Optional[str] = None  # the seed is added; null: id and seed
+    tags: Optional[list[str]] = None
 
 
 @dataclass

@@ -39,7 +39,7 @@ def environment() -> dict[str, str]:
     """This environment without a wandb key, and with every download failing at once."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("WANDB_")}
     blocked = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
-    return kept | blocked | {"OMP_NUM_THREADS": "1"}
+    return kept | blocked | {"NETRC": os.devnull, "OMP_NUM_THREADS": "1"}
 
 
 def fork(function: Callable[..., object], *args: object) -> BaseProcess:

@@ -9,8 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import struct
 import time
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import commands
 import numpy as np
@@ -19,8 +23,11 @@ import torch
 from filelock import FileLock
 from helpers import job, make_image_folder, train, train_here
 from PIL import Image
+from wandb.proto import wandb_internal_pb2
 
+from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
+from mixup_repro.paths import has_wandb_key
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import checkpoint, loop
 from mixup_repro.training import run as run_module
@@ -458,3 +465,62 @@ def test_wandb_offline_writes_a_run_with_our_id(tmp_path):
     (written,) = tmp_path.rglob("offline-run-*/*.wandb")
     assert written.name == f"run-{run_id}-seed0.wandb"
     assert written.is_relative_to(record.parent)
+
+
+def test_a_login_of_wandb_is_as_good_as_a_key(tmp_path, monkeypatch):
+    login = tmp_path / "netrc"
+    monkeypatch.setenv("NETRC", str(login))
+    for host, wanted in (("api.wandb.ai", True), ("example.org", False)):
+        login.write_text(f"machine {host}\n  login user\n  password {40 * 'a'}\n")
+        assert has_wandb_key() == wanted
+        with nullcontext() if wanted else pytest.raises(InputError, match="type wandb login"):
+            job(*DIGITS, "wandb.mode=online", f"wandb.project={host}")
+    monkeypatch.setenv("WANDB_BASE_URL", "https://example.org:8080")
+    assert has_wandb_key()
+    login.write_text("machine")  # damaged
+    assert not has_wandb_key()
+
+
+def test_what_wandb_keeps_is_the_record_and_its_curves(tmp_path):
+    words = ["wandb.mode=offline", "wandb.tags=[a,b]", "wandb.name=mine", "wandb.entity=lab"]
+    assert train(*DIGITS, *words, "recipe.epochs=3", runs_dir=tmp_path / "runs").returncode == 0
+    (path,) = records(tmp_path / "runs")
+    record = json.loads(path.read_text())
+    (written,) = tmp_path.rglob("offline-run-*/*.wandb")
+    kept = [(kind, getattr(r, kind)) for kind, r in wandb_records(written.read_bytes())]
+    (begun,) = (value for kind, value in kept if kind == "run")
+    assert (begun.display_name, begun.entity, [*begun.tags]) == ("mine-seed0", "lab", ["a", "b"])
+    assert begun.run_group == record["run_id"]
+    rows = [
+        {"".join(item.nested_key) or item.key: json.loads(item.value_json) for item in value.item}
+        for kind, value in kept
+        if kind == "history"
+    ]
+    for row, ours in zip(rows, record["curves"], strict=True):
+        assert row["_step"] == ours["epoch"]
+        assert all(row[name] == value for name, value in ours.items() if name != "epoch")
+    summary = {u.key: json.loads(u.value_json) for k, v in kept if k == "summary" for u in v.update}
+    plain, rescaled = record["evaluations"]
+    for name in ("accuracy", "ece"):
+        assert summary[f"plain/{name}"] == plain[name]
+        assert summary[f"rescaled_{rescaled['eval_alpha']:g}/{name}"] == rescaled[name]
+    (ended,) = (value for kind, value in kept if kind == "exit")
+    assert ended.exit_code == 0
+
+
+def wandb_records(data: bytes) -> Iterator[tuple[str, Any]]:
+    """The records of a .wandb file: a LevelDB log, blocks of 32 KiB behind a header of 7 bytes."""
+    at, whole = 7, b""
+    while at < len(data):
+        left = 32768 - at % 32768
+        if left < 7:
+            at += left
+            continue
+        _, size, part = struct.unpack_from("<IHB", data, at)
+        whole += data[at + 7 : at + 7 + size]
+        at += 7 + size
+        if part in (1, 4):  # whole, or the last part
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(whole)
+            yield record.WhichOneof("record_type"), record
+            whole = b""

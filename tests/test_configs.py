@@ -14,7 +14,7 @@ from helpers import compose_config, job
 from mixup_repro import networks
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.jobs import SCALES, expand, resolve
+from mixup_repro.jobs import NAMED_BY_ROOT, SCALES, expand, resolve
 from mixup_repro.methods.registry import METHODS, PAIRS
 from mixup_repro.papers import style
 from mixup_repro.paths import CHECKOUT
@@ -101,8 +101,10 @@ def test_every_experiment_trains_erm_and_mixup_on_the_same_seeds(name):
 def test_every_option_of_a_group_composes(group):
     for path in sorted((CHECKOUT / "configs" / group).glob("*.yaml")):
         words = [f"{group}={path.stem}"]
-        if path.stem == "image_folder":
+        if path.stem in NAMED_BY_ROOT:
             words.append("dataset.root=somewhere")
+        if path.stem == "torchvision":
+            words.append("dataset.label=FashionMNIST")
         if path.stem == "timm":
             words.append("architecture.name=resnet50")
         if path.stem == "imported":
@@ -457,6 +459,8 @@ def test_image_folders_are_named_by_their_folder_unless_labelled():
     words = ["dataset=image_folder", "dataset.root=/some/birds/"]
     assert dataset_label(job(*words)) == "birds"
     assert dataset_label(job(*words, "dataset.label=my birds")) == "my_birds"
+    for name, ending in NAMED_BY_ROOT.items():
+        assert dataset_label(job(f"dataset={name}", f"dataset.root=some/b.d{ending}")) == "b.d"
 
 
 @pytest.mark.parametrize("method", [m for m, r in METHODS.items() if PAIRS in r.draws])

@@ -68,13 +68,13 @@ def copy(tmp_path_factory) -> Path:
 
 def test_the_examples_are_all_there():
     tests = [name for name, _ in NEW if name.startswith("tests/")]
-    assert len(tests) == 5  # a data set, an architecture, a method, a figure of each paper
-    assert len(NEW) == 13 and len(DIFFS) == 3 and len(COMMANDS) == 2
+    assert len(tests) == 6  # a data set, an architecture, two methods, a figure of each paper
+    assert len(NEW) == 15 and len(DIFFS) == 4 and len(COMMANDS) == 2
 
 
 def test_the_examples_pass_their_own_tests_and_the_linter(copy):
     tests = [name for name, _ in NEW if name.startswith("tests/")]
-    assert "6 passed" in call(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    assert "8 passed" in call(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
     changed = [name for name, _ in NEW if name.endswith(".py")]
     changed += [line[6:] for diff in DIFFS for line in diff.splitlines() if line[:4] == "+++ "]
     call(copy, "-m", "ruff", "check", *changed)

@@ -312,6 +312,7 @@ VALUES = {"points": 40, "classes": 2, "noise": 0.1, "separation": 0.5, "ratio": 
     "unreadable": "skip",
     "workers": 0,
     "root": "there",
+    "hops": 1,
     "label": "mine",
     "fingerprint": {"x_train": "0"},
     "mean": [0.5],

@@ -23,6 +23,9 @@ PAPERS = """
     evaluation.temperature:fit_temperature theory.perturbation:mixup_risk
     theory.perturbation:perturbed_risk theory.taylor:quadratic_risk theory.optimal:mixup_optimal
     theory.optimal:mixup_optimal_limit theory.optimal:coefficients theory.optimal:mixup_loss
+    api:mixup_loss api:cutmix_loss api:label_smoothing_loss api:approx_mixup_loss api:Rescaled
+    api:scores api:evaluate api:MixupOptimal api:collinearity api:reliability_diagram
+    api:temperature api:theta_bar
     """.split()
 
 

@@ -92,7 +92,8 @@ def test_scripts_and_the_module_are_the_same_door():
     for way in (["scripts/train.py"], ["-m", "mixup_repro.cli", "train"]):
         done = commands.run(*way, "--cfg", "job", "--package", "wandb")
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == "# @package wandb\nmode: disabled\nproject: mixup_repro\n"
+        rest = "".join(f"{name}: null\n" for name in ("entity", "group", "name", "tags"))
+        assert done.stdout == f"# @package wandb\nmode: disabled\nproject: mixup_repro\n{rest}"
 
 
 def test_the_scripts_differ_in_their_command_alone_and_python_itself_starts_them():

@@ -39,6 +39,7 @@ LAYERS = [
     site
     papers
     report
+    api
     cli
     """.strip().splitlines()
 ]

@@ -45,7 +45,7 @@ def ids(*words: str) -> set[str]:
 
 
 def test_every_item_is_there_and_drawn_on_settings_of_its_own_name():
-    assert len(SETTINGS) == sum(len(paper.settings) for paper in report.PAPERS) == 70
+    assert len(SETTINGS) == sum(len(paper.settings) for paper in report.PAPERS) == 83
     for paper in report.PAPERS:
         modules = (CHECKOUT / "mixup_repro/papers" / paper.name).glob("*.py")
         records = [path for path in modules if "\nITEM = Item(" in path.read_text()]
@@ -138,7 +138,7 @@ def test_a_setting_asks_runs_of_its_grid_for_what_its_item_is_about(name):
         item = name.split("/")[1].split("_")[0]
         benchmarks = {job.benchmark.name for job in evaluated} - {None}
         assert bool(benchmarks) == (
-            item in ("corruptions", "table2", "people") or name in CORRUPTED
+            item in ("corruptions", "corruption", "table2", "people") or name in CORRUPTED
         )
         assert len(benchmarks) == (8 if item == "table2" else bool(benchmarks))
         assert any(job.evaluation.temperature for job in evaluated) == (
@@ -231,9 +231,8 @@ def test_what_a_setting_lacks_is_not_run_and_not_an_error():
     run = {"run_id": "x", "method": "erm", "seed": 0, "evaluation": "plain", "accuracy": 0.5}
     frame = pd.DataFrame([run | {"architecture": "mlp", "share": 0.3, "part": "train"}])
     frame = frame.reindex(columns=[*COLUMNS, "share", "part", "minimum", "average"])
-    none = pd.DataFrame(
-        columns="method alpha seed evaluation benchmark example probe setting metric".split()
-    )
+    columns = "method alpha seed evaluation benchmark corruption example probe setting metric"
+    none = pd.DataFrame(columns=columns.split())
     for paper in report.PAPERS:
         for item, on in paper.settings:
             dataset = on.name.split("_")[1] if "table2" in on.name else "digits"

@@ -18,9 +18,11 @@ from mixup_repro.methods.losses import (
     cross_entropy,
     cutmix,
     cutmix_box,
+    cutmix_smoothed,
     erm,
     label_smoothing,
     mixup,
+    mixup_smoothed,
 )
 from mixup_repro.plan import PlanSpec
 from mixup_repro.schema import MethodConfig
@@ -104,6 +106,27 @@ def test_mixup_with_reversal_pairing_equals_timm(mode, lam_per, monkeypatch):
     outcome = mixup(network, batch, CONFIG)
     torch.testing.assert_close(network.seen[0], their_x, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(outcome.targets[0], their_y, atol=1e-6, rtol=1e-5)
+
+
+def test_mixup_of_smoothed_labels_equals_timm(monkeypatch):
+    batch, x, y = as_timm_sees_it(4, "example")
+    theirs = Mixup(mixup_alpha=1.0, mode="elem", label_smoothing=0.2, num_classes=CLASSES)
+    lam, no_box = batch.lam[0].numpy(), np.zeros(8, dtype=bool)
+    monkeypatch.setattr(theirs, "_params_per_elem", lambda size: (lam.copy(), no_box))
+    their_x, their_y = theirs(x.clone(), y)
+    network = Recorder(3 * 6 * 8)
+    outcome = mixup_smoothed(network, batch, MethodConfig("mixup_smoothed", epsilon=0.2))
+    torch.testing.assert_close(network.seen[0], their_x, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(outcome.targets[0], their_y, atol=1e-6, rtol=1e-5)
+
+
+def test_cutmix_of_smoothed_labels_is_cutmix_with_its_labels_smoothed():
+    batch, network = batch_of(4), Recorder(3 * 6 * 8)
+    plain = cutmix(network, batch, CONFIG)
+    seen = network.seen
+    outcome = cutmix_smoothed(network, batch, MethodConfig("cutmix_smoothed", epsilon=0.2))
+    assert torch.equal(network.seen, seen)
+    torch.testing.assert_close(outcome.targets, 0.8 * plain.targets + 0.2 / CLASSES)
 
 
 @pytest.mark.parametrize("size", [1, 3, 4])

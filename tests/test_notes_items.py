@@ -15,7 +15,15 @@ from test_carratino_items import SEEDS, item, noise, verdicts
 
 from mixup_repro.beta import theta_bar
 from mixup_repro.evaluation.metrics import BINS
-from mixup_repro.papers.claims import CONTRADICTED, NEGLIGIBLE, NOT_RUN, SUPPORTED
+from mixup_repro.jobs import compose, expand
+from mixup_repro.papers.claims import (
+    AGREES,
+    CONTRADICTED,
+    DIFFERS,
+    NEGLIGIBLE,
+    NOT_RUN,
+    SUPPORTED,
+)
 from mixup_repro.papers.notes import (
     adversarial,
     anneal,
@@ -47,6 +55,10 @@ ITEMS = (
     "anneal",
     "cutmix",
     "hidden",
+    "attention",
+    "batch_norm",
+    "combined",
+    "corruption",
 )
 Level = Callable[[str, float, int], float]  # of a method, alpha and seed
 
@@ -188,6 +200,44 @@ def test_alpha_tunes_membership_by_the_slope_in_one_minus_theta_bar():
     for finding in membership.tuned(made_up(levels)):
         assert finding.effect is not None and finding.effect.mean == pytest.approx(-2)
         assert finding.verdict == SUPPORTED
+
+
+def test_runs_without_cutmix_are_judged_by_those_of_mixup():
+    """As LeNet's on CIFAR-10: a claim about both methods has all of Mixup's parts."""
+    levels = {("occlusion", f"noise {sd:g}", "accuracy"): apart(0.9, 0.8) for sd in (0.1, 0.3)}
+    levels |= {("occlusion", q, "accuracy"): apart(0.5, 0.7) for q in ("random 0.25", "random 0.5")}
+    levels |= {("occlusion", "centre 0.5", "accuracy"): lambda m, a, s: 0.5 + noise(s, len(m))}
+    data = made_up(levels)
+    data = replace(data, runs=data.runs[data.runs["method"] != "cutmix"])
+    found = verdicts(cutmix, data)
+    assert found["noise_inputs"] == 6 * [CONTRADICTED]
+    assert found["occlusion"] == [NOT_RUN]
+    assert found["occlusion_mixup"] == 6 * [DIFFERS] + 3 * [AGREES]
+
+
+def test_the_foot_of_a_figure_counts_the_seeds_of_what_is_drawn():
+    """All runs have four seeds, and weights only two of those of Mixup."""
+    levels = {("adversarial", "pgd worst 0.01", "accuracy"): lambda m, a, s: 0.5 + noise(s)}
+    data = made_up(levels)
+    few = data.probes[(data.probes["method"] != "mixup") | (data.probes["seed"] < 2)]
+    figure = adversarial.ITEM.draw(replace(data, probes=few))
+    assert any("2 to 4 seeds" in text.get_text().replace("\n", " ") for text in figure.texts)
+
+
+def test_lenet_on_cifar10_is_asked_as_four_methods_of_one_epsilon():
+    for item_of in (calibration, membership, adversarial, cutmix, linearity):
+        (on,) = (on for on in item_of.ITEM.on if on.name.endswith("_cifar10"))
+        train, ask = on.source.commands("paper")
+        assert ask[0] == "evaluate" and any(word.startswith("probe=") for word in ask)
+        runs = [run for words in [train[2:]] for each in compose(words) for run in expand(each)]
+        smoothed = {run.config.method.epsilon for run in runs} - {None}
+        assert smoothed == {0.1}
+        assert {run.config.method.name: run.alpha for run in runs} == {
+            "erm": None,
+            "label_smoothing": None,
+            "mixup": 1.0,
+            "approx_mixup": 1.0,
+        }
 
 
 @pytest.mark.parametrize("name", ITEMS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -208,7 +209,7 @@ def test_a_diverging_replica_fails_alone_and_can_be_trained_again(tmp_path, monk
 
 def test_a_failed_run_is_not_logged_after_its_end(tmp_path, monkeypatch):
     class Mirror:
-        def __init__(self, folder):
+        def __init__(self, folder, say):
             self.finished = []
 
         def log(self, row):
@@ -223,6 +224,33 @@ def test_a_failed_run_is_not_logged_after_its_end(tmp_path, monkeypatch):
     poison(monkeypatch, replica=0, at_step=1)
     run(*DIGITS, "wandb.mode=offline", "recipe.epochs=3", "seeds=2", runs_dir=tmp_path)
     assert sorted(mirrors.values()) == [[False], [True]]
+
+
+@pytest.mark.parametrize("where", ["init", "log", "finish"])
+def test_a_mirror_that_fails_says_so_once_and_the_run_goes_on(where, tmp_path, monkeypatch):
+    class Wandb:
+        summary: ClassVar[dict] = {}
+
+        def act(self, name):
+            if name == where:
+                raise ConnectionError("no route\nto host")
+            return self
+
+        def init(self, **settings):
+            return self.act("init")
+
+        def log(self, row, step):
+            self.act("log")
+
+        def finish(self, exit_code):
+            self.act("finish")
+
+    monkeypatch.setattr(tracking, "wandb", Wandb())
+    quiet, words = Quiet(), [*DIGITS, "wandb.mode=offline", "recipe.epochs=3"]
+    (result,) = run(*words, runs_dir=tmp_path, progress=quiet)
+    assert result.outcome == "done"
+    (line,) = (line for line in quiet.said if "wandb" in line)
+    assert line.endswith("wandb mirrors it no more (ConnectionError: no route)")
 
 
 def test_a_stack_ends_early_when_all_replicas_failed(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from dataclasses import fields
 from hydra.errors import MissingConfigException
 
 from mixup_repro import schema
+from mixup_repro.cli.nearest import meant
 from mixup_repro.errors import InputError, LostError
 from mixup_repro.interrupt import EX_TEMPFAIL
 from mixup_repro.jobs import experiments
@@ -36,6 +37,8 @@ def one_line(error: Exception, words: Sequence[str] = ()) -> tuple[str, int]:
     if type(error).__name__ == "FailedJobError":  # of submitit, which is there for Slurm alone
         said = re.findall(r"sbatch: error: (.+)", str(error))
         return f"sbatch refused the job: {'; '.join(said) or error}", 2
+    if _raised_in(error) == "optuna" and "No trials are completed" in str(error):
+        return "no trial has a value: give evaluation.objective=<metric> for the sweeper", 2
     if _raised_in(error) in ("hydra", "omegaconf"):
         told = [getattr(error, "override", None)]  # the word that cannot be parsed
         cause: BaseException | None = error
@@ -44,11 +47,25 @@ def one_line(error: Exception, words: Sequence[str] = ()) -> tuple[str, int]:
             cause = cause.__cause__
         if str(error).startswith("Config group override must"):  # Hydra does not say whose
             told += [word for word in words if "=" in word and "." not in word.split("=")[0]]
-        return ": ".join(filter(None, dict.fromkeys(told))) + _choices(error), 2
+        return ": ".join(filter(None, dict.fromkeys(told))) + _choices(error) + _meant(
+            error, words
+        ), 2
     if isinstance(error, OSError):
         why = error.strerror or str(error)
         return ": ".join(str(part) for part in (error.filename, why) if part), 1
     return "", 1
+
+
+def _meant(error: Exception, words: Sequence[str]) -> str:
+    """What was meant perhaps, where Hydra knows no such group, option or field."""
+    word = ""
+    if isinstance(error, MissingConfigException):
+        word = (error.missing_cfg_file or "").replace("/", "=", 1)
+    elif said := re.match(r"Could not override '([^']+)'", str(error)):
+        typed = (word for word in words if word.lstrip("+~").startswith(f"{said[1]}="))
+        word = next(typed, f"{said[1]}=")
+    near = meant(word) if word else ""
+    return f"; did you mean {near}?" if near else ""
 
 
 def _choices(error: Exception) -> str:

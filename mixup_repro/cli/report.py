@@ -21,6 +21,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.paths import CHECKOUT, INSTALLED, home
 from mixup_repro.store import results
 from mixup_repro.store.files import locked
+from mixup_repro.store.kept import kept
 
 
 def main(words: Sequence[str]) -> int:
@@ -57,6 +58,7 @@ def make(folder: Path, runs_dir: Path | None) -> None:
     report.write(found, folder)
     report.write_notes(found, folder)
     report.write_items(found, folder)
+    kept(folder).save()
     readme = CHECKOUT / "README.md"
     if not INSTALLED and folder.resolve() == CHECKOUT / "results" and readme.exists():
         report.write_readme(found, folder, readme)

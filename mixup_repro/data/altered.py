@@ -74,15 +74,33 @@ def fewer(dataset: Dataset, n: int) -> Dataset:
             f"dataset.train_examples={n}: {dataset.label} has {dataset.n_train} to choose at least "
             f"2 from"
         )
+    chosen = _in_share(dataset)[:n]
+    x, labels = dataset.x_train[chosen], dataset.y_train[chosen]
+    return replace(dataset, x_train=x, y_train=labels, content=None)
+
+
+def left_out(dataset: Dataset, n: int) -> Dataset:
+    """The same, with the training examples that `fewer` leaves out in place of the test set.
+
+    Raises:
+        InputError: it leaves none out.
+    """
+    if n >= dataset.n_train:
+        raise InputError(f"dataset.train_examples={n}: leaves no example of {dataset.label} out")
+    rest = _in_share(dataset)[n:]
+    x, labels = dataset.x_train[rest], dataset.y_train[rest]
+    return replace(dataset, x_test=x, y_test=labels, content=None)
+
+
+def _in_share(dataset: Dataset) -> Tensor:
+    """(n,) the order of training examples that `fewer` speaks of."""
     y = dataset.y_train.numpy()
     shuffled = stream(0, "subset").permutation(len(y))
     place = np.empty(len(y))
     for k in range(dataset.classes):
         members = shuffled[y[shuffled] == k]
         place[members] = (np.arange(len(members)) + 0.5) / max(1, len(members))
-    chosen = torch.from_numpy(shuffled[np.argsort(place[shuffled], kind="stable")][:n])
-    x, labels = dataset.x_train[chosen], dataset.y_train[chosen]
-    return replace(dataset, x_train=x, y_train=labels, content=None)
+    return torch.from_numpy(shuffled[np.argsort(place[shuffled], kind="stable")])
 
 
 def flipped_labels(y: Tensor, classes: int, share: float, seed: int) -> Tensor:

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 
 from mixup_repro.data.dataset import Dataset
+from mixup_repro.data.given import Fit, fit_of, fitted
 from mixup_repro.data.picture_files import Pictures, class_folders, in_class_folders, tell_others
 from mixup_repro.data.rgb import READER, read_picture
 from mixup_repro.errors import DamagedError, InputError
@@ -50,7 +50,7 @@ def image_folder(config: DatasetConfig) -> Dataset:
         "test": in_class_folders(root / held_out, numbers),
     }
     tell_others(parts.values())
-    fit = _fit(config)
+    fit = fit_of(config)
     stamp = _stamp(root, parts, fit)
     arrays = _read_cache(root, parts, stamp) or _decode(root, parts, stamp, fit)
     labels = {part: torch.from_numpy(pictures.y) for part, pictures in parts.items()}
@@ -65,18 +65,6 @@ def image_folder(config: DatasetConfig) -> Dataset:
         std=config.std,
         class_names=classes,
     )
-
-
-Fit = Optional[tuple[int, str]]  # pixels of a side, and how they are interpolated
-
-
-def _fit(config: DatasetConfig) -> Fit:
-    how = config.interpolation or "bilinear"
-    if config.resize is not None:
-        raise InputError(f"dataset.resize={config.resize}: is for dataset=imagenet; use size alone")
-    if how not in ("bilinear", "bicubic"):
-        raise InputError(f"dataset.interpolation={how}: bilinear or bicubic")
-    return None if config.size is None else (config.size, how)
 
 
 def _stamp(root: Path, parts: Parts, fit: Fit) -> str:
@@ -137,8 +125,4 @@ def _decode(root: Path, parts: Parts, stamp: str, fit: Fit) -> dict[str, np.ndar
 
 
 def _pixels(path: Path, fit: Fit) -> np.ndarray:
-    picture = read_picture(path)
-    if fit:
-        side, how = fit
-        picture = ImageOps.fit(picture, (side, side), Image.Resampling[how.upper()])
-    return np.asarray(picture)
+    return fitted(read_picture(path), fit)

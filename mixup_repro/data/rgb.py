@@ -29,13 +29,18 @@ def read_picture(path: Path) -> Image.Image:
     try:
         with Image.open(path) as picture:
             picture.load()
-            return _rgb(ImageOps.exif_transpose(picture), picture.format)
+            return as_rgb(ImageOps.exif_transpose(picture), picture.format)
     except Exception as error:  # a damaged file makes each decoder raise kinds of its own
         name = os.fsencode(path).decode(errors="backslashreplace")
         raise InputError(f"{name}: cannot be read as a picture ({error})") from error
 
 
-def _rgb(picture: Image.Image, format: str | None) -> Image.Image:
+def as_rgb(picture: Image.Image, format: str | None) -> Image.Image:
+    """`read_picture` for a picture that is decoded, of a file of this format.
+
+    Raises:
+        ValueError: nothing says which of its values is white.
+    """
     if picture.mode == "F" or picture.mode.startswith("I"):
         return Image.fromarray(_eight_bits(picture, format)).convert("RGB")
     if picture.has_transparency_data:

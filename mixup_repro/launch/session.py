@@ -13,10 +13,11 @@ from mixup_repro import interrupt
 from mixup_repro.data import DataSource
 from mixup_repro.distributed import main_first, world_size
 from mixup_repro.errors import InputError
+from mixup_repro.evaluation.objective import check_objective, objective
 from mixup_repro.jobs import Source, compose, expand, register, resolve
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import Outcome, RunFolder, State
-from mixup_repro.training.job import ask, open_data, run
+from mixup_repro.training.job import ask, device_of, open_data, run
 from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result
 
@@ -79,21 +80,20 @@ class Session:
         self.results: list[Result] = []
         self.bad_input: list[str] = []
 
-    def add(self, cfg: DictConfig) -> None:
-        """Run one composed job, or queue it.
+    def add(self, cfg: DictConfig) -> float | None:
+        """Run one composed job, or queue it; returns its `evaluation.objective`, where it has one.
+
+        None where it could not be had: to a sweeper this trial failed, and it goes on.
 
         Raises:
             SystemExit: the process was asked to stop, with exit code 75; all progress is on disk.
         """
         register()  # a launcher's process has not run the script that did
         self.added += 1
+        value = None
         with interrupt.watching():
             try:
-                job = resolve(cfg)
-                if job.hardware.slots:
-                    self.queue.append((job, self._words()))
-                else:
-                    self.results += self.work(job, self.progress)
+                value = self._run(resolve(cfg))
                 self._hint()
             except InputError as error:
                 self.refuse(str(error))
@@ -101,6 +101,20 @@ class Session:
                 interrupt.leave(self.progress.say)
             if interrupt.requested():
                 interrupt.leave(self.progress.say)
+        return value
+
+    def _run(self, job: Config) -> float | None:
+        if job.evaluation.objective is not None:
+            check_objective(job)
+        if job.hardware.slots:
+            self.queue.append((job, self._words()))
+            return None
+        results = self.work(job, self.progress)
+        self.results += results
+        finished = all(result.outcome.finished for result in results)
+        if job.evaluation.objective is None or not finished:
+            return None
+        return objective(job, [result.folder for result in results], device_of(job))
 
     def _hint(self) -> None:
         hydra = HydraConfig.get()

@@ -6,6 +6,7 @@ Shapes: R replicas, b examples, c classes; inputs (R, b, ...), targets (R, b, c)
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple, Optional, TypeVar
 
 import torch
@@ -52,7 +53,7 @@ def _outcome(network: Network, inputs: Tensor, targets: Tensor) -> Outcome:
 
 def _like(lam: Tensor, x: Tensor) -> Tensor:
     """lam (R, b) shaped so that it multiplies x (R, b, ...)."""
-    return lam.reshape(*lam.shape, *(1,) * (x.ndim - 2))
+    return lam.reshape(*lam.shape, *(1,) * (x.ndim - lam.ndim))
 
 
 def convex(x: Tensor, partner: Tensor, lam: Tensor) -> Tensor:
@@ -177,10 +178,28 @@ def label_smoothing(network: Network, batch: Batch, config: MethodConfig) -> Out
     tensor([[0.8500, 0.0500, 0.0500, 0.0500],
             [0.0500, 0.8500, 0.0500, 0.0500]])
     """
+    return erm(network, _smoothed(batch, config), config)
+
+
+def mixup_smoothed(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
+    """Mixup of smoothed labels, which are the smoothed mixed labels."""
+    return mixup(network, _smoothed(batch, config), config)
+
+
+def cutmix_smoothed(network: Network, batch: Batch, config: MethodConfig) -> Outcome:
+    """CutMix of smoothed labels."""
+    return cutmix(network, _smoothed(batch, config), config)
+
+
+def _smoothed(batch: Batch, config: MethodConfig) -> Batch:
+    """The batch with labels (1 - epsilon) y + epsilon u, its partners' as well."""
     epsilon, classes = needed(config.epsilon), batch.y.shape[-1]
     u = needed(batch.modification).y_bar if config.u == "mean" else 1 / classes
-    targets = (1 - epsilon) * batch.y + epsilon * u
-    return _outcome(network, batch.x, targets)
+    y, partner = (
+        labels if labels is None else (1 - epsilon) * labels + epsilon * u
+        for labels in (batch.y, batch.y_partner)
+    )
+    return replace(batch, y=needed(y), y_partner=partner)
 
 
 def manifold_mixup(network: Network, batch: Batch, config: MethodConfig) -> Outcome:

@@ -90,6 +90,8 @@ def needs_means(method: MethodConfig) -> bool:
     return METHODS[method.name].modified_data or method.u == "mean"
 
 
+SMOOTHING = {"epsilon": 0.1, "u": None}
+
 METHODS = {
     "erm": Method("ERM", ("grey", "-", ""), "losses:erm"),
     "mixup": Method("Mixup", ("blue", "-", "o"), "losses:mixup", mixing(), (PAIRS,)),
@@ -167,7 +169,23 @@ METHODS = {
         "Label smoothing",
         ("green", "-.", "v"),
         "losses:label_smoothing",
-        {"epsilon": 0.1, "u": None},
+        SMOOTHING,
+    ),
+    # Both at once, as timm trains: the labels are smoothed, then mixed.
+    "mixup_smoothed": Method(
+        "Mixup and smoothing",
+        ("purple", ":", "P"),
+        "losses:mixup_smoothed",
+        mixing() | SMOOTHING,
+        (PAIRS,),
+    ),
+    "cutmix_smoothed": Method(
+        "CutMix and smoothing",
+        ("orange", ":", "X"),
+        "losses:cutmix_smoothed",
+        mixing() | SMOOTHING,
+        (PAIRS, BOX),
+        pictures=True,
     ),
     # A network that was not trained here, named by its file of weights.
     "imported": Method("Imported", ("grey", "--", "D"), "", {"sha256": None}),

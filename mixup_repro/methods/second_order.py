@@ -16,10 +16,11 @@ warnings.filterwarnings("ignore", "`torch.jit.script", FutureWarning)
 
 def check_per_example(f: Function) -> None:
     """Raise ValueError where an output depends on other examples of the batch, or on chance."""
-    if isinstance(f, nn.Module) and f.training:
+    if isinstance(f, nn.Module):
         kinds = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
         for module in f.modules():
-            if isinstance(module, kinds):
+            drops_none = getattr(module, "p", None) == 0  # Dropout of rate 0
+            if module.training and isinstance(module, kinds) and not drops_none:
                 raise ValueError(
                     f"{type(module).__name__} in training mode has no derivative per example; "
                     f"call .eval() first"

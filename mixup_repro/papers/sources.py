@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.jobs import compose, expand
 from mixup_repro.papers.shared import ItemData
 from mixup_repro.store.identity import run_id
+from mixup_repro.store.kept import kept
 from mixup_repro.store.results import check_one_data, measured
 from mixup_repro.store.rows import PARTS
 from mixup_repro.store.tables import read_table
@@ -70,7 +71,7 @@ class Runs:
         if not (runs["scale"] == scale).any():
             return None
         words = (f"experiment={self.grid}", f"scale={scale}", *self._part(scale))
-        planned = _planned(words, frozenset(runs["run_id"]))
+        planned = _planned(words, set(runs["run_id"]), folder)
         if planned is None:
             return None
         runs = runs[runs["run_id"].isin({i for i, _ in planned})]
@@ -92,24 +93,44 @@ class Runs:
         return self.only.get(scale, "").split()
 
 
-@cache
-def _planned(words: tuple[str, ...], known: frozenset[str]) -> frozenset[tuple[str, int]] | None:
+def _planned(words: Sequence[str], known: set[str], folder: Path) -> set[tuple[str, int]] | None:
     """The runs, by id and seed, that the words of a sweep stand for.
 
-    None if one of its jobs (a method, with all its alphas) has no `known` id.
+    None if one of its jobs (a method, with all its alphas) has no `known` id. A job is composed in
+    a tenth of a second, so those of the same code are kept in the folder.
     """
+    plans, key = kept(folder).of("plans"), " ".join(words)
+    jobs: list[dict[str, list[int]] | None] = plans.get(key, [None])
+    if None in jobs and all(job is None or known & set(job) for job in jobs):
+        jobs = plans[key] = list(_jobs(words, known))
     planned: set[tuple[str, int]] = set()
-    for job in compose(words):
-        runs = {(run_id(run.config), run.seed) for run in expand(job)}
-        if not any(i in known for i, _ in runs):  # then the jobs after it need not be composed
+    for job in jobs:
+        if job is None or not known & set(job):
             return None
-        planned |= runs
-    return frozenset(planned)
+        planned |= {(i, seed) for i, seeds in job.items() for seed in seeds}
+    return planned
+
+
+def _jobs(words: Sequence[str], known: set[str]) -> Iterator[dict[str, list[int]] | None]:
+    """Of each job its seeds by id; after one without a `known` id None, for those not composed."""
+    for job in compose(words):
+        seeds: dict[str, list[int]] = {}
+        for run in expand(job):
+            seeds.setdefault(run_id(run.config), []).append(run.seed)
+        yield seeds
+        if not known & set(seeds):
+            yield None
+            return
 
 
 @cache
 def _own_scale(grid: str) -> str:
     return str(next(compose([f"experiment={grid}"])).scale)
+
+
+@lru_cache(maxsize=1024)  # items share runs; a file that was written anew is read again
+def _table(path: Path, mtime_ns: int, size: int, key: tuple[str, ...]) -> pd.DataFrame:
+    return read_table(path, key, key)
 
 
 def _read(folder: Path, key: list[str], about: pd.DataFrame) -> pd.DataFrame:
@@ -120,8 +141,8 @@ def _read(folder: Path, key: list[str], about: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for i in about.index:
         if (folder / f"{i}.csv").exists():
-            own = ["seed", *key]
-            table = read_table(folder / f"{i}.csv", own, own)
+            at = (path := folder / f"{i}.csv").stat()
+            table = _table(path, at.st_mtime_ns, at.st_size, ("seed", *key))
             which = pd.DataFrame([{"run_id": i} | about.loc[i].to_dict()] * len(table))
             parts.append(pd.concat([which, table], axis=1))
     if not parts:

@@ -76,7 +76,8 @@ RC: dict[Any, object] = {
 }
 PANEL = (2.7, 2.2)  # inches
 FEW = 10  # so many runs are drawn one by one
-TIMM = {"resnet50": "ResNet-50"}  # titles of timm's networks that the papers use
+# Titles of timm's networks that the papers and the notes use.
+TIMM = {"resnet50": "ResNet-50", "vit_tiny_patch16_224": "tiny ViT"}
 
 
 def network(name: str) -> str:
@@ -273,7 +274,7 @@ def data_and_network(runs: pd.DataFrame) -> str:
     return f"{about['dataset']}, {network(about['architecture'])}"
 
 
-def save(figure: Figure, stem: Path) -> None:
+def save(figure: Figure, stem: Path) -> list[Path]:
     """Write <stem>.png and <stem>.pdf, undated: the same data gives the same bytes."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     undated = {"CreationDate": None, "Creator": None, "Producer": None}
@@ -281,6 +282,8 @@ def save(figure: Figure, stem: Path) -> None:
         "png": {"dpi": 200, "metadata": {"Software": None}},
         "pdf": {"metadata": undated},
     }
-    for kind, how in formats.items():
-        with replacing(stem.with_name(f"{stem.name}.{kind}"), "wb") as file:
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in formats]
+    for path, (kind, how) in zip(paths, formats.items()):
+        with replacing(path, "wb") as file:
             figure.savefig(file, format=kind, **how)
+    return paths

@@ -18,20 +18,22 @@ UNDATED = {"Date": None, "Creator": None}
 LARGE = 50_000  # bytes
 
 
-def for_site(draw: Callable[[], Figure], stem: Path, narrow: bool, panel: int = 0) -> None:
-    """Write <stem>.svg, one of its panels, and the same for a narrow screen if asked.
+def for_site(draw: Callable[[], Figure], stem: Path, narrow: bool, panel: int = 0) -> list[Path]:
+    """Write <stem>.svg, one of its panels, and the same for a narrow screen if asked;
+    returns the files.
 
     A narrow one that is large is left out: the site then lets the wide one scroll.
     """
     figure = draw()
-    save(figure, stem.with_name(f"{stem.name}.svg"))
-    save_panel(figure, stem.with_name(f"{stem.name}-panel.svg"), panel)
-    slender = stem.with_name(f"{stem.name}-narrow.svg")
+    paths = [stem.with_name(f"{stem.name}{kind}.svg") for kind in ("", "-panel", "-narrow")]
+    save(figure, paths[0])
+    save_panel(figure, paths[1], panel)
     if narrow:
         with layout.narrow():
-            save(draw(), slender)
-    if slender.exists() and not (narrow and slender.stat().st_size <= LARGE):
-        slender.unlink()
+            save(draw(), paths[2])
+    if paths[2].exists() and not (narrow and paths[2].stat().st_size <= LARGE):
+        paths[2].unlink()
+    return [path for path in paths if path.exists()]
 
 
 def save(figure: Figure, path: Path, within: Bbox | None = None) -> None:

@@ -19,6 +19,7 @@ from mixup_repro.evaluation.predictor import in_memory
 from mixup_repro.probes import (
     adversarial,
     attention,
+    batch_norm,
     gradient_noise,
     held_out,
     jacobian,
@@ -42,6 +43,7 @@ class Probe:
 PROBES = {
     "adversarial": Probe(adversarial.adversarial),
     "attention": Probe(attention.attention),
+    "batch_norm": Probe(batch_norm.batch_norm),
     "gradient_noise": Probe(gradient_noise.gradient_noise),
     "held_out": Probe(held_out.held_out),
     "jacobian": Probe(jacobian.jacobian),

@@ -11,6 +11,7 @@ from mixup_repro.papers.errata import Erratum, markdown
 from mixup_repro.report.items import PAPERS
 from mixup_repro.report.markdown import markdown as as_table
 from mixup_repro.store.files import replacing
+from mixup_repro.store.kept import kept
 
 INTRO = """\
 # Errata
@@ -25,13 +26,18 @@ gives no number its column is empty. An erratum is no verdict on a claim: those 
 
 def write_errata(folder: Path) -> None:
     """Compute every witness, in seconds, and write <folder>/ERRATA.md, a part for each paper."""
+    kept(folder).make("errata", b"", lambda: _write(folder / "ERRATA.md"))
+
+
+def _write(path: Path) -> list[Path]:
     parts = [INTRO]
     for paper in PAPERS:
         parts += [f"## {paper.title}", markdown(paper.errata)]
         if paper.misprints:
             parts += ["### Misprints without consequence", as_table(pd.DataFrame(paper.misprints))]
-    with replacing(folder / "ERRATA.md") as file:
+    with replacing(path) as file:
         file.write("\n\n".join(part.rstrip() for part in parts) + "\n")
+    return [path]
 
 
 def checkable() -> dict[str, Erratum | Theorem]:

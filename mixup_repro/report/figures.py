@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import partial
 from pathlib import Path
 
@@ -11,25 +12,28 @@ from mixup_repro.papers import layout, style, vector
 from mixup_repro.report.items import Entry
 from mixup_repro.report.published import draw_published
 from mixup_repro.report.verdicts import Word, of_entry
+from mixup_repro.store.kept import kept
 from mixup_repro.store.tables import write_table
 
 
 def draw(found: list[Entry], folder: Path) -> None:
     """Write each figure and table below `folder`, and the picture of published runs.
 
-    The site's figures come without what came out, which its pages say.
+    Those stay that the same code made of the same rows. The site's come without what came out,
+    which its pages say.
     """
     for entry in found:
-        stem = folder / "figures" / entry.stem
-        vector.for_site(
-            partial(entry.item.draw, entry.data),
-            stem,
-            narrow=entry.paper.published,
-            panel=entry.item.panel,
-        )
-        style.save(drawn(entry), stem)
-        write_table(folder / "tables" / f"{entry.stem}.csv", entry.table, "%.6g")
+        kept(folder).make(entry.stem, pickle.dumps(entry.data), partial(_write, entry, folder))
     draw_published(folder)
+
+
+def _write(entry: Entry, folder: Path) -> list[Path]:
+    table = folder / "tables" / f"{entry.stem}.csv"
+    write_table(table, entry.table, "%.6g")
+    stem, item = folder / "figures" / entry.stem, entry.item
+    draw = partial(item.draw, entry.data)
+    for_site = vector.for_site(draw, stem, narrow=entry.paper.published, panel=item.panel)
+    return [table, *for_site, *style.save(drawn(entry), stem)]
 
 
 def drawn(entry: Entry) -> Figure:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from mixup_repro.errors import InputError
 from mixup_repro.papers import style, vector
@@ -20,6 +22,7 @@ from mixup_repro.papers.shared import ItemData
 from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues
 from mixup_repro.store import results
+from mixup_repro.store.kept import kept
 from mixup_repro.store.tables import read_table, write_table
 
 PAPERS = (CARRATINO, CHIDAMBARAM, NOTES)
@@ -126,7 +129,23 @@ def setting(name: str) -> On:
 
 
 def prove(folder: Path) -> None:
-    """Check every theorem, write <folder>/theorems.csv, and draw the theory's pictures."""
+    """Check every theorem, write <folder>/theorems.csv, and draw the theory's pictures.
+
+    Nothing where the files are those that the same code made.
+    """
+    made = kept(folder)
+    made.make("theorems", b"", lambda: _check_all(folder / "theorems.csv"))
+    for paper in PAPERS:
+        for name, (picture, _) in paper.pictures.items():
+            stem = folder / "figures" / paper.name / f"theory_{name}"
+            made.make(f"{paper.name}/{stem.name}", b"", partial(_picture, picture, stem))
+
+
+def _picture(make: Callable[[], Figure], stem: Path) -> list[Path]:
+    return [*vector.for_site(make, stem, narrow=False), *style.save(make(), stem)]
+
+
+def _check_all(path: Path) -> list[Path]:
     rows = [
         {
             "paper": paper.name,
@@ -144,12 +163,8 @@ def prove(folder: Path) -> None:
         for check in theorem.check()
     ]
     frame = pd.DataFrame(rows, columns=THEOREM_COLUMNS)
-    write_table(folder / "theorems.csv", frame, numbers=None)
-    for paper in PAPERS:
-        for name, (picture, _) in paper.pictures.items():
-            stem = folder / "figures" / paper.name / f"theory_{name}"
-            vector.for_site(picture, stem, narrow=False)
-            style.save(picture(), stem)
+    write_table(path, frame, numbers=None)
+    return [path]
 
 
 def proven(folder: Path) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -53,13 +54,18 @@ def curves(record: dict[str, Any]) -> Figure:
 def reliability(record: dict[str, Any]) -> Figure:
     """Accuracy against confidence in each bin: plain, and rescaled at the run's own alpha."""
     own = record["config"]["method"]["alpha"]
-    shown = [
-        row
+    shown = {
+        row["evaluation"]: row
         for row in record["evaluations"]
         if row["evaluation"] in ("plain", "rescaled") and row["eval_alpha"] in (None, own)
-    ]
-    figure, axes = style.panels(len(shown), sharey=True)
-    for axis, row in zip(axes, shown):
+    }
+    return reliability_panels(shown, title(record))
+
+
+def reliability_panels(rows: Mapping[str, dict[str, Any]], title: str) -> Figure:
+    """Accuracy against confidence in each bin: a panel for each of some rows of metrics, named."""
+    figure, axes = style.panels(len(rows), sharey=True)
+    for axis, (name, row) in zip(axes, rows.items()):
         count, correct, confidence = (
             np.array(row["bins"][name], dtype=float) for name in ("count", "correct", "confidence")
         )
@@ -82,9 +88,10 @@ def reliability(record: dict[str, Any]) -> Figure:
         axis.set_xlim(0, 1)
         axis.set_ylim(0, 1.02)
         axis.set_xlabel("Confidence")
-        axis.set_title(f"{row['evaluation']}: ECE {row['ece']:.3f}")
+        axis.set_title(f"{name}: ECE {row['ece']:.3f}")
     axes[0].set_ylabel("Accuracy, share")
-    return style.finish(figure, title(record), f"{shown[0]['n_test']} test examples, {BINS} bins.")
+    sizes = " and ".join(map(str, sorted({row["n_test"] for row in rows.values()})))
+    return style.finish(figure, title, f"{sizes} test examples, {BINS} bins.")
 
 
 def prediction(network: Replicas, dataset: Dataset, example: int, alpha: float) -> Figure:

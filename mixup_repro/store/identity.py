@@ -69,6 +69,8 @@ def _label(data: Mapping[str, Any]) -> str:
         label = f"moons-{data['separation']:g}"
     if data["name"] == "gaussians":
         label = f"gaussians-{data['layout']}"
+    if data["name"] == "digits_graph":
+        label = f"digits_graph-{data['points']}-{data['hops']}"
     return safe_label(label)
 
 

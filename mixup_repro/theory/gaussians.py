@@ -21,12 +21,12 @@ LOW, HIGH = (-2.0, -1.0), (1.0, 2.0)  # of two uniform classes, which share [-1,
 TINY = 1e-300  # instead of a weight of 0
 
 
-def bayes_gaussians(x: np.ndarray, m: float) -> np.ndarray:
+def bayes_gaussians(x: np.ndarray | float, m: float) -> np.ndarray:
     """The probability of class 1 at x, for classes N(-m, 1) and N(m, 1)."""
     return expit(2 * m * np.asarray(x, dtype=float))
 
 
-def mixup_gaussians(x: np.ndarray, m: float, alpha: float, nodes: int = 60) -> np.ndarray:
+def mixup_gaussians(x: np.ndarray | float, m: float, alpha: float, nodes: int = 60) -> np.ndarray:
     """E[y~ | x~ = x] of class 1, for classes N(-m, 1) and N(m, 1), by Gauss-Jacobi quadrature.
 
     A mixture is normal with the mean lam m_a + (1 - lam) m_b and the variance lam^2 + (1 - lam)^2.

@@ -91,7 +91,7 @@ class Training(Watcher):
         if self.config.wandb.mode != "disabled" and rank() == 0:
             from mixup_repro.training.tracking import Mirror
 
-            self.mirrors = [Mirror(folder) for folder in self.folders]
+            self.mirrors = [Mirror(folder, self.progress.say) for folder in self.folders]
         with self.progress.task(self._name(), self.config.recipe.epochs, epoch) as self.update:
             fit(self.stack, self, epoch, steps)
 
@@ -165,7 +165,7 @@ class Training(Watcher):
             folder.write_failure({"error": message, "traceback": trace, "config": config})
         except OSError as error:  # a full disk has no room for this either
             self.progress.say(f"{folder.failed_path} could not be written ({error.strerror})")
-        for mirror in self.mirrors[replica : replica + 1]:  # none yet, where wandb itself failed
+        for mirror in self.mirrors[replica : replica + 1]:
             mirror.finish(failed=True)
         self.progress.say(f"{folder} failed: {message}")
 

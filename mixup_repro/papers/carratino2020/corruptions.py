@@ -59,7 +59,7 @@ def draw(data: ItemData) -> Figure:
         axis.grid(False, axis="y")
     heads: dict[str, float] = {}
     for name, place in places.items():
-        heads.setdefault(_family(name).capitalize(), place - 1)
+        heads.setdefault(family(name).capitalize(), place - 1)
     names = [*heads, *(_title(name) for name in places)]
     axes[0].set_yticks([*heads.values(), *places.values()], names)
     for label in axes[0].get_yticklabels()[: len(heads)]:
@@ -83,7 +83,7 @@ def _title(corruption: str) -> str:
     return words.replace("gaussian", "Gaussian").replace("jpeg", "JPEG")
 
 
-def _family(corruption: str) -> str:
+def family(corruption: str) -> str:
     """The benchmark's four: noise, blur, weather and digital."""
     if corruption in ("snow", "frost", "fog", "brightness", "spatter"):
         return "weather"
@@ -94,11 +94,11 @@ def _family(corruption: str) -> str:
 def _places(changes: pd.DataFrame) -> dict[str, float]:
     """Where each corruption's row stands: those of a family below its name, the best first."""
     mean = changes.T.groupby(level="corruption").mean().mean(axis=1)
-    ranks = mean.groupby(_family).mean().sort_values(ascending=False)
+    ranks = mean.groupby(family).mean().sort_values(ascending=False)
     places, place = {}, 0.0
-    for family in ranks.index:
+    for each in ranks.index:
         place += 1
-        rows = mean[[name for name in mean.index if _family(name) == family]]
+        rows = mean[[name for name in mean.index if family(name) == each]]
         for name in rows.sort_values(ascending=False).index:
             places[name], place = place, place + 1
     return places

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,6 +18,7 @@ from mixup_repro.papers.claims import Finding, over_alphas
 from mixup_repro.papers.items import On
 from mixup_repro.papers.shared import ItemData, summarise
 from mixup_repro.papers.sources import Runs
+from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues, interval, paired
 
 # A value by seed of the runs of a method and alpha.
@@ -73,6 +75,18 @@ def alphas(data: ItemData, method: str) -> list[float]:
     return sorted(a for name, a in data.methods() if name == method and a is not None)
 
 
+def there(data: ItemData, methods: Sequence[str]) -> list[str]:
+    """Those of the methods that mix which the runs have.
+
+    Raises:
+        NoValues: they have none.
+    """
+    found = [method for method in methods if alphas(data, method)]
+    if not found:
+        raise NoValues(f"no runs of {' or '.join(methods)}")
+    return found
+
+
 def change(data: ItemData, quantity: Quantity, method: str, alpha: float | None) -> pd.Series:
     """A quantity of a method's runs minus ERM's, by seed."""
     return paired(quantity.values(data, method, alpha), quantity.values(data, "erm", None))
@@ -92,12 +106,12 @@ def versus_erm(
     detail: Sequence[Quantity] = (),
     says: str = "",
 ) -> Iterator[Finding]:
-    """Each quantity of each method changes from ERM's as promised, at each alpha.
+    """Each quantity of each method that is there changes from ERM's as promised, at each alpha.
 
     detail: quantities whose findings decide nothing. says: what the parts' names begin with.
     """
     for quantity in (*quantities, *detail):
-        for method in methods:
+        for method in there(data, methods):
             at = alphas(data, method)
             table = pd.DataFrame({a: change(data, quantity, method, a) for a in at}).dropna()
             part = f"{says}{quantity.name}, {style.METHODS[method]} - ERM"
@@ -145,9 +159,22 @@ def draw(
     note = (
         f"Below: minus ERM's, paired by seed, {decides}. Hollow: the "
         "interval includes zero. Blue ground: where the notes say that it lies. Each panel has its "
-        f"own scale. {curves.note(data)}"
+        f"own scale. {curves.note(data, rows=_drawn(data, quantities))}"
     )
     return style.finish(figure, title, note, style.data_and_network(data.runs))
+
+
+def _drawn(data: ItemData, quantities: Sequence[Quantity]) -> pd.DataFrame:
+    """The seeds of every level that is drawn; those of the runs where none is.
+
+    A probe needs weights, which not every run has kept.
+    """
+    parts = []
+    for q, (method, alpha) in product(quantities, data.methods()):
+        with suppress(NoValues):
+            seeds = q.values(data, method, alpha).index
+            parts.append(pd.DataFrame({"run_id": f"{q.name} {method} {alpha}", "seed": seeds}))
+    return pd.concat(parts) if parts else data.runs
 
 
 def _levels(axis: Axes, data: ItemData, quantity: Quantity, places: list[float]) -> None:
@@ -193,5 +220,21 @@ def on(name: str, ask: str = "", differs: str = "") -> On:
         Runs("notes/bank_digits", ask=ask),
         stands_in="an MLP on digits",
         differs=" ".join(filter(None, (RUNS, differs))),
+        code="the notes have none.",
+    )
+
+
+def on_cifar10(name: str, ask: str, differs: str = "") -> On:
+    """The runs of Carratino et al.'s Figure 7 as a setting of an item."""
+    own = "method=erm,label_smoothing,mixup,approx_mixup method.epsilon=0.1"
+    about = (
+        "the notes describe no runs; here LeNet on CIFAR-10, trained for 200 epochs as for "
+        "Figure 7 of Carratino et al.: alpha = 1, label smoothing at 0.1, no CutMix."
+    )
+    return On(
+        f"{name}_cifar10",
+        Runs("carratino2020/fig7_cifar10", ask=ask, only=dict.fromkeys(SCALES, own)),
+        stands_in="LeNet on CIFAR-10",
+        differs=" ".join(filter(None, (about, differs))),
         code="the notes have none.",
     )

@@ -181,13 +181,13 @@ CLAIMS = (
     ),
 )
 SHOWN = (ECE, OVER, WRONG, NLL, ECE_T)
-ON = bank.on(
-    "calibration",
-    "probe=held_out evaluation.temperature=true",
-    "Temperatures are fitted on one half of the test set and metrics read on the other, both "
-    "ways. Label smoothing is at 0.0878, where labels have the mean entropy of Mixup's at "
-    "alpha 1.",
+ASK = "probe=held_out evaluation.temperature=true"
+HALVES = (
+    "Temperatures are fitted on one half of the test set and metrics read on the other, both ways."
 )
+ENTROPY = "labels have the mean entropy of Mixup's at alpha 1"
+ON = bank.on("calibration", ASK, f"{HALVES} Label smoothing is at 0.0878, where {ENTROPY}.")
+ON_CIFAR10 = bank.on_cifar10("calibration", ASK, f"{HALVES} At 0.0878 smoothed {ENTROPY}.")
 ITEM = Item(
     title="Calibration",
     paper=(
@@ -195,7 +195,7 @@ ITEM = Item(
         "so (C63), improve the ECE (A22, B29, C64), most at high confidence, and need no "
         "temperature afterwards (A23)."
     ),
-    on=(ON,),
+    on=(ON, ON_CIFAR10),
     claims=CLAIMS,
     draw=partial(bank.draw, quantities=SHOWN, title="Confidence and calibration on the test set"),
     table=partial(

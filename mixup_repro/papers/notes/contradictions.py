@@ -12,13 +12,13 @@ CONTRADICTIONS = (
     Contradiction(
         "C82: neither method guarantees adversarial robustness",
         "B36: it provably reduces the adversarial risk; A15: certifiable margins",
-        "C82, as far as what is proven is an inequality of losses to second order: to be tested "
+        "C82, as far as what is proven is an inequality of losses to second order "
         "(`adv_certified`)",
     ),
     Contradiction(
         "A16: linear only along segments between examples",
         "A8: trained on the entire convex hull",
-        "A16 in two dimensions or more, where segments have no area: to be tested (`vrm_hull`)",
+        "A16 in two dimensions or more, where segments have no area (`vrm_hull`)",
     ),
     Contradiction(
         "B8: a 70/30 mix is predicted 70/30",

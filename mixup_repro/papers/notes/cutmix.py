@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
-from mixup_repro.papers.claims import Claim
+from mixup_repro.papers.claims import Claim, Finding, changes
 from mixup_repro.papers.items import Item, On
 from mixup_repro.papers.notes import bank
 from mixup_repro.papers.notes.bank import Quantity, probed
+from mixup_repro.papers.shared import ItemData
 from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
 
@@ -30,6 +32,17 @@ CONCENTRATION = Quantity(
     "Gradient in a tenth of pixels (%)",
     100,
 )
+
+
+def mixup_too(data: ItemData) -> Iterator[Finding]:
+    """What Mixup changes of the same accuracies."""
+    for quantity in (*HIDDEN, CENTRE):
+        for alpha in bank.alphas(data, "mixup"):
+            difference = bank.change(data, quantity, "mixup", alpha)
+            yield changes(f"{quantity.name}, Mixup - ERM", difference, alpha)
+
+
+OF_DIGITS = ("cutmix_digits",)  # other runs have no CutMix
 CLAIMS = (
     Claim(
         "occlusion",
@@ -38,12 +51,21 @@ CLAIMS = (
         partial(
             bank.versus_erm, quantities=(*HIDDEN, CENTRE), methods=("cutmix",), detail=NOISE[:1]
         ),
+        on=OF_DIGITS,
+    ),
+    Claim(
+        "occlusion_mixup",
+        "C80, our question",
+        "Mixup changes nothing of it.",
+        mixup_too,
+        ours=True,
     ),
     Claim(
         "cutmix_distributed",
         "C54, C81, C94",
         "CutMix relies on distributed features.",
         partial(bank.versus_erm, quantities=(CONCENTRATION,), methods=("cutmix",)),
+        on=OF_DIGITS,
     ),
     Claim(
         "noise_inputs",
@@ -51,6 +73,12 @@ CLAIMS = (
         "Mixup and CutMix are less vulnerable to noise.",
         partial(bank.versus_erm, quantities=NOISE, methods=bank.BOTH),
     ),
+)
+ASK = "probe=[occlusion,jacobian]"
+ALTERED = (
+    "A block of the mean colour hides a quarter or half of each side of a test picture, anywhere "
+    "or in the middle; Gaussian noise has a standard deviation of 0.1 or 0.3 of a pixel's range. "
+    "The gradient is the loss's."
 )
 SHOWN = (*HIDDEN, CENTRE, NOISE[1], CONCENTRATION)
 ITEM = Item(
@@ -63,15 +91,12 @@ ITEM = Item(
     on=(
         On(
             "cutmix_digits",
-            Runs("notes/cutmix_digits", ask="probe=[occlusion,jacobian]"),
+            Runs("notes/cutmix_digits", ask=ASK),
             stands_in="an MLP on digits",
-            differs=(
-                f"{bank.RUNS} A block of the mean colour hides a quarter or half of each side of "
-                "a test picture, anywhere or in the middle; Gaussian noise has a standard "
-                "deviation of 0.1 or 0.3 of a pixel's range. The gradient is the loss's."
-            ),
+            differs=f"{bank.RUNS} {ALTERED}",
             code="the notes have none.",
         ),
+        bank.on_cifar10("cutmix", ASK, ALTERED),
     ),
     claims=CLAIMS,
     draw=partial(bank.draw, quantities=SHOWN, title="Test pictures that lack something"),

@@ -77,12 +77,14 @@ CLAIMS = (
     ),
 )
 SHOWN = (INSIDE, INSIDE_LOGITS, BEYOND, BEYOND_LOGITS, THREE)
-ON = bank.on(
-    "linearity",
-    "probe=segments",
-    "Deviations are L1 distances of probabilities to the line between both ends' own, or "
-    "distances of logits over the distance of both ends' logits; those of mixtures of three "
-    "points are to their mixed labels.",
+DEVIATIONS = (
+    "Deviations are L1 distances of probabilities to the line between both ends' own, or distances "
+    "of logits over the distance of both ends' logits; those of mixtures of three points are to "
+    "their mixed labels."
+)
+ON = (
+    bank.on("linearity", "probe=segments", DEVIATIONS),
+    bank.on_cifar10("linearity", "probe=segments", DEVIATIONS),
 )
 ITEM = Item(
     title="How linear networks are between training points",
@@ -90,7 +92,7 @@ ITEM = Item(
         "Mixup makes a network nearly linear between examples, and only there (A16, C49, C58); "
         "where ERM is erratic away from the data, Mixup constrains it over their hull (A8)."
     ),
-    on=(ON,),
+    on=ON,
     claims=CLAIMS,
     draw=partial(bank.draw, quantities=SHOWN, title="Deviations from straight lines"),
     table=partial(

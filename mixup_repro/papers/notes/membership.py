@@ -54,6 +54,7 @@ def tuned(data: ItemData) -> Iterator[Finding]:
         yield signed(f"{quantity.name}: slope in 1 - theta_bar", slopes, -1)
 
 
+FEW = ("membership_digits200", "membership_digits200_wrong")
 CLAIMS = (
     Claim(
         "mia_gap",
@@ -67,13 +68,13 @@ CLAIMS = (
         "Members are harder to tell from others.",
         partial(bank.versus_erm, quantities=(AUC, TPR), detail=(MIXED_AUC,)),
     ),
-    Claim("mia_alpha", "B38", "Alpha tunes how hard.", tuned),
+    Claim("mia_alpha", "B38", "Alpha tunes how hard.", tuned, on=("membership_digits", *FEW)),
     Claim(
         "manifold_private",
         "B21",
         "Mixing hidden states resists attacks on privacy.",
         partial(bank.versus_erm, quantities=(AUC, TPR), methods=("manifold_mixup",)),
-        on=("membership_digits200", "membership_digits200_wrong"),
+        on=FEW,
     ),
 )
 ATTACK = (
@@ -106,8 +107,9 @@ ITEM = Item(
     ),
     on=(
         bank.on("membership", "probe=membership", ATTACK),
-        few("membership_digits200", "null", "right labels"),
-        few("membership_digits200_wrong", "0.2", "a fifth of the labels wrong"),
+        few(FEW[0], "null", "right labels"),
+        few(FEW[1], "0.2", "a fifth of the labels wrong"),
+        bank.on_cifar10("membership", "probe=membership", ATTACK),
     ),
     claims=CLAIMS,
     draw=partial(bank.draw, quantities=SHOWN, title="Attacks on membership, by the loss"),

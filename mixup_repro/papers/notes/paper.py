@@ -7,6 +7,7 @@ A claim that gets its test leaves `untested`.
 
 from mixup_repro.papers.items import Paper
 from mixup_repro.papers.notes.contradictions import CONTRADICTIONS
+from mixup_repro.papers.notes.errata import ERRATA, MISPRINTS
 from mixup_repro.papers.notes.lecture import PICTURES
 from mixup_repro.papers.notes.theorems import THEOREMS
 from mixup_repro.papers.notes.untested import UNTESTED
@@ -15,8 +16,8 @@ PAPER = Paper(
     name="notes",
     title="Notes on Mixup and CutMix",
     theorems=THEOREMS,
-    errata=(),
-    misprints=(),
+    errata=ERRATA,
+    misprints=MISPRINTS,
     pictures=PICTURES,
     untested=UNTESTED,
     unsaid=(),

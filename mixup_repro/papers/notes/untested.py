@@ -10,11 +10,5 @@ UNTESTED = (
     ("circles", "On concentric circles too much mixing harms.", "B17"),
     ("manifold_flat", "Mixing hidden states makes the representation smooth.", "B21"),
     ("landscape_smooth", "Mixup's loss landscape is smoother.", "B26, C66"),
-    ("bn_statistics", "Mixup lowers the variances that BatchNorm sees.", "B27"),
-    ("graph_embed", "On graphs, mixing embedded neighbourhoods helps.", "B33"),
-    ("vit_spread", "Mixup spreads a transformer's attention.", "B34"),
-    ("vit_foreign", "CutMix draws attention to the foreign patch.", "B34"),
     ("active_pool", "Mixup does not always help uncertainty sampling.", "B40"),
-    ("corruption", "Mixup is robust to natural corruption.", "C71, C77, C100"),
-    ("combined", "They work with weight decay and label smoothing.", "C113"),
 )
