@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 SCALE ?=
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-cifar10 reproduce-cifar100 reproduce-imagenet plan watch figures report \
+.PHONY: help reproduce reproduce-cifar10 reproduce-cifar100 reproduce-imagenet plan watch figures report site \
 	notebooks bench bench-gpu test test-slow lint clean
 
 help:  ## Show this help
@@ -86,8 +86,12 @@ watch: .venv/installed  ## The same table, live while they train: make watch ITE
 figures: .venv/installed  ## Draw every figure and table again from the committed results
 	@$(PYTHON) scripts/report.py --no-collect
 
-report: .venv/installed  ## Merge runs, draw, write REPORT.md, README's verdicts, report.html (not in git)
+report: .venv/installed  ## Merge runs, draw, write REPORT.md, README's verdicts, and the site
 	@$(PYTHON) scripts/report.py
+	@$(PYTHON) scripts/site.py
+
+site: .venv/installed  ## Write the results as pages, from results/ alone: site/index.html
+	@$(PYTHON) scripts/site.py
 
 notebooks: .venv/installed  ## Execute the notebooks in place
 	@$(PYTHON) scripts/notebooks.py

@@ -36,6 +36,7 @@ LAYERS = [
     imagenet
     shifts probes
     launch
+    site
     papers
     report
     api

@@ -47,7 +47,7 @@ def make(base: Path) -> None:
         found = report.entries(folder)
         report.draw(found, folder)
         report.write(found, folder)
-        report.write_webpage(found, folder)
+        report.write_items(found, folder)
         report.write_readme(found, folder, base / "README.md")
 
 

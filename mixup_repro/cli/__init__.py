@@ -22,7 +22,7 @@ from mixup_repro.cli.errors import one_line
 from mixup_repro.cli.streams import outliving_readers
 
 COMMANDS = tuple(
-    "reproduce train evaluate plan clean report check distances import-weights".split()
+    "reproduce train evaluate plan clean report site check distances import-weights".split()
 )
 
 

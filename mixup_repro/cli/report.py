@@ -3,8 +3,7 @@
 mixup-repro report                  all of it
 mixup-repro report --no-collect     figures and report from the committed results alone
 
-Writes REPORT.md, NOTES.md (the notes, a line a claim), and report.html (one page with the figures
-in it and a filter for the verdicts; git ignores it, because its bytes depend on the machine).
+Writes REPORT.md, NOTES.md (the notes, a line a claim), and what `mixup-repro site` makes pages of.
 Theorems and ERRATA.md are computed anew where runs are merged. Of the checkout's own results also
 the table of verdicts in README.md. Waits while another process writes the same results. Every file
 is replaced as a whole: what is killed or fails leaves the old or the new one.
@@ -58,7 +57,7 @@ def make(folder: Path, runs_dir: Path | None) -> None:
     report.draw(found, folder)
     report.write(found, folder)
     report.write_notes(found, folder)
-    report.write_webpage(found, folder)
+    report.write_items(found, folder)
     kept(folder).save()
     readme = CHECKOUT / "README.md"
     if not INSTALLED and folder.resolve() == CHECKOUT / "results" and readme.exists():
@@ -66,4 +65,4 @@ def make(folder: Path, runs_dir: Path | None) -> None:
     for verdict in report.verdicts(found, folder):
         if verdict.items and verdict.scale:
             print(f"{verdict.items[0]} ({verdict.scale})  {verdict.claim}: {verdict.words}")
-    print(f"figures, tables, REPORT.md and report.html are in {folder.name}/")
+    print(f"figures, tables and REPORT.md are in {folder.name}/")

@@ -42,7 +42,10 @@ class On:
 
 @dataclass(frozen=True)
 class Item:
-    """A figure or table of a paper; what the paper reports of it. `check` wants all of it."""
+    """A figure or table of a paper; what the paper reports of it. `check` wants all of it.
+
+    panel: of the drawing, the one that stands for it on a card.
+    """
 
     title: str
     paper: str
@@ -50,6 +53,7 @@ class Item:
     claims: tuple[Claim, ...]
     draw: Callable[[ItemData], matplotlib.figure.Figure]
     table: Callable[[ItemData], pd.DataFrame]
+    panel: int = 0
 
 
 class Unsaid(NamedTuple):

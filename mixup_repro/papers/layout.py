@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
 EDGE = 0.1  # inches left free at each side
-TITLE, ABOUT, KEY, NOTE = 11.0, 9.0, 8.5, 7.5  # sizes of letters, in points
+TITLE, ABOUT, KEY, NOTE = 11.0, 9.0, 8.5, 8.3  # sizes of letters, in points
 LINE = 1.4 / 72  # inches of a line, for each point of its letters
 END = "name of a line"
+NARROW = 3.75  # inches, of a figure on the screen of a telephone: 360 pixels
+_narrow = ContextVar("narrow", default=False)
 
 
 def around(
@@ -55,6 +60,37 @@ def around(
     figure.set_layout_engine(None)  # what is left of it would draw all once more before saving
     for axis in figure.axes:
         _move_apart(axis)
+
+
+@contextmanager
+def narrow() -> Iterator[None]:
+    """Figures drawn inside are for the screen of a telephone."""
+    token = _narrow.set(True)
+    try:
+        yield
+    finally:
+        _narrow.reset(token)
+
+
+def is_narrow() -> bool:
+    return _narrow.get()
+
+
+def stacked(
+    columns: int, rows: int, size: tuple[float, float], kwargs: dict[str, Any]
+) -> tuple[Figure, list[Axes]]:
+    """Panels for a narrow screen, one or two abreast, those of a column together; row by row."""
+    abreast = min(columns, max(1, round(NARROW / size[0])))
+    blocks = -(-columns // abreast)
+    kwargs.pop("gridspec_kw", None)  # widths, of panels that no longer stand side by side
+    if ratios := kwargs.pop("height_ratios", None):
+        kwargs["height_ratios"] = [*ratios] * blocks
+    figure = Figure(figsize=(NARROW, blocks * rows * size[1]))
+    grid = figure.subplots(blocks * rows, abreast, squeeze=False, **kwargs)
+    places = [(c // abreast * rows + r, c % abreast) for r in range(rows) for c in range(columns)]
+    for spare in set(np.ndindex(grid.shape)) - set(places):
+        grid[spare].remove()
+    return figure, [grid[place] for place in places]
 
 
 def headline(figure: Figure, text: str) -> None:

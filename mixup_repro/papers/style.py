@@ -64,8 +64,8 @@ RC: dict[Any, object] = {
     "grid.linewidth": 0.7,
     "xtick.color": SOFT,
     "ytick.color": SOFT,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
     "ytick.major.size": 0,
     "ytick.minor.size": 0,
     "legend.frameon": False,
@@ -91,10 +91,13 @@ def panels(
     """Panels row by row, without pyplot: nothing global is left behind but the style.
 
     size: of a panel with its labels, in inches; `finish` adds room for the text around them.
+    Drawn for a narrow screen, panels stand one or two abreast, a column's panels together.
     """
     matplotlib.rcParams.update(RC)
-    figure = Figure(figsize=(columns * size[0], rows * size[1]))
-    return figure, list(figure.subplots(rows, columns, squeeze=False, **kwargs).flat)
+    if not layout.is_narrow():
+        figure = Figure(figsize=(columns * size[0], rows * size[1]))
+        return figure, list(figure.subplots(rows, columns, squeeze=False, **kwargs).flat)
+    return layout.stacked(columns, rows, size, kwargs)
 
 
 def ramp() -> LinearSegmentedColormap:
@@ -113,7 +116,7 @@ def colour_bar(
     """A bar that explains a panel's colours, beside it; the panel keeps its size."""
     place = axis.inset_axes((1.06, 0.1, 0.05, 0.8))
     bar = axis.figure.colorbar(shown, cax=place, ticks=[*ticks])
-    bar.set_label(label, fontsize=8)
+    bar.set_label(label, fontsize=8.5)
     bar.ax.grid(False)
     bar.outline.set_visible(False)
     if percent:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from mixup_repro.papers import layout, style
+from mixup_repro.papers import layout, style, vector
 from mixup_repro.report.items import Entry
 from mixup_repro.report.published import draw_published
 from mixup_repro.report.verdicts import Word, of_entry
@@ -19,7 +19,8 @@ from mixup_repro.store.tables import write_table
 def draw(found: list[Entry], folder: Path) -> None:
     """Write each figure and table below `folder`, and the picture of published runs.
 
-    Those stay that the same code made of the same rows.
+    Those stay that the same code made of the same rows. The site's come without what came out,
+    which its pages say.
     """
     for entry in found:
         kept(folder).make(entry.stem, pickle.dumps(entry.data), partial(_write, entry, folder))
@@ -29,7 +30,10 @@ def draw(found: list[Entry], folder: Path) -> None:
 def _write(entry: Entry, folder: Path) -> list[Path]:
     table = folder / "tables" / f"{entry.stem}.csv"
     write_table(table, entry.table, "%.6g")
-    return [table, *style.save(drawn(entry), folder / "figures" / entry.stem)]
+    stem, item = folder / "figures" / entry.stem, entry.item
+    draw = partial(item.draw, entry.data)
+    for_site = vector.for_site(draw, stem, narrow=entry.paper.published, panel=item.panel)
+    return [table, *for_site, *style.save(drawn(entry), stem)]
 
 
 def drawn(entry: Entry) -> Figure:

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mixup_repro.errors import InputError
-from mixup_repro.papers import style
+from mixup_repro.papers import style, vector
 from mixup_repro.papers.carratino2020.paper import PAPER as CARRATINO
 from mixup_repro.papers.chidambaram2022.paper import PAPER as CHIDAMBARAM
 from mixup_repro.papers.claims import NOT_RUN, Claim, Finding, Setting
@@ -142,7 +142,7 @@ def prove(folder: Path) -> None:
 
 
 def _picture(make: Callable[[], Figure], stem: Path) -> list[Path]:
-    return style.save(make(), stem)
+    return [*vector.for_site(make, stem, narrow=False), *style.save(make(), stem)]
 
 
 def _check_all(path: Path) -> list[Path]:

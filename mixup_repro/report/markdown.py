@@ -42,9 +42,10 @@ def write(found: list[Entry], folder: Path) -> None:
     write_verdicts(every, folder)
     parts = [
         "# Report\n",
-        "Written by `make report` from the runs in `runs.csv`; do not edit. `report.html`, written "
-        "beside it, shows the same with a filter. [`ERRATA.md`](ERRATA.md) has what the papers "
-        "misprint, or what holds under a condition only or not at all.\n",
+        "Written by `make report` from the runs in `runs.csv`; do not edit. "
+        "[`site/index.html`](../site/index.html) shows the same as pages with a filter. "
+        "[`ERRATA.md`](ERRATA.md) has what the papers misprint, or what holds under a condition "
+        "only or not at all.\n",
         "## What came out\n",
         *(f"{came_out(paper, every)}\n" for paper in PAPERS),
         "## How claims are judged\n",
@@ -99,32 +100,21 @@ def write_readme(found: list[Entry], folder: Path, readme: Path) -> None:
 
 
 def readme_table(every: list[Verdict]) -> str:
-    """One row a claim: what became of it, on the paper's own network and data, and on stand-ins.
+    """How many verdicts of the papers' claims have which word: a row for each setting.
 
-    Theorems that hold in all their parts share a row, and so do claims without any run. Which
-    parts hold, and which experiments were not run, is said in REPORT.md only.
+    The site and REPORT.md have every claim; questions of our own and the notes count nowhere here.
     """
-    parts = [f"{summary(every)}\n"]
-    for paper in PAPERS:
-        by_claim: dict[str, list[Verdict]] = {}
-        for v in every:
-            if v.paper == paper.name and not v.ours:
-                by_claim.setdefault(v.claim, []).append(v)
-        rows: dict[tuple[str, ...], list[str]] = {}  # sentence and cells: claims
-        for claim, own in by_claim.items():
-            run = [v for v in own if v.word != Word.NOT_RUN]
-            says = own[0].says
-            if not run:
-                says = "No runs yet: the report names what each needs."
-            elif run[0].setting == Setting.EXACT and run[0].word == Word.HOLDS:
-                says = "Theorems, in double precision."
-            theirs = [v for v in run if v.setting != Setting.ANALOGUE] if run else own
-            there = [v for v in run if v.setting == Setting.ANALOGUE]
-            rows.setdefault((says, _by_words(theirs), _by_words(there)), []).append(f"`{claim}`")
-        frame = [(", ".join(claims), *told) for told, claims in rows.items()]
-        columns = ["claim", paper.title, "its network and data", "stand-ins"]
-        parts += [markdown(pd.DataFrame(frame, columns=columns)), ""]
-    return "\n".join(parts).rstrip()
+    counts = [v for v in every if v.paper not in _apart()]
+    claims, run = _claims(counts)
+    by_setting = {setting: counted(counts, setting) for setting in Setting}
+    words = [word for word in Word if any(word in own for own in by_setting.values())]
+    rows = [
+        {"setting": str(setting)} | {str(word): str(own.get(word, "")) for word in words}
+        for setting, own in by_setting.items()
+    ]
+    said = f"{claims} claims, {claims - run} of them not run; a claim may be tried at two settings."
+    here = "What holds on a stand-in holds *here*, and says nothing against the paper."
+    return "\n\n".join([f"{said} {here}", markdown(pd.DataFrame(rows))])
 
 
 def summary(every: list[Verdict]) -> str:
@@ -215,15 +205,6 @@ def markdown(frame: pd.DataFrame) -> str:
     lines = [list(frame.columns), ["---"] * frame.shape[1]]
     lines += [[cell(v).replace("|", "\\|") for v in r] for r in frame.itertuples(index=False)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _by_words(own: list[Verdict]) -> str:
-    """Network, data and n of a claim by verdict: `**holds here**: MLP, digits, n = 10`."""
-    at: dict[str, list[str]] = {}
-    for v in own:
-        runs = [f"{_on(v, own)}, n = {v.n}"] if v.items and v.scale else []
-        at.setdefault(f"**{v.phrase}**", []).extend(runs)
-    return "; ".join(f"{words}: {'; '.join(runs)}" if runs else words for words, runs in at.items())
 
 
 def _on(verdict: Verdict, own: list[Verdict]) -> str:

@@ -42,8 +42,8 @@ class Word(StrEnum):
 
 
 COLUMNS = (
-    "paper claim item setting scale dataset network n part expected effect low high p finding "
-    "verdict where ours"
+    "paper claim says item setting scale dataset network n part decides expected effect low high "
+    "p finding verdict where ours"
 ).split()
 GOOD, BAD = {SUPPORTED, AGREES}, {CONTRADICTED, DIFFERS}
 
@@ -195,6 +195,7 @@ def write_verdicts(every: list[Verdict], folder: Path) -> None:
         fixed = {
             "paper": v.paper,
             "claim": v.claim,
+            "says": v.says,
             "item": " ".join(v.items),
             "setting": v.setting or "",
             "scale": v.scale,
@@ -207,7 +208,8 @@ def write_verdicts(every: list[Verdict], folder: Path) -> None:
         }
         for finding in v.findings or (Finding("", None, "", NOT_RUN),):
             effect = finding.effect
-            part = {"part": finding.name, "finding": finding.verdict}
+            part: dict[str, object] = {"part": finding.name, "finding": finding.verdict}
+            part["decides"] = int(finding.headline)
             part["expected"] = finding.expected.removeprefix("= ")  # no formula to a spreadsheet
             numbers = {} if finding.p is None else {"p": finding.p}
             if effect:

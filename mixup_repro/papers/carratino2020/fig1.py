@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.interpolate import RegularGridInterpolator
@@ -169,8 +170,10 @@ def _draw_points(axes: list[Axes], layout: str) -> PathCollection:
     shrink = theta_bar(ALPHA)
     modified = x.mean(0) + shrink * (x - x.mean(0)), y.mean() + shrink * (y - y.mean())
     for axis, (at, weight) in zip(axes, ((x, y), (mixed_x, mixed_y), modified)):
-        (across, up), ramp = at[:SHOWN].T, style.ramp()
-        shown = axis.scatter(across, up, 4, weight[:SHOWN], cmap=ramp, vmin=0, vmax=1, linewidths=0)
+        by_weight = np.argsort(weight[:SHOWN], kind="stable")  # so one path a shade in an SVG
+        look: dict[str, Any] = {"cmap": style.ramp().resampled(20), "norm": Normalize(0, 1)}
+        across, up = at[by_weight].T
+        shown = axis.scatter(across, up, 4, weight[by_weight], linewidths=0, **look)
     return shown
 
 
@@ -224,4 +227,5 @@ ITEM = Item(
     claims=CLAIMS,
     draw=draw,
     table=table,
+    panel=3,
 )

@@ -71,4 +71,5 @@ ITEM = Item(
     claims=CLAIMS,
     draw=draw,
     table=table,
+    panel=1,
 )

@@ -285,4 +285,5 @@ ITEM = Item(
     claims=CLAIMS,
     draw=draw,
     table=table,
+    panel=5,
 )

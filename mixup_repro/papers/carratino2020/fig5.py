@@ -151,4 +151,5 @@ ITEM = Item(
     claims=CLAIMS,
     draw=draw,
     table=partial(fig4.table, values=values),
+    panel=2,
 )

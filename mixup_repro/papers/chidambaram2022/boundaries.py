@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from scipy.ndimage import zoom
 from scipy.special import logit
 
@@ -184,17 +184,19 @@ def draw(data: ItemData, separation: float) -> Figure:
 
 def _map(
     axis: Axes, data: ItemData, method: str, alpha: float | None, separation: float
-) -> QuadContourSet:
+) -> AxesImage:
     """The share of runs that decide for class 1, with the points of run 0."""
     share = (finer(data.decision_map(method=method, alpha=alpha)) > 0).mean(-1)
     ticks = np.linspace(-REACH, REACH, FINE)
-    shown = axis.contourf(ticks, ticks, share, np.linspace(0, 1, 11), cmap=style.classes())
+    look: dict[str, Any] = {"cmap": style.classes().resampled(10), "vmin": 0, "vmax": 1}
+    look |= {"extent": (-REACH, REACH, -REACH, REACH), "aspect": "auto", "interpolation": "none"}
+    shown = axis.imshow(share, origin="lower", **look)
     axis.contour(ticks, ticks, share, [0.5], colors=style.INK, linewidths=1.2)
     config = DatasetConfig("separated_moons", points=300, noise=0.1, separation=separation)
     seed0 = separated_moons(config)
     for label, marker, colour in ((0, "o", style.BLUE), (1, "s", style.ORANGE)):
         x, y = seed0.x_train[seed0.y_train == label].T
-        look: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.3}
+        look = {"edgecolor": "white", "linewidth": 0.3}
         axis.scatter(x, y, s=7, marker=marker, color=style.text_colour(colour), **look)
     axis.set_title(style.METHODS[method] + ("" if alpha is None else rf", $\alpha = {alpha:g}$"))
     axis.set_box_aspect(1)
@@ -215,6 +217,6 @@ def _linearity(axis: Axes, data: ItemData, shown: Sequence[str]) -> None:
             at, name = [interval(by_seed(data, method, a)) for a in there], style.METHODS[method]
             style.points(axis, places, at, name, **style.SERIES[name])
     style.alpha_ticks(axis, alphas)
-    axis.tick_params(axis="x", labelsize=7)
+    axis.tick_params(axis="x", labelsize=8.3)
     axis.set_box_aspect(1)
     axis.set_title("Linearity (%)")

@@ -54,4 +54,5 @@ ITEM = Item(
     claims=CLAIMS,
     draw=partial(boundaries.draw, separation=0.1),
     table=boundaries.table,
+    panel=2,
 )

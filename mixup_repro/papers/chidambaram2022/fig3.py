@@ -46,4 +46,5 @@ ITEM = Item(
     claims=CLAIMS,
     draw=partial(boundaries.draw, separation=0.5),
     table=boundaries.table,
+    panel=2,
 )

@@ -89,4 +89,5 @@ ITEM = Item(
     claims=CLAIMS,
     draw=draw,
     table=table,
+    panel=1,
 )

@@ -86,7 +86,7 @@ def _plane(axis: Axes) -> None:
         points = POINTS[label == LABELS]
         axis.plot(*points.T, marker=marker, color=COLOURS[label], label=name, **look)
     for point, name in zip(POINTS, NAMES):
-        axis.annotate(name, point, 1.25 * point, ha="center", va="center", fontsize=8)
+        axis.annotate(name, point, 1.25 * point, ha="center", va="center", fontsize=8.3)
     axis.set_aspect("equal")
     axis.margins(0.22)
     axis.grid(False)
@@ -175,7 +175,7 @@ def thresholds() -> Figure:
     axis.axvline(too_little, color=style.SOFT, linestyle=":", linewidth=1)
     place: dict[str, Any] = {"transform": axis.get_xaxis_transform(), "ha": "right", "va": "top"}
     text = rf"$\epsilon = {too_little:.2f}$ "
-    axis.text(too_little, 0.97, text, color=style.SOFT, fontsize=8, **place)
+    axis.text(too_little, 0.97, text, color=style.SOFT, fontsize=8.3, **place)
     axis.set_xlabel(r"$\epsilon$")
     axis.set_title(r"$\alpha$ above which $h_\epsilon$ errs")
     style.name_lines(axis)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import style
@@ -67,14 +69,29 @@ def note(data: ItemData) -> str:
     )
 
 
+def _bars(edges: np.ndarray, error: np.ndarray) -> Iterator[tuple[float, int, float, float]]:
+    """Value, row, begin and end of each stretch of steps along which a run's error stays the same.
+
+    edges (steps + 1,), error (runs, steps).
+    """
+    for row, values in enumerate(error):
+        first = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
+        for begin, end in zip(first, [*first[1:], len(values)]):
+            yield float(values[begin]), row, float(edges[begin]), float(edges[end])
+
+
 def rows(axis: Axes, data: ItemData, method: str, alpha: float | None) -> None:
     """Training error along training, a row a run; the title says how many err at the end."""
     with suppress(NoValues):
         error = 1 - by_epoch(select(data.curves, method=method, alpha=alpha), "test_accuracy")
         steps, runs = error.index.to_numpy(), error.shape[1]
         edges = np.concatenate([[0], steps])
-        look: dict[str, Any] = {"cmap": style.wrong(), "vmin": 0, "vmax": 1}
-        axis.pcolormesh(edges, np.arange(runs + 1), error.T.to_numpy(), **look)
+        look: dict[str, Any] = {"cmap": style.wrong(), "norm": Normalize(0, 1)}
+        bars = sorted(_bars(edges, error.T.to_numpy()))  # those of a colour are one path in an SVG
+        boxes = [[(a, k), (b, k), (b, k + 1), (a, k + 1)] for _, k, a, b in bars]
+        shown = PolyCollection(boxes, linewidth=0, **look)
+        shown.set_array(np.array([value for value, *_ in bars]))
+        axis.add_collection(shown)
         for row in range(1, runs):
             axis.axhline(row, color="white", linewidth=1.5)
         final = final_error(data, method, alpha)

@@ -3,5 +3,4 @@
 They need trained networks. One that an item takes up leaves this list.
 """
 
-UNTESTED = (
-)
+UNTESTED = ()

@@ -1,0 +1,59 @@
+"""Figures as SVG files for the site: one drawing for a wide screen, one for a narrow, one panel."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from mixup_repro.papers import layout
+from mixup_repro.papers.slim import slim
+from mixup_repro.store.files import replacing
+
+UNDATED = {"Date": None, "Creator": None}
+LARGE = 50_000  # bytes
+
+
+def for_site(draw: Callable[[], Figure], stem: Path, narrow: bool, panel: int = 0) -> list[Path]:
+    """Write <stem>.svg, one of its panels, and the same for a narrow screen if asked;
+    returns the files.
+
+    A narrow one that is large is left out: the site then lets the wide one scroll.
+    """
+    figure = draw()
+    paths = [stem.with_name(f"{stem.name}{kind}.svg") for kind in ("", "-panel", "-narrow")]
+    save(figure, paths[0])
+    save_panel(figure, paths[1], panel)
+    if narrow:
+        with layout.narrow():
+            save(draw(), paths[2])
+    if paths[2].exists() and not (narrow and paths[2].stat().st_size <= LARGE):
+        paths[2].unlink()
+    return [path for path in paths if path.exists()]
+
+
+def save(figure: Figure, path: Path, within: Bbox | None = None) -> None:
+    """Write a figure, or what is within a box in inches, as SVG without its fonts.
+
+    The same figure gives the same bytes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", bbox_inches=within, metadata=UNDATED)
+    with replacing(path) as file:
+        file.write(slim(buffer.getvalue()))
+
+
+def save_panel(figure: Figure, path: Path, panel: int) -> None:
+    """Write one panel of a figure, with its axes and its title; spoils the figure."""
+    chosen = figure.axes[panel]
+    for other in (*figure.axes, *figure.texts, *figure.legends):
+        other.set_visible(other is chosen)
+    box = chosen.get_tightbbox()
+    assert box is not None, "a panel that is seen has a size"
+    save(figure, path, box.transformed(figure.dpi_scale_trans.inverted()).padded(0.06))

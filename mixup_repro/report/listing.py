@@ -1,0 +1,61 @@
+"""items.csv: what there is of each item, for the site, which knows the tables alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from mixup_repro.papers.claims import NOT_RUN, Setting
+from mixup_repro.papers.items import Item, Paper
+from mixup_repro.report.items import PAPERS, Entry
+from mixup_repro.report.sections import pictures, section, typed
+from mixup_repro.store.tables import write_table
+
+COLUMNS = (
+    "paper page item title says setting scale dataset network n differs code command cost figure"
+).split()
+
+
+def write_items(found: list[Entry], folder: Path) -> None:
+    """Write <folder>/items.csv: a row for each setting of an item, and each picture of a theory.
+
+    page: the page of the site that it is on, such as fig4. figure: below figures/, without ending;
+    none where nothing was run, and then the command says what would be.
+    """
+    rows = []
+    for paper in PAPERS:
+        for name, figure, caption in pictures(paper):
+            about = {"paper": paper.name, "page": "theory", "item": f"theory_{name}"}
+            about |= {"title": name.replace("_", " "), "says": caption, "setting": Setting.EXACT}
+            rows.append(about | {"figure": figure.removesuffix(".png"), "scale": "exact"})
+        rows += [_of_entry(entry) for entry in found if entry.paper is paper]
+        there = [entry.on for entry in found]
+        for item in paper.items:
+            for on in item.on:
+                if on not in there:
+                    rows.append(_fixed(paper, item, on.name) | {"command": typed(on)})
+    write_table(folder / "items.csv", pd.DataFrame(rows, columns=COLUMNS).fillna(""), None)
+
+
+def _fixed(paper: Paper, item: Item, name: str) -> dict[str, str]:
+    """What is said of a setting, run or not."""
+    about = {"paper": paper.name, "page": name.partition("_")[0], "item": name}
+    return about | {"title": item.title, "says": item.paper, "setting": NOT_RUN}
+
+
+def _of_entry(entry: Entry) -> dict[str, str]:
+    data, network = entry.trained
+    told = dict(section(entry).facts)
+    return _fixed(entry.paper, entry.item, entry.name) | {
+        "setting": entry.setting,
+        "scale": entry.data.scale,
+        "dataset": data,
+        "network": network,
+        "n": str(entry.data.seeds()),
+        "differs": entry.on.differs,
+        "code": entry.on.code,
+        "command": told["Command"],
+        "cost": told["Cost"],
+        "figure": entry.stem,
+    }

@@ -1,0 +1,151 @@
+"""What is drawn for readers who ask what alpha is: two blended digits, and the moons by alpha."""
+
+from __future__ import annotations
+
+import csv
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from markupsafe import Markup
+from PIL import Image
+from scipy.stats import beta
+from sklearn.datasets import load_digits
+
+from mixup_repro.beta import theta_bar
+
+ALPHAS = (0.1, 0.25, 0.5, 1.0, 2.0, 8.0, 32.0)
+STATIC = (0.1, 1.0, 32.0)
+QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
+WIDTH, HEIGHT = 320, 90  # of the density, in pixels
+DIGITS = (0, 1)  # the first examples of scikit-learn's digits: a zero and a one
+CLASSES = np.array(
+    [[0x9D, 0xC3, 0xEC], [255, 255, 255], [0xF4, 0xB7, 0x9E]]
+)  # papers.style.classes
+Map = tuple[str, str]
+
+
+def stop(alpha: float) -> dict[str, object]:
+    """Shares of the first digit at five quantiles of Beta(alpha, alpha), its density, and words."""
+    shares = [round(float(q), 4) for q in beta.ppf(QUANTILES, alpha, alpha)]
+    return {
+        "shares": shares,
+        "density": density(alpha),
+        "told": f"α = {alpha:g}, θ̄ = {theta_bar(alpha):.3f}",
+    }
+
+
+def density(alpha: float) -> str:
+    """The density of lambda as a path; its highest value in sight fills the height."""
+    lam = np.linspace(0.01, 0.99, 99)
+    values = beta.pdf(lam, alpha, alpha)
+    x, y = WIDTH * lam, HEIGHT * (1 - 0.95 * values / values.max())
+    return "M" + "L".join(f"{a:.0f} {b:.1f}" for a, b in zip(x, y))
+
+
+def png(pixels: np.ndarray) -> str:
+    """Pixels (height, width[, 3]) as an address that holds the picture."""
+    buffer = BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, "PNG", optimize=True)
+    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
+
+
+def digits() -> Markup:
+    """The slider, and three rows that need no script."""
+    pictures = [png(load_digits().images[k] * 255 / 16) for k in DIGITS]
+    stops = {alpha: stop(alpha) for alpha in ALPHAS}
+    defs = "".join(
+        f'<symbol id="digit{k}" viewBox="0 0 8 8"><image href="{address}" width="8" height="8"/>'
+        f"</symbol>"
+        for k, address in enumerate(pictures)
+    )
+    live = _row("", stops[1.0], live=True)
+    still = "".join(_row(str(stops[a]["told"]), stops[a]) for a in STATIC)
+    held = json.dumps(list(stops.values()), ensure_ascii=False)
+    start, last = ALPHAS.index(1.0), len(ALPHAS) - 1
+    return Markup(
+        f'<svg width="0" height="0" style="position:absolute" aria-hidden="true">{defs}</svg>'
+        f"<div class=\"blend js\" data-stops='{held}'>"
+        f'<label for="alpha">How strong the blends are: <output for="alpha">'
+        f"{stops[1.0]['told']}</output></label>"
+        f'<input type="range" id="alpha" min="0" max="{last}" step="1" value="{start}">'
+        f'<div class="tiles live">{live}</div>'
+        f'<svg viewBox="0 -4 {WIDTH} {HEIGHT + 26}" width="{WIDTH}" height="{HEIGHT + 26}" '
+        f'role="img" aria-label="How often each weight λ is drawn">'
+        f'<path d="M0 {HEIGHT}H{WIDTH}" stroke="var(--soft)"/>'
+        f'<path data-density d="{stops[1.0]["density"]}" fill="none" stroke="var(--m-mixup)" '
+        f'stroke-width="2"/>{_ticks()}</svg></div>'
+        f'<div class="tiles">{still}</div>'
+        f'<p class="soft">A zero and a one of scikit-learn’s digits, blended with weights at equal '
+        f"steps of probability.</p>"
+    )
+
+
+def _ticks() -> str:
+    places = ((0, "start", "λ = 0"), (WIDTH / 2, "middle", "½"), (WIDTH, "end", "1"))
+    return "".join(
+        f'<text x="{x:g}" y="{HEIGHT + 17}" text-anchor="{anchor}" font-size="13" '
+        f'fill="var(--soft)">{text}</text>'
+        for x, anchor, text in places
+    )
+
+
+def _row(name: str, at: dict[str, object], live: bool = False) -> str:
+    shares = at["shares"]
+    assert isinstance(shares, list)
+    tiles = "".join(_tile(share, live) for share in shares)
+    return f'<span class="a">{name or "five blends"}</span>{tiles}'
+
+
+def _tile(share: float, live: bool) -> str:
+    """The first digit below the second, which lets `share` of the first through."""
+    about = 'aria-hidden="true"' if live else f'role="img" aria-label="λ = {share:.2f}"'
+    return (
+        f'<svg viewBox="0 0 8 8" {about}><use href="#digit0"/>'
+        f'<use href="#digit1" opacity="{1 - share:.4g}" data-over/></svg>'
+    )
+
+
+def moons(folder: Path, grids: Sequence[tuple[str, list[Map]]]) -> Markup:
+    """Maps of the moons by alpha: a choice that needs no script.
+
+    grids: for each stop its name, and the maps shown there: title and file stem in results/maps.
+    Nothing where a map is not there.
+    """
+    labels, maps, rules = [], [], []
+    for k, (name, shown) in enumerate(grids):
+        checked = " checked" if k == min(1, len(grids) - 1) else ""
+        labels.append(
+            f'<label><input type="radio" name="stop" value="{k}" id="stop{k}"{checked}>'
+            f"{name}</label>"
+        )
+        pictures = "".join(
+            f'<figure><img src="{_map(folder / "maps" / f"{stem}.csv")}" width="260" height="260" '
+            f'alt="{title}, {name}: share of runs that say class 1">'
+            f"<figcaption>{title}</figcaption></figure>"
+            for title, stem in shown
+        )
+        maps.append(f'<div class="maps" id="maps{k}">{pictures}</div>')
+        rules.append(f".moons:has(#stop{k}:checked) #maps{k}")
+    in_print = "@media print{.moons .maps{display:grid}}"
+    style = f"<style>{','.join(rules)}{{display:grid}}{in_print}</style>"
+    return Markup(
+        f'{style}<div class="moons"><fieldset><legend>α of training</legend>{"".join(labels)}'
+        f"</fieldset>{''.join(maps)}</div>"
+    )
+
+
+def _map(path: Path) -> str:
+    """The share of runs that decide for class 1 at each point, blue to orange over white."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    votes = (np.array([row[1:] for row in rows], dtype=float) > 0.5).mean(0)
+    side = round(len(votes) ** 0.5)
+    share = votes.reshape(side, side)[::-1]
+    low = np.minimum(share * 2, 1)[..., None]
+    high = np.maximum(share * 2 - 1, 0)[..., None]
+    colours = CLASSES[0] + low * (CLASSES[1] - CLASSES[0]) + high * (CLASSES[2] - CLASSES[1])
+    return png(np.rint(colours))

@@ -1,0 +1,120 @@
+"""Drawings in pages: colours that follow the page's, names that are the page's own."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from html import escape
+from pathlib import Path
+
+from mixup_repro.errors import InputError
+
+# Colours of papers.style by the style sheet's names; tests/test_site.py holds the two together.
+TOKENS = {
+    "#ffffff": "bg",
+    "#1b2230": "ink",
+    "#5a6270": "soft",
+    "#dde1e7": "line",
+    "#edf0f4": "wash",
+    "#e7f2fb": "help",
+    "#85888e": "m-erm",
+    "#5c6068": "t-erm",
+    "#0a66c2": "m-mixup",
+    "#0a5cb0": "t-mixup",
+    "#e4622f": "m-resc",
+    "#b8431a": "t-resc",
+    "#5b1f57": "m-approx",
+    "#064a2a": "m-mod",
+    "#000000": "ink",
+}
+RAMP = ((0xA9, 0xAF, 0xB9), (0x1B, 0x22, 0x30))  # of what has an order: from grey to ink
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
+CLIP = re.compile(r"url\(#\w+\)")
+SAID = re.compile(r'(?: clip-path="(?P<clip>[^"]*)")? style="(?P<style>[^"]*)"')
+SCALE = 4 / 3  # pixels of a point
+HEAD = re.compile(r'<svg xmlns="[^"]+" viewBox="0 0 ([\d.]+) ([\d.]+)">')
+
+
+def inline(path: Path, key: str, about: str) -> str:
+    """A figure as SVG in a page.
+
+    key: no other figure of the page has it; about: what it shows, for who does not see it.
+
+    Raises:
+        InputError: the figure is missing, or is not one that the report writes.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: the figure is missing; make report draws it")
+    svg = path.read_text(encoding="utf-8")
+    head = HEAD.match(svg)
+    if head is None:
+        raise InputError(f"{path}: is no figure of make report")
+    width, height = (SCALE * float(number) for number in head.groups())
+    start = f'<svg viewBox="0 0 {head[1]} {head[2]}" width="{width:.0f}" height="{height:.0f}" '
+    start += f'role="img" aria-label="{escape(about)}">'
+    lines = svg[head.end() :].splitlines()
+    fixed = {clip[0] for line in lines if "<image" in line and (clip := CLIP.search(line))}
+    for k, line in enumerate(lines):  # what lies on a bitmap, which no mode changes, keeps its look
+        if (clip := CLIP.search(line)) is None or clip[0] not in fixed:
+            lines[k] = COLOUR.sub(lambda m: _colour(m[0].lower()), line)
+    return start + re.sub(r'(id="|url\(#)', rf"\1{key}", "\n".join(lines))
+
+
+def alone(path: Path, sheet: str, dark: bool) -> str:
+    """A figure as a file of its own in the colours of a mode of the style sheet, for the README.
+
+    Raises:
+        InputError: the figure is missing.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: the figure is missing; make report draws it")
+    light, _, other = sheet.partition("@media(prefers-color-scheme:dark)")
+    told = dict(re.findall(r"--([\w-]+):(#\w+)", other if dark else light))
+    svg = path.read_text(encoding="utf-8")
+    svg = svg.replace("<svg ", '<svg font-family="Helvetica,Arial,sans-serif" ', 1)
+
+    def colour(match: re.Match[str]) -> str:
+        name = TOKENS.get(match[0].lower(), "")
+        return told.get(name, match[0])
+
+    return COLOUR.sub(colour, svg)
+
+
+def width_of(path: Path) -> float:
+    """Pixels that a figure is wide."""
+    head = HEAD.match(path.read_text(encoding="utf-8"))
+    return SCALE * float(head[1]) if head else 0.0
+
+
+def classes(page: str) -> str:
+    """A page with what its drawings' elements share said once, in a style sheet of its head."""
+    rules = Counter(rule for match in SAID.finditer(page) for rule in _rules(match))
+    names = {rule: f"k{k}" for k, (rule, n) in enumerate(rules.most_common()) if n > 2}
+
+    def short(match: re.Match[str]) -> str:
+        own = _rules(match)
+        if not all(rule in names for rule in own):
+            return match[0]
+        return f' class="{" ".join(names[rule] for rule in own)}"'
+
+    sheet = "".join(f".{name}{{{rule}}}" for rule, name in names.items())
+    page = SAID.sub(short, page)
+    return page.replace("</head>", f"<style>{sheet}</style>\n</head>", 1) if sheet else page
+
+
+def _rules(match: re.Match[str]) -> list[str]:
+    """What an element's attributes say, as rules of a style sheet."""
+    return [*([f"clip-path:{match['clip']}"] if match["clip"] else []), match["style"]]
+
+
+def _colour(colour: str) -> str:
+    """A colour as a variable of the page; one between grey and ink as a mixture of the two."""
+    if name := TOKENS.get(colour):
+        return f"var(--{name})"
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    low, high = RAMP
+    share = (low[0] - red) / (low[0] - high[0])
+    near = all(abs(a + share * (b - a) - c) < 4 for a, b, c in zip(low, high, (red, green, blue)))
+    if near and -0.02 <= share <= 1.02:
+        return f"color-mix(in srgb,var(--ink) {100 * share:.0f}%,var(--ramp))"
+    return colour
