@@ -2,7 +2,6 @@
 
 An item is added as in any paper (CONTRIBUTING.md): a module beside this one with its ITEM, and a
 grid below configs/experiment/notes where it trains. What needs no runs is a Theorem in `theorems/`.
-A claim that gets its test leaves `untested`.
 """
 
 from mixup_repro.papers.items import Paper
@@ -10,7 +9,6 @@ from mixup_repro.papers.notes.contradictions import CONTRADICTIONS
 from mixup_repro.papers.notes.errata import ERRATA, MISPRINTS
 from mixup_repro.papers.notes.lecture import PICTURES
 from mixup_repro.papers.notes.theorems import THEOREMS
-from mixup_repro.papers.notes.untested import UNTESTED
 
 PAPER = Paper(
     name="notes",
@@ -19,7 +17,7 @@ PAPER = Paper(
     errata=ERRATA,
     misprints=MISPRINTS,
     pictures=PICTURES,
-    untested=UNTESTED,
+    untested=(),
     unsaid=(),
     published=False,
     about="Three short notes that newcomers read: A, on vicinal risk, linearity and calibration; "
