@@ -8,9 +8,11 @@ import re
 import matplotlib
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from mixup_repro.papers import layout, slim, style, vector
+from mixup_repro.papers import layout, polyline, slim, style, vector
 
 
 def raw(figure: Figure) -> str:
@@ -114,3 +116,20 @@ def test_a_narrow_figure_that_is_large_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr(vector, "LARGE", 10)
     vector.for_site(draw, tmp_path / "a", narrow=True)
     assert not (tmp_path / "a-narrow.svg").exists()
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**6), st.booleans())
+def test_a_line_of_many_steps_keeps_within_a_third_of_a_point(seed, closed):
+    """Every point that went lies near a step that stayed; the ends stay."""
+    rng = np.random.default_rng(seed)
+    steps = [(int(a), int(b)) for a, b in rng.integers(-9, 10, (rng.integers(1, 80), 2))]
+    if closed:
+        steps.append(tuple(-int(v) for v in np.sum(steps, axis=0)))
+    left = polyline.fewer(steps)
+    before, after = (np.cumsum([(0, 0), *s], axis=0) for s in (steps, left))
+    assert len(left) <= len(steps) and (before[[0, -1]] == after[[0, -1]]).all()
+    t = np.linspace(0, 1, 400)[:, None]
+    there = np.concatenate([a + t * (b - a) for a, b in zip(after, after[1:])])
+    far = max(np.hypot(*(there - point).T).min() for point in before)
+    assert far <= polyline.NEAR + 0.2  # as finely as 400 points tell

@@ -8,8 +8,12 @@ from typing import TypeAlias
 from xml.etree import ElementTree as Tree
 from xml.sax.saxutils import escape, quoteattr
 
+from mixup_repro.papers.polyline import Point, fewer, go
+
 NUMBER = re.compile(r"-?\d+\.\d+")
 FONT = re.compile(r"font: ((?:\w+ )*)([\d.]+px)[^;]*")
+STROKE = re.compile(r"M[^a-zA-Z]+[hvl][^a-zA-Z]+")  # one straight line
+GROUND = "fill:#ffffff"  # of a panel
 RELATIONS = frozenset("=<>≤≥≈+\N{MINUS SIGN}±→")
 PLACES = frozenset("x y transform width height viewBox".split())
 Look: TypeAlias = dict[str, str]  # what style="..." says
@@ -88,26 +92,41 @@ def _mark(use: Tree.Element, mark: Tree.Element, about: Look) -> list[tuple[Look
 
 
 def _joined(leaves: list[tuple[Look, str] | str]) -> list[str]:
-    """Elements as text, paths of one look that follow one another (or take turns) as one."""
+    """Elements as text. Of each panel, lines of one look are one path, and words stand on top.
+
+    What is filled keeps its place, and a panel begins with its ground, which is white.
+    """
     out: list[str] = []
-    open_: list[list[tuple[Look, list[str]]]] = [[]]
+    paths: list[tuple[Look, list[str]]] = []
+    words: list[str] = []
+
+    def close() -> None:
+        out.extend(f'<path d="{_one(steps)}"{_attributes(look)}/>' for look, steps in paths)
+        out.extend(words)
+        paths.clear()
+        words.clear()
+
     for leaf in leaves:
         if isinstance(leaf, str):
-            out += [*_paths(open_[0]), leaf]
-            open_[0] = []
+            words.append(leaf)
+            if "<image" in leaf:
+                close()
             continue
         about, steps = leaf
-        last = open_[0][-2:]
-        same = next((held for look, held in reversed(last) if look == about), None)
-        if same is not None and (last[-1][1] is same or steps.endswith("h0")):
-            same.append(steps)
+        if not re.search("[a-zLCQ]", steps):  # it goes nowhere
+            continue
+        style = about.get("style", "")
+        if style == GROUND:
+            close()
+        thin = "fill:none" in style or STROKE.fullmatch(steps)
+        near = paths if thin else paths[-1:]
+        same = next((held for look, held in near if look == about), None)
+        if same is None:
+            paths.append((about, [steps]))
         else:
-            open_[0].append((about, [steps]))
-    return out + _paths(open_[0])
-
-
-def _paths(held: list[tuple[Look, list[str]]]) -> list[str]:
-    return [f'<path d="{_one(steps)}"{_attributes(look)}/>' for look, steps in held]
+            same.append(steps)
+    close()
+    return out
 
 
 def _one(steps: list[str]) -> str:
@@ -127,7 +146,7 @@ def _steps(outline: str, x: float = 0.0, y: float = 0.0) -> str:
     """A path moved by x and y, in tenths: straight lines as steps, curves as they are."""
     words = outline.split()
     out, at, k = "", (0, 0), 0
-    steps: list[tuple[int, int]] = []
+    steps: list[Point] = []
     while k < len(words):
         letter = words[k]
         count = {"z": 0, "M": 2, "L": 2, "Q": 4, "C": 6}[letter]
@@ -137,27 +156,15 @@ def _steps(outline: str, x: float = 0.0, y: float = 0.0) -> str:
         ]
         k += 1 + count
         if letter == "L":
-            _go(steps, (points[0][0] - at[0], points[0][1] - at[1]))
+            go(steps, (points[0][0] - at[0], points[0][1] - at[1]))
         else:
-            out += _lines(steps) + _pair(letter, points)
+            out += _lines(fewer(steps)) + _pair(letter, points)
             steps = []
         at = points[-1] if points else at
-    return out + _lines(steps)
+    return out + _lines(fewer(steps))
 
 
-def _go(steps: list[tuple[int, int]], step: tuple[int, int]) -> None:
-    """Add a step; one that goes on straight is part of the one before."""
-    if steps and step == (0, 0):
-        return
-    if steps:
-        (a, b), (c, d) = steps[-1], step
-        if a * d == b * c and a * c + b * d > 0:
-            steps[-1] = (a + c, b + d)
-            return
-    steps.append(step)
-
-
-def _lines(steps: list[tuple[int, int]]) -> str:
+def _lines(steps: list[Point]) -> str:
     out, before = "", ""
     for dx, dy in steps:
         letter = "h" if not dy else "v" if not dx else "l"
