@@ -113,12 +113,13 @@ def interval(part: Part) -> Markup:
     def x(value: float) -> str:
         return f"{120 * (value - low) / (high - low):.0f}"
 
-    zero = f'<path class="z" d="M{x(0)} 0v16"/>' if low <= 0 <= high else ""
-    bar = f'<path class="b" d="M{x(part.low)} 8H{x(part.high)}"/>'
+    zero = f'<path d="M{x(0)} 0v16"/>' if low <= 0 <= high else ""
+    bar = f'<path class=b d="M{x(part.low)} 8H{x(part.high)}"/>'
     hollow = part.low <= 0 <= part.high and paper is None
-    dot = f'<circle class="{"h" if hollow else "d"}" cx="{x(part.effect)}" cy="8" r="3.5"/>'
-    mark = "" if paper is None else f'<path class="p" d="M{x(paper)} 4l4 4l-4 4l-4-4z"/>'
-    picture = f'<svg class="iv">{zero}{bar}{dot}{mark}</svg>'
+    dot = f'<path class={"h" if hollow else "d"} d="M{x(part.effect)} 8h0"/>'
+    dot += f'<path class=i d="M{x(part.effect)} 8h0"/>' if hollow else ""
+    mark = "" if paper is None else f'<path d="M{x(paper)} 4l4 4l-4 4l-4-4z"/>'
+    picture = f"<svg class=iv>{zero}{bar}{dot}{mark}</svg>"
     return Markup(picture)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter
 from html import escape
 from pathlib import Path
@@ -89,7 +90,7 @@ def width_of(path: Path) -> float:
 def classes(page: str) -> str:
     """A page with what its drawings' elements share said once, in a style sheet of its head."""
     rules = Counter(rule for match in SAID.finditer(page) for rule in _rules(match))
-    names = {rule: f"k{k}" for k, (rule, n) in enumerate(rules.most_common()) if n > 2}
+    names = {rule: _name(k) for k, (rule, n) in enumerate(rules.most_common()) if n > 2}
 
     def short(match: re.Match[str]) -> str:
         own = _rules(match)
@@ -100,6 +101,13 @@ def classes(page: str) -> str:
     sheet = "".join(f".{name}{{{rule}}}" for rule, name in names.items())
     page = SAID.sub(short, page)
     return page.replace("</head>", f"<style>{sheet}</style>\n</head>", 1) if sheet else page
+
+
+def _name(number: int) -> str:
+    """K, and a letter or two: capitals, which no class of the style sheet has."""
+    first, last = divmod(number, 26)
+    letter = string.ascii_uppercase
+    return f"K{letter[first - 1] if first else ''}{letter[last]}"
 
 
 def _rules(match: re.Match[str]) -> list[str]:
