@@ -134,12 +134,12 @@ def test_a_run_without_weights_says_what_removes_it_and_holds_up_no_other(words)
 
 
 def test_a_run_on_other_data_is_refused(words, monkeypatch):
-    run([*words, "dataset.label=d"], train=True)
+    run([*words, "recipe.lr=0.0123"], train=True)
     other = load(job(*words).dataset)
     other.x_train[0, 0, 0] += 1
     monkeypatch.setattr("mixup_repro.launch.session.open_data", lambda job: other)
     with pytest.raises(InputError, match="trained on other data"):
-        run([*words, "dataset.label=d", ASK])
+        run([*words, "recipe.lr=0.0123", ASK])
 
 
 def test_several_processes_are_refused(monkeypatch):
@@ -218,14 +218,28 @@ KINDS = {
         *("architecture=random_features", "dataset.points=60", "architecture.features=20"),
     ),
 }
-PICTURES = {"adversarial", "occlusion"}
+REFUSED = {  # what a kind lacks, by probe
+    "digits": {
+        "attention": "no such layer",
+        "batch_norm": "needs BatchNorm",
+        "boundary": "needs two classes in the plane",
+    },
+    "moons": {
+        "active": "labels 120 training examples",
+        "adversarial": "needs pictures",
+        "attention": "no such layer",
+        "batch_norm": "needs BatchNorm",
+        "occlusion": "needs pictures",
+        "representation": "cut into layers",
+    },
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", sorted(probes.PROBES.keys() - {"memorised"}))  # has its own
 def test_a_stacks_answers_are_those_of_its_runs_alone(name, kind):
-    if name == "attention" or (kind == "moons" and name in PICTURES):
-        with pytest.raises(InputError, match=r"needs pictures|no such layer"):
+    if name in REFUSED[kind]:
+        with pytest.raises(InputError, match=REFUSED[kind][name]):
             ask(name, [3], *KINDS[kind])
         return
     together, alone = (ask(name, seeds, *KINDS[kind]) for seeds in ([3, 5], [5]))
@@ -233,4 +247,4 @@ def test_a_stacks_answers_are_those_of_its_runs_alone(name, kind):
     for key, value in together.items():
         assert value.shape == (2,), key
         np.testing.assert_allclose(value[1:], alone[key], rtol=2e-3, atol=2e-3, err_msg=str(key))
-        assert np.isfinite(value).any(), key
+        assert np.isfinite(value).any() or name == "boundary", key  # there may be none to see
