@@ -87,6 +87,7 @@ def test_a_second_report_draws_what_has_new_rows_and_composes_nothing(tmp_path, 
     before = {path: path.read_bytes() for path in (folder / "figures").rglob("*.p*")}
     kept(folder).save()
     kept.cache_clear()  # as in another process
+    sources.PLANS.clear()
     monkeypatch.setattr(sources, "compose", lambda *_: pytest.fail("composes"))
     with monkeypatch.context() as patch:
         patch.setattr(Figure, "savefig", lambda *_, **__: pytest.fail("draws"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Optional, Protocol
 
 import pandas as pd
 
@@ -18,6 +18,9 @@ from mixup_repro.store.kept import kept
 from mixup_repro.store.results import check_one_data, measured
 from mixup_repro.store.rows import PARTS
 from mixup_repro.store.tables import read_table
+
+Jobs = list[Optional[dict[str, list[int]]]]  # seeds by id; None at the end: not all composed
+PLANS: dict[str, Jobs] = {}  # those of this process, whatever the folder
 
 
 class Source(Protocol):
@@ -100,9 +103,10 @@ def _planned(words: Sequence[str], known: set[str], folder: Path) -> set[tuple[s
     a tenth of a second, so those of the same code are kept in the folder.
     """
     plans, key = kept(folder).of("plans"), " ".join(words)
-    jobs: list[dict[str, list[int]] | None] = plans.get(key, [None])
+    jobs = plans.get(key) or PLANS.get(key, [None])
     if None in jobs and all(job is None or known & set(job) for job in jobs):
-        jobs = plans[key] = list(_jobs(words, known))
+        jobs = list(_jobs(words, known))
+    plans[key] = PLANS[key] = jobs
     planned: set[tuple[str, int]] = set()
     for job in jobs:
         if job is None or not known & set(job):

@@ -10,7 +10,14 @@ from mixup_repro.errors import InputError
 from mixup_repro.papers.claims import Setting
 from mixup_repro.papers.items import Paper
 from mixup_repro.report.items import PAPERS, Entry
-from mixup_repro.report.published import ABOUT_PUBLISHED, CAPTION, FIGURE, PUBLISHED, published
+from mixup_repro.report.published import (
+    ABOUT_PUBLISHED,
+    CAPTION,
+    CURVES,
+    FIGURE,
+    PUBLISHED,
+    published,
+)
 from mixup_repro.report.sections import (
     ABOUT,
     ABOUT_IMPORTED,
@@ -75,7 +82,7 @@ def write(found: list[Entry], folder: Path) -> None:
         parts += [f"## {IMPORTED}\n", f"{ABOUT_IMPORTED}\n", markdown(table), ""]
     if not (table := published(folder)).empty:
         parts += [f"## {PUBLISHED}\n", f"{ABOUT_PUBLISHED}\n", markdown(table), ""]
-        if (folder / "figures" / FIGURE).exists():
+        if (folder / CURVES).exists():
             parts += [f"![published runs](figures/{FIGURE})\n", CAPTION]
     with replacing(folder / "REPORT.md") as file:
         file.write("\n".join(parts).rstrip() + "\n")

@@ -19,7 +19,7 @@ accuracy (%), the median of the last ten epochs. Their recipes are not the paper
 1e-4 in the logs of dmlc/web-data), so no verdict counts them. `references.csv` has alpha, where it
 is told."""
 CAPTION = "Published runs and ours: none is in a verdict. `reference_curves.csv` has the points."
-FIGURE = "published.png"
+CURVES, FIGURE = "reference_curves.csv", "published.png"
 KEY = "dataset network method alpha epochs source differs".split()
 CURVES_KEY = "dataset network method epoch source".split()
 LOGS = "dmlc/web-data"  # where the curves are from, and what Mixup's last 20 epochs are without
@@ -55,7 +55,7 @@ def draw_published(folder: Path) -> None:
     Raises:
         InputError: references.csv, reference_curves.csv or a curve of ours is malformed.
     """
-    path, references = folder / "reference_curves.csv", _references(folder)
+    path, references = folder / CURVES, _references(folder)
     if not path.exists() or references.empty:
         return
     curves = read_table(path, [*CURVES_KEY, "accuracy"], CURVES_KEY)
