@@ -88,7 +88,7 @@ def test_it_is_made_without_pytorch_and_within_its_size(built):
     code = "import sys, mixup_repro.site; print('torch' in sys.modules)"
     assert commands.plain("-c", code).stdout.strip() == "False"
     sizes = {path: path.stat().st_size for path in built.rglob("*") if path.is_file()}
-    assert sum(sizes.values()) <= 3_300_000
+    assert sum(sizes.values()) <= 3_000_000
     assert (built / "style.css").stat().st_size <= 14_000
     assert (built / "site.js").stat().st_size <= 12_000
     assert sum(size for path, size in sizes.items() if path.suffix == ".woff2") <= 49_152

@@ -15,7 +15,7 @@ from mixup_repro.papers.slim import slim
 from mixup_repro.store.files import replacing
 
 UNDATED = {"Date": None, "Creator": None}
-LARGE = 35_000  # bytes
+LARGE = 16_000  # bytes
 
 
 def for_site(draw: Callable[[], Figure], stem: Path, narrow: bool, panel: int = 0) -> list[Path]:
