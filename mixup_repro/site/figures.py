@@ -30,7 +30,7 @@ TOKENS = {
 }
 RAMP = ((0xA9, 0xAF, 0xB9), (0x1B, 0x22, 0x30))  # of what has an order: from grey to ink
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
-DATA = re.compile(r' d="[^"]*"')
+DOT = re.compile(r"(?<=\d)h0(?=[Mm\"])")  # a line of no length
 CLIP = re.compile(r"url\(#\w+\)")
 SAID = re.compile(r'(?: clip-path="(?P<clip>[^"]*)")? style="(?P<style>[^"]*)"')
 SCALE = 4 / 3  # pixels of a point
@@ -54,8 +54,7 @@ def inline(path: Path, key: str, about: str) -> str:
     width, height = (SCALE * float(number) for number in head.groups())
     start = f'<svg viewBox="0 0 {head[1]} {head[2]}" width="{width:.0f}" height="{height:.0f}" '
     start += f'role="img" aria-label="{escape(about)}">'
-    dots = DATA.sub(lambda m: m[0].replace("h0", "z"), svg[head.end() :])  # as round, and shorter
-    lines = dots.splitlines()
+    lines = DOT.sub("z", svg[head.end() :]).splitlines()  # as round, and shorter
     fixed = {clip[0] for line in lines if "<image" in line and (clip := CLIP.search(line))}
     for k, line in enumerate(lines):  # what lies on a bitmap, which no mode changes, keeps its look
         if (clip := CLIP.search(line)) is None or clip[0] not in fixed:
