@@ -321,7 +321,12 @@ def test_an_alpha_that_falls_is_judged_against_it_fixed_its_mean_and_the_way_bac
     )
     assert rises < falls < stays
     assert len(anneal.draw(data).axes) == 6
-    assert verdicts(anneal, falling) == {"anneal": [NOT_RUN], "anneal_order": [NOT_RUN]}
+    assert verdicts(anneal, falling) == {c.id: [NOT_RUN] for c in anneal.CLAIMS}
+    off = replace(falling, name="anneal_cifar10", beside={"fixed": at(0.9, 1.0)})
+    off.beside[anneal.OFF] = at(0.95, 1.0)
+    assert verdicts(anneal, off)["anneal_off"] == [SUPPORTED]
+    assert verdicts(anneal, off)["anneal"] == [CONTRADICTED, NOT_RUN]  # no runs at the mean
+    assert f"{anneal.OFF}, minus fixed" in anneal.draw(off).axes[3].get_title(loc="left")
 
 
 def test_occlusion_is_cutmixs_claim_and_noise_is_that_of_both():
