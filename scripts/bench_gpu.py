@@ -19,7 +19,8 @@ from functools import partial
 from statistics import median
 
 import torch
-from bench import our_seconds, print_table, random_pictures, ratio
+from bench import print_table, ratio
+from our_loops import our_seconds, random_pictures
 from plain_loops import Loader, Pictures, plain_epoch, tuned_epoch
 from torch.utils.data import DataLoader
 

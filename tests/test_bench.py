@@ -7,6 +7,9 @@ import re
 
 import commands
 import pytest
+import torch
+
+from mixup_repro.training.learner import has_bfloat16
 
 
 def printed(script: str, *words: str) -> str:
@@ -20,7 +23,12 @@ def test_quick_bench_prints_every_row():
     cells = [re.split(r"\s{2,}", line) for line in lines]
     rows = {row[0].split(",")[0]: row[1:] for row in cells if len(row) == 5}
     steps = ["approximate mixup (right) over mixup", "whole Jacobians (right) over it"]
-    assert list(rows) == ["what", "lenet", "resnet18", "X_3^2", *steps, "Table 2", "memory"]
+    pictures = ["lenet", "1 processes of lenet (right) over one", "resnet20", "resnet18"]
+    start = "train.py --help over import torch"
+    assert list(rows) == ["what", *pictures, "X_3^2", *steps, "Table 2", "memory", start]
+    assert sum(line.startswith(("resnet20, 16 p", "resnet18, 8 p")) for line in lines) == (
+        4 if has_bfloat16(torch.device("cpu")) else 2  # beside the loop in float32, and in bfloat16
+    )
     for what, cell in (("lenet", 2), ("resnet18", 2), ("X_3^2", 2), ("memory", 1)):
         value = float(rows[what][cell].split()[0])
         assert math.isfinite(value) and value > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from torch import Tensor
 
@@ -23,6 +22,8 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
     >>> round(fit_temperature(logits, np.array([0, 0, 0, 1])), 4)
     2.0
     """
+    from scipy.optimize import minimize_scalar  # takes 0.2 s, which --help need not wait for
+
     rows = np.arange(len(y))
 
     def value(log_t: float) -> float:
