@@ -30,6 +30,7 @@ from mixup_repro.papers.claims import (
 )
 from mixup_repro.papers.sources import Runs
 from mixup_repro.paths import CHECKOUT
+from mixup_repro.report import sections
 from mixup_repro.report.markdown import came_out, readme_table
 from mixup_repro.report.published import draw_published, published
 from mixup_repro.report.verdicts import Verdict, Word, by_chance, counted
@@ -287,3 +288,17 @@ def test_published_numbers_stand_in_a_table_of_their_own(found, folder):
     finally:
         for name in ("references.csv", "reference_curves.csv", "figures/published.png"):
             (folder / name).unlink(missing_ok=True)
+
+
+def test_runs_of_an_item_that_were_computed_differently_are_marked():
+    cpu, gpu = "cpu (x86_64, 1 threads)", "NVIDIA H100"
+    runs = pd.DataFrame(
+        [(cpu, "float32"), ("cpu (x86_64, 2 threads)", "float32"), (gpu, "bfloat16")],
+        columns=["device", "precision"],
+    )
+    assert "different ways" not in sections.computed(runs[:2])  # threads change rounding alone
+    assert sections.computed(runs[2:]) == "NVIDIA H100, in bfloat16; evaluated in float32."
+    marked = "computed in different ways**: 1 in bfloat16 on NVIDIA H100, 2 in float32 on cpu;"
+    assert marked in sections.computed(runs)
+    other = runs.assign(precision=["float32", "bfloat16", "float32"])[:2]
+    assert "1 in bfloat16 on cpu, 1 in float32 on cpu" in sections.computed(other)

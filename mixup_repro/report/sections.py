@@ -47,13 +47,9 @@ def section(entry: Entry) -> Section:
     """The paper's side, what differs, the commands, the cost; findings and the item's table."""
     data, on = entry.data, entry.on
     about = data.runs.drop_duplicates([*{"run_id", "seed", "share"} & set(data.runs)])
-    machine = ", ".join(sorted(about["device"].unique()))
-    cost = f"{len(about)} runs, {about['wall_s'].sum() / 60:.1f} minutes on {machine}."
+    cost = f"{len(about)} runs, {about['wall_s'].sum() / 60:.1f} minutes on {computed(about)}"
     if data.absent:
         cost += f" {data.absent} more runs of the grid have not finished."
-    low = about[about["precision"] == "bfloat16"] if "precision" in about else ()
-    if len(low):
-        cost += f" {len(low)} of them were trained in bfloat16; all were evaluated in float32."
     differs = on.differs
     if data.scale != "paper":
         cuts = f"what scale `{data.scale}` cuts is in `{on.source.origin}`."
@@ -68,6 +64,22 @@ def section(entry: Entry) -> Section:
     title = f"{entry.item.title} (`{entry.name}`, scale {data.scale})"
     tables = [table for table in (findings_table(entry), entry.table) if not table.empty]
     return Section(title, f"{entry.stem}.png", facts, tables)
+
+
+def computed(about: pd.DataFrame) -> str:
+    """The machines of runs (a row each), and how they computed.
+
+    Another device or precision is another way to compute; another number of threads is rounding.
+    """
+    machines = ", ".join(sorted(about["device"].unique()))
+    if "precision" not in about:
+        return f"{machines}."
+    low = "; evaluated in float32" if (about["precision"] == "bfloat16").any() else ""
+    ways = about.groupby([about["device"].str.partition(" (")[0], "precision"])
+    if len(ways) == 1:
+        return f"{machines}, in {about['precision'].iloc[0]}{low}."
+    told = ", ".join(f"{len(runs)} in {kind} on {where}" for (where, kind), runs in ways)
+    return f"{machines}. **They were computed in different ways**: {told}{low}."
 
 
 def typed(on: On, scale: str = "") -> str:
