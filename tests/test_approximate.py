@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from helpers import job, make_image_folder, points, smooth_network
 from scipy import stats
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mixup_repro import beta, networks
 from mixup_repro.data import Dataset, load
@@ -15,6 +16,7 @@ from mixup_repro.data.batches import Batch, Modification, crop, mean_input
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
+from mixup_repro.methods.forward import along
 from mixup_repro.methods.losses import cross_entropy
 from mixup_repro.methods.modified import modified
 from mixup_repro.methods.registry import METHODS
@@ -178,3 +180,48 @@ def test_one_class_or_one_example_is_refused():
         Dataset("few", x, y, x, y, classes=1)
     with pytest.raises(InputError, match="has 1 training example"):
         Dataset("few", x[:1], y[:1], x, y, classes=2)
+
+
+def networks_of_every_kind() -> list[tuple[torch.nn.Module, tuple[int, ...]]]:
+    """With the layers whose rule is ours, called in every way, and others; and inputs' shapes."""
+    grouped = torch.nn.Conv2d(4, 8, 3, stride=2, padding=1, dilation=2, groups=2, bias=False)
+    mixed = [torch.nn.Conv2d(3, 4, 3, padding="same"), torch.nn.GroupNorm(2, 4), torch.nn.GELU()]
+    attention = torch.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    other = torch.nn.Sequential(torch.nn.Conv1d(2, 4, 3), torch.nn.ConvTranspose1d(4, 2, 3))
+    members = [networks.LeNet((3, 20, 20), 3) for _ in range(2)]
+    mlp = networks.build(ArchitectureConfig(name="mlp", hidden=[5]), (4,), 3, [0, 1])
+    return [
+        (networks.LeNet((3, 20, 20), 3), (6, 3, 20, 20)),
+        (torch.nn.Sequential(*mixed, grouped, torch.nn.Flatten()), (6, 3, 8, 8)),
+        (torch.nn.Linear(4, 3, bias=False), (6, 5, 4)),
+        (other, (6, 2, 9)),
+        (attention, (6, 5, 8)),
+        (mlp, (2, 6, 4)),
+        (networks.Vmapped(members), (2, 6, 3, 20, 20)),
+    ]
+
+
+@pytest.mark.parametrize("kind", range(7))
+def test_the_derivative_along_a_direction_is_pytorchs_own_with_its_gradients(kind):
+    torch.manual_seed(0)
+    network, shape = networks_of_every_kind()[kind]
+    x, delta = torch.randn(2, *shape, dtype=F64)
+    network.double()
+
+    def gradients(logits: torch.Tensor, du: torch.Tensor) -> list[torch.Tensor]:
+        value = logits.logsumexp(-1).mean() + (du**2 * logits.detach()).sum()
+        return [logits, du, *torch.autograd.grad(value, [*network.parameters()])]
+
+    with sdpa_kernel(SDPBackend.MATH):
+        ours = gradients(*along(network, x, delta))
+        theirs = gradients(*torch.func.jvp(network, (x,), (delta,)))
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
+
+
+def test_a_network_that_ignores_its_input_has_no_derivative_and_one_of_duals_is_left_alone():
+    x, weight = torch.randn(5, 3), torch.randn(3, 3)
+    assert along(lambda x: torch.ones(5, 2), x, x)[1].tolist() == 5 * [[0.0, 0.0]]
+    squared = along(lambda x: F.linear(x, x), x, x)[1]  # the weights have a tangent too
+    torch.testing.assert_close(squared, 2 * x @ x.T)
+    torch.testing.assert_close(along(lambda v: F.linear(weight, v), x, x)[1], weight @ x.T)

@@ -14,7 +14,6 @@ from typing import Optional
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import jvp
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mixup_repro.api.checks import (
@@ -28,6 +27,7 @@ from mixup_repro.api.checks import (
 )
 from mixup_repro.beta import theta_bar
 from mixup_repro.errors import InputError
+from mixup_repro.methods.forward import along
 from mixup_repro.methods.losses import convex, cross_entropy, cutmix_box
 from mixup_repro.methods.second_order import check_per_example, second_order
 
@@ -172,7 +172,7 @@ def approx_mixup_loss(
     start = _shrunk(x, x_bar, bar)
     delta = _mixed(x.to(wide(x.dtype)), partner, theta) - start
     with sdpa_kernel(SDPBackend.MATH):  # the one kernel of attention with a forward mode
-        logits, du = jvp(partial(_logits, model), (start.to(x.dtype),), (delta.to(x.dtype),))[:2]
+        logits, du = along(partial(_logits, model), start.to(x.dtype), delta.to(x.dtype))
     labels = shares(y, logits)
     if y_bar is not None:
         need(y_bar.shape == labels.shape[1:], f"y_bar has shape {shape(y_bar)}: {_of(logits)}")

@@ -8,9 +8,9 @@ unstable. Networks must treat every example alone: BatchNorm in training mode do
 from __future__ import annotations
 
 from torch import Tensor
-from torch.func import jvp
 
 from mixup_repro.data.batches import Batch
+from mixup_repro.methods.forward import along
 from mixup_repro.methods.losses import Network, Outcome, convex, cross_entropy, needed
 from mixup_repro.methods.second_order import (
     expected_second_order,
@@ -45,7 +45,7 @@ def approx_mixup(network: Network, batch: Batch, config: MethodConfig) -> Outcom
     theta = lam.maximum(1 - lam)
     delta = convex(batch.x, needed(batch.x_partner), theta) - inputs
     epsilon = convex(batch.y, needed(batch.y_partner), theta) - targets
-    logits, du = jvp(network, (inputs,), (delta,))[:2]
+    logits, du = along(network, inputs, delta)
     penalty = second_order(logits.softmax(-1), du, epsilon)
     return Outcome(cross_entropy(targets, logits) + penalty, logits, targets)
 
