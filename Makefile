@@ -103,8 +103,9 @@ bench-gpu: .venv/installed  ## The same on a GPU, with the share of the chip's l
 	@$(PYTHON) scripts/bench_gpu.py
 
 test: lint  ## Lint, then the tests that take minutes at most
-	@$(PYTHON) -m pytest
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
+# In one process: a full-scale run in each of several would need their memory at once.
 test-slow: .venv/installed  ## The slow tests alone
 	@$(PYTHON) -m pytest -m slow
 

@@ -11,6 +11,16 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares the committed results goes to one process of several; else a module goes whole.
+
+    Its fixtures are made once so.
+    """
+    for item in items:
+        shared = "committed" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("committed" if shared else item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def committed() -> list[report.Entry]:
     """The entries of the committed results, read and judged once: it takes seconds."""
