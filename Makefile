@@ -43,7 +43,8 @@ TORCHRUN = $(PYTHON) -m torch.distributed.run --standalone --nproc-per-node=$(if
 # $(1) the item, $(2) what starts train.py, $(3) more fields
 define reproduce_item
 	@if [ -z "$(SCALE)" ] && ! $(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
-	  echo "error: no GPU here, and $(1) at the paper's scale needs one; try make $@ SCALE=short" >&2; exit 2; fi
+	  echo "no GPU here, so nothing was trained; make $@ SCALE=short trains less. By size:" >&2; \
+	  $(PYTHON) scripts/plan.py --ladder experiment=carratino2020/$(1) hardware=node $(ARGS); exit 2; fi
 	@$(PYTHON) scripts/plan.py experiment=carratino2020/$(1) $(if $(SCALE),scale=$(SCALE)) $(ARGS)
 	@code=0; $(2) scripts/train.py -m experiment=carratino2020/$(1) $(if $(SCALE),scale=$(SCALE)) $(3) $(ARGS) || code=$$?; \
 	$(PYTHON) scripts/report.py || code=$$?; exit $$code
@@ -76,12 +77,12 @@ $(TABLE2): .venv/installed
 	  $(if $(SCALE),scale=$(SCALE)) $(ARGS) || code=$$?; \
 	$(PYTHON) scripts/report.py || code=$$?; exit $$code
 
-plan: .venv/installed  ## Runs done and missing, hours, disk: make plan ITEM=carratino2020/fig4_digits
-	@$(PYTHON) scripts/reproduce.py --plan $(or $(ITEM),$(ITEMS)) $(if $(SCALE),scale=$(SCALE))
+plan: .venv/installed  ## Runs done and missing, hours, disk: make plan ITEM=carratino2020/fig4_digits ARGS=--probe
+	@$(PYTHON) scripts/reproduce.py --plan $(or $(ITEM),$(ITEMS)) $(if $(SCALE),scale=$(SCALE)) $(ARGS)
 
 watch: .venv/installed  ## The same table, live while they train: make watch ITEM=carratino2020/fig4_digits
 	@$(PYTHON) scripts/plan.py experiment=$(or $(ITEM),$(error ITEM=<paper>/<grid> names the experiment)) \
-	  $(if $(SCALE),scale=$(SCALE)) --watch 5
+	  $(if $(SCALE),scale=$(SCALE)) $(ARGS) --watch 5
 
 figures: .venv/installed  ## Draw every figure and table again from the committed results
 	@$(PYTHON) scripts/report.py --no-collect

@@ -241,6 +241,10 @@ def _check_hardware(hardware: HardwareConfig) -> None:
         threads is None or 1 <= threads <= MOST_THREADS,
         f"hardware.threads={threads}: must lie between 1 and {MOST_THREADS}",
     )
+    _need(
+        re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", hardware.device),
+        f"hardware.device={hardware.device}: choose auto, cpu or cuda",
+    )
     _choice(hardware.precision, ("auto", "float32", "bfloat16"), "hardware.precision")
     for name in ("checkpoint_minutes", "patience_minutes"):
         minutes = getattr(hardware, name)
@@ -268,7 +272,9 @@ def _check_recipe(recipe: RecipeConfig) -> None:
         spectral is None or 0 < spectral < math.inf,
         f"recipe.spectral={spectral}: must be > 0, and finite; null leaves the penalty out",
     )
-    _need(recipe.epochs >= 1, f"recipe.epochs={recipe.epochs}: must be at least 1")
+    for name in ("epochs", "microbatch", "evaluate_every", "crop_padding"):
+        value, least = getattr(recipe, name), int(name != "crop_padding")
+        _need(value is None or value >= least, f"recipe.{name}={value}: must be at least {least}")
     batch = recipe.batch_size
     _need(
         batch is None or batch >= 1,
@@ -283,9 +289,7 @@ def _check_recipe(recipe: RecipeConfig) -> None:
         not points or (factor is not None and factor > 0),
         f"recipe.decay_by={factor}: must be > 0 where recipe.decay_at is given",
     )
-    padding = recipe.crop_padding or 0
-    _need(padding >= 0, f"recipe.crop_padding={padding}: must be at least 0")
-    area = recipe.resized_crop
+    area, padding = recipe.resized_crop, recipe.crop_padding
     _need(area is None or 0 < area <= 1, f"recipe.resized_crop={area}: must lie in (0, 1]")
     _need(not (area and padding), "recipe.resized_crop and recipe.crop_padding: choose one")
     warmup = recipe.warmup_epochs or 0
@@ -293,7 +297,3 @@ def _check_recipe(recipe: RecipeConfig) -> None:
         0 <= warmup <= recipe.epochs,
         f"recipe.warmup_epochs={warmup}: must lie between 0 and recipe.epochs={recipe.epochs}",
     )
-    part = recipe.microbatch
-    _need(part is None or part >= 1, f"recipe.microbatch={part}: must be at least 1")
-    every = recipe.evaluate_every
-    _need(every >= 1, f"recipe.evaluate_every={every}: must be at least 1")

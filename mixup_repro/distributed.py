@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
-from mixup_repro.errors import LostError
+from mixup_repro.errors import InputError, LostError
 from mixup_repro.patience import Watch
 
 T = TypeVar("T")
@@ -30,17 +30,57 @@ _watch: Optional[Watch] = None
 
 def rank() -> int:
     """This process's number, from 0."""
-    return int(os.environ.get("RANK", 0))
+    return _told("RANK", 0)
 
 
 def world_size() -> int:
     """How many processes have a part in the run."""
-    return int(os.environ.get("WORLD_SIZE", 1))
+    return _told("WORLD_SIZE", 1)
 
 
 def local_rank() -> int:
     """This process's number on its machine, from 0: the GPU it takes."""
-    return int(os.environ.get("LOCAL_RANK", 0))
+    return _told("LOCAL_RANK", 0)
+
+
+def _told(name: str, least: int) -> int:
+    """A number in the environment, which torchrun sets; `least` where nothing did.
+
+    Raises:
+        InputError: it is none, or smaller.
+    """
+    text = os.environ.get(name, str(least))
+    if not (text.isascii() and text.isdigit() and int(text) >= least):
+        raise InputError(
+            f"{name}={text}: torchrun sets a whole number >= {least} here; unset it, or start "
+            f"the command by torchrun"
+        )
+    return int(text)
+
+
+def _backend() -> str:
+    """What ranks talk by, where the environment names them all.
+
+    Raises:
+        InputError: something of the environment is missing, or this PyTorch has no such backend.
+    """
+    places = ("RANK", "MASTER_ADDR", "MASTER_PORT")
+    if unset := [name for name in places if not os.environ.get(name)]:
+        raise InputError(
+            f"WORLD_SIZE={world_size()}, but {', '.join(unset)} is not set: start several "
+            f"processes by torchrun, or unset WORLD_SIZE"
+        )
+    if rank() >= world_size() or not os.environ["MASTER_PORT"].isdigit():
+        told = " ".join(f"{name}={os.environ[name]}" for name in ("WORLD_SIZE", *places))
+        raise InputError(f"{told}: do not fit each other; start the processes by torchrun")
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    there = dist.is_available() and dist.is_backend_available(backend)
+    if not there:
+        raise InputError(
+            f"this PyTorch was built without {backend}, by which several processes talk; use one "
+            f"process, or hardware=node for many runs"
+        )
+    return backend
 
 
 @contextmanager
@@ -48,13 +88,14 @@ def process_group() -> Iterator[None]:
     """Join the other ranks, where torchrun started any.
 
     Raises:
+        InputError: the environment does not say who they are, or there is no backend.
         LostError: another rank has ended in the middle.
     """
     global _watch
     if world_size() == 1:
         yield
         return
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    backend = _backend()
     store, me, ranks = next(rendezvous("env://", timeout=LIMIT))
     group = PrefixStore("group", store)
     dist.init_process_group(backend, store=group, rank=me, world_size=ranks, timeout=LIMIT)

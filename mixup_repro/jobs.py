@@ -6,8 +6,9 @@ their product (`expand`), and each run has a config of its own with one seed and
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
@@ -185,14 +186,9 @@ def compose(
         InputError: a job that cannot run as asked.
         hydra.errors.HydraException: an unknown group, option or field.
     """
-    parser = OverridesParser.create()
-    given = {o.key_or_group: _choices(o) for o in parser.parse_overrides(list(overrides))}
-    first = [words[0] for words in given.values()]
+    first = [words[0] for words in _cells({}, overrides).values()]
     hydra = _composed(first, source, return_hydra_config=True).hydra
-    sweep = [f"{key}={value}" for key, value in (hydra.sweeper.params or {}).items()]
-    # A choice on the command line replaces the experiment's sweep over the same key.
-    choices = {o.key_or_group: _choices(o) for o in parser.parse_overrides(sweep)} | given
-    for cell in product(*choices.values()):
+    for cell in product(*_cells(hydra.sweeper.params or {}, overrides).values()):
         try:
             job = resolve(_composed(list(cell), source))
         except (InputError, HydraException) as error:
@@ -201,6 +197,17 @@ def compose(
             refuse(error)
         else:
             yield job
+
+
+def grid_size(params: Mapping[str, Any], overrides: Sequence[str]) -> int:
+    """How many jobs `train -m <overrides>` has, where an experiment sweeps over `params`."""
+    return math.prod(map(len, _cells(params, overrides).values()))
+
+
+def _cells(params: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, list[str]]:
+    """The choices of each key. Those on the command line replace the experiment's."""
+    words = [*(f"{key}={value}" for key, value in params.items()), *overrides]
+    return {o.key_or_group: _choices(o) for o in OverridesParser.create().parse_overrides(words)}
 
 
 def _composed(words: list[str], source: Source, **kwargs: Any) -> DictConfig:
@@ -219,6 +226,6 @@ def _composed(words: list[str], source: Source, **kwargs: Any) -> DictConfig:
 def _choices(override: Override) -> list[str]:
     words = override.input_line or ""
     key = words.split("=")[0]
-    if not override.is_sweep_override():
+    if not override.is_discrete_sweep():  # an interval is for a sweeper that draws from it
         return [words]
     return [f"{key}={value}" for value in override.sweep_string_iterator()]

@@ -45,6 +45,9 @@ def make(checkout: Path, target: str, **variables: str) -> subprocess.CompletedP
     )
 
 
+TIERS = ("short", "smoke")
+
+
 @pytest.mark.parametrize("target", ["reproduce-cifar10", "reproduce-cifar100"])
 def test_cifar_is_planned_trained_and_reported(target, checkout, tmp_path):
     pictures = make_image_folder(tmp_path / target, classes=3, per_class=8, size=32)
@@ -69,11 +72,23 @@ def test_imagenet_is_planned_trained_and_drawn(checkout, tmp_path):
     assert "fig4_imagenet" in (checkout / "results" / "REPORT.md").read_text()
 
 
-@pytest.mark.parametrize("target", ["reproduce-cifar10", "reproduce-imagenet"])
-def test_the_papers_scale_is_refused_without_a_gpu(target, checkout):
-    done = make(checkout, target)
-    assert done.returncode != 0
-    assert "no GPU here" in done.stderr and f"make {target} SCALE=short" in done.stderr
+def test_without_a_gpu_the_papers_scale_is_a_ladder_with_hours_and_commands(checkout):
+    done = make(checkout, "reproduce-cifar10")
+    assert done.returncode == 2 and "no GPU here, so nothing was trained" in done.stderr
+    lines = [line.strip() for line in done.stderr.splitlines()]
+    heads = [k for k, line in enumerate(lines) if " runs of " in line and "to train" in line]
+    assert [lines[k].split(",")[0] for k in heads] == ["resnet34", "resnet20", "lenet", "lenet"]
+    typed = [line for line in lines if line.startswith("mixup-repro train -m")]
+    grid = "experiment=carratino2020/fig4_cifar10"
+    names = [grid, f"{grid}_resnet20 scale=short", *(f"{grid}_lenet scale={s}" for s in TIERS)]
+    assert typed == [f"mixup-repro train -m {name} hardware=node" for name in names]
+    of_lenet = lines[heads[2] : heads[3]]
+    assert any(line.startswith("about") and "measured: " in line for line in of_lenet)
+
+
+def test_without_a_gpu_imagenet_is_not_begun(checkout):
+    done = make(checkout, "reproduce-imagenet")
+    assert done.returncode == 2 and "not measured on a CPU: imagenet resnet50" in done.stderr
 
 
 def released(root: Path) -> dict[str, tuple[Path, int]]:

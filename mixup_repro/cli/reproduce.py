@@ -5,9 +5,10 @@
     mixup-repro reproduce carratino2020/temperature_digits --plan
 
 Items are named as in REPORT.md. Other words, such as hardware=node, go to train and evaluate; a
-command that several items need is run once. --plan shows what is done and missing, and trains
-nothing. Then `mixup-repro report` draws. Exit codes: 0 fine; else that of the last command that
-failed, or of the one that was stopped (75, 130); 2 bad input.
+command that several items need is run once. --plan shows what is done and missing, and what that
+costs (--probe: by steps timed here), and trains nothing. Then `mixup-repro report` draws.
+Exit codes: 0 fine; else that of the last command that failed, or of the one that was stopped (75,
+130); 2 bad input.
 """
 
 from __future__ import annotations
@@ -39,13 +40,17 @@ def main(words: Sequence[str]) -> int:
     parser = Parser("reproduce", __doc__)
     parser.add_argument("words", nargs="+", metavar="item|field=value")
     parser.add_argument("--plan", action="store_true", help="show what is missing, train nothing")
+    parser.add_argument("--probe", action="store_true", help="as for plan; needs --plan")
     args = parser.parse_intermixed_args(words)
+    if args.probe and not args.plan:
+        parser.error("--probe is for --plan")
     names = [word for word in args.words if "=" not in word]
     if not names:
         raise InputError("name an item of the papers, such as carratino2020/fig4_digits")
     todo = commands(names, [word for word in args.words if "=" in word])
     if args.plan:
-        todo = [["plan", *rest] for command, *rest in todo if command == "train"]
+        probe = ["--probe"] * args.probe
+        todo = [["plan", *probe, *rest] for command, *rest in todo if command == "train"]
     code = 0
     for command in todo:
         print(f"mixup-repro {shlex.join(command)}", flush=True)

@@ -12,9 +12,19 @@ from mixup_repro.data.source import DataSource
 from mixup_repro.errors import InputError
 from mixup_repro.schema import DatasetConfig
 
-__all__ = ["LOADERS", "DataSource", "Dataset", "load"]
+__all__ = ["LOADERS", "DataSource", "Dataset", "Sizes", "load", "loader_of"]
 
 ALTERATIONS = ("train_examples", "labels", "flipped", "cue", "rare")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What is known of a released set without its files."""
+
+    n_train: int
+    n_test: int
+    classes: int
+    input_shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -23,14 +33,19 @@ class Loader:
 
     make: the function, below mixup_repro, that makes it of its config: imported when asked for.
     reads: the fields of `dataset` that it reads, besides those of every set; others are refused.
+    sizes: of a set that is released in files; None where it must be made to be known.
     """
 
     make: str
     reads: tuple[str, ...]
+    sizes: Sizes | None = None
 
 
 PIXELS = ("mean", "std")
 FILES = ("root", "fingerprint", "label", *PIXELS)
+MNIST = Sizes(60_000, 10_000, 10, (1, 28, 28))
+CIFAR10, CIFAR100 = (Sizes(50_000, 10_000, classes, (3, 32, 32)) for classes in (10, 100))
+IMAGENET = Sizes(1_281_167, 50_000, 1000, (3, 224, 224))
 FITTED = ("size", "resize", "interpolation")
 LOADERS = {
     "alternating_line": Loader("data.toy:alternating_line", ("points", "classes")),
@@ -40,26 +55,25 @@ LOADERS = {
     "gaussians": Loader("data.toy:gaussians", ("points", "layout")),
     "digits": Loader("data.images:digits", PIXELS),
     "digits_graph": Loader("data.neighbours:digits_graph", ("points", "hops")),
-    "mnist": Loader("data.torchvision_sets:torchvision_set", FILES),
-    "cifar10": Loader("data.torchvision_sets:torchvision_set", FILES),
-    "cifar100": Loader("data.torchvision_sets:torchvision_set", FILES),
+    "mnist": Loader("data.torchvision_sets:torchvision_set", FILES, MNIST),
+    "cifar10": Loader("data.torchvision_sets:torchvision_set", FILES, CIFAR10),
+    "cifar100": Loader("data.torchvision_sets:torchvision_set", FILES, CIFAR100),
     "torchvision": Loader("data.torchvision_sets:torchvision_set", (*FILES, *FITTED)),
     "npz": Loader("data.arrays:npz", (*FILES, *FITTED)),
     "csv": Loader("data.table:csv", ("root", "label", "column")),
     "huggingface": Loader("data.hub:huggingface", (*FILES, *FITTED, "column")),
     "image_folder": Loader("data.image_folder:image_folder", (*FILES, *FITTED)),
-    "imagenet": Loader("imagenet.streamed:imagenet", (*FILES, *FITTED, "workers", "unreadable")),
+    "imagenet": Loader(
+        "imagenet.streamed:imagenet", (*FILES, *FITTED, "workers", "unreadable"), IMAGENET
+    ),
 }
 
 
-def load(config: DatasetConfig) -> DataSource:
-    """Load a data set by the name in its config.
-
-    A known set that was altered is refused, unless it has a label of its own.
+def loader_of(config: DatasetConfig) -> Loader:
+    """How the data set of a config is made.
 
     Raises:
-        InputError: unknown name, a field that the set does not read, or files missing, partial,
-            altered or unreadable (says what to do).
+        InputError: unknown name, or a field that the set does not read.
     """
     if config.name not in LOADERS:
         raise InputError(f"dataset.name={config.name}: choose one of {', '.join(LOADERS)}")
@@ -70,6 +84,19 @@ def load(config: DatasetConfig) -> DataSource:
             raise InputError(
                 f"dataset.{field}={value}: is for {readers}; {config.name} does not read it"
             )
+    return loader
+
+
+def load(config: DatasetConfig) -> DataSource:
+    """Load a data set by the name in its config.
+
+    A known set that was altered is refused, unless it has a label of its own.
+
+    Raises:
+        InputError: as `loader_of`, or files missing, partial, altered or unreadable (says what to
+            do).
+    """
+    loader = loader_of(config)
     dataset: DataSource = resolve_name(f"mixup_repro.{loader.make}")(config)
     if config.fingerprint and not config.label:
         place = str(config.root)

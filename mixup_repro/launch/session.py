@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -14,7 +15,7 @@ from mixup_repro.data import DataSource
 from mixup_repro.distributed import main_first, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.objective import check_objective, objective
-from mixup_repro.jobs import Source, compose, expand, register, resolve
+from mixup_repro.jobs import Source, compose, expand, grid_size, register, resolve
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import Outcome, RunFolder, State
 from mixup_repro.training.job import ask, device_of, open_data, run
@@ -93,8 +94,9 @@ class Session:
         value = None
         with interrupt.watching():
             try:
-                value = self._run(resolve(cfg))
+                job = resolve(cfg)
                 self._hint()
+                value = self._run(job)
             except InputError as error:
                 self.refuse(str(error))
             except interrupt.Stop:
@@ -117,9 +119,14 @@ class Session:
         return objective(job, [result.folder for result in results], device_of(job))
 
     def _hint(self) -> None:
+        """Without -m Hydra runs one job of an experiment's grid: say so before it is trained."""
         hydra = HydraConfig.get()
-        if hydra.mode == RunMode.RUN and hydra.sweeper.params:
-            self.progress.say("note: this was one job of the experiment; -m runs all of them")
+        if hydra.mode != RunMode.RUN:
+            return
+        jobs = grid_size(hydra.sweeper.params or {}, self.words)
+        if jobs > 1:
+            words = shlex.join(["mixup-repro", self.command, "-m", *self.words])
+            self.progress.say(f"note: this is one job of {jobs}; all of them: {words}")
 
     def refuse(self, line: str) -> None:
         """Say what is wrong with a job; the others go on, and the exit code will be 2."""

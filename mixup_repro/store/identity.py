@@ -56,8 +56,8 @@ def _floats(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def dataset_label(config: Config) -> str:
-    """The data set's name in results, safe as a folder's name."""
+def dataset_label(config: Config | Mapping[str, Any]) -> str:
+    """The data set's name in results, safe as a folder's name. config: as for `science`."""
     return _label(science(config)["dataset"])
 
 

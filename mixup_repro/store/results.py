@@ -12,6 +12,7 @@
                                        prediction
     results/probes/<run_id>.csv        one row for each seed, probe, setting and metric
     results/weights/<run_id>.pt        the weights of seed 0, of networks that take minutes to train
+    results/costs.csv                  what an epoch of them cost, by device (store.costs)
     results/distances.csv              what mixup-repro distances measured
     results/imported.csv               one row for each evaluation of a network that was trained
                                        elsewhere (mixup-repro import-weights); none is in runs.csv
@@ -35,6 +36,7 @@ from typing import Any
 import pandas as pd
 
 from mixup_repro.errors import DamagedError, InputError
+from mixup_repro.store import costs
 from mixup_repro.store.files import copy_whole
 from mixup_repro.store.identity import safe_label
 from mixup_repro.store.records import finished_records
@@ -52,7 +54,7 @@ class Gathered:
     """What finished runs give to the results.
 
     trained, elsewhere: rows of runs.csv and imported.csv. parts: rows by run id and kind.
-    weights: files by run id.
+    weights: files by run id. kinds: what they say of their cost, by run id.
     """
 
     count: int = 0
@@ -60,6 +62,7 @@ class Gathered:
     elsewhere: list[Row] = field(default_factory=list)
     parts: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
     weights: dict[str, Path] = field(default_factory=dict)
+    kinds: dict[str, Row] = field(default_factory=dict)
 
 
 def collect(runs_dir: Path, results: Path) -> int:
@@ -94,6 +97,7 @@ def _gather(runs_dir: Path) -> Gathered:
             print(f"passed over: {run} has a record of another version ({error!r})")
             continue
         new.count += 1
+        new.kinds[name] = costs.kind(record["config"])
         (new.elsewhere if "imported" in record else new.trained).extend(own)
         for kind, lines in belong.items():
             new.parts.setdefault((name, kind), []).extend(seed | line for line in lines)
@@ -119,6 +123,7 @@ def _tables(new: Gathered, results: Path) -> dict[Path, pd.DataFrame]:
     path, of = results / "runs.csv", [f"{row['run_id']}/seed{row['seed']}" for row in new.trained]
     runs = _merged(path, pd.DataFrame(new.trained, columns=COLUMNS), KEY, of)
     check_one_data(path, runs, "run_id")
+    tables[results / "costs.csv"] = costs.merged(costs.load(results), runs, new.kinds)
     # The last to be written: no row without what belongs to it.
     tables[path] = runs[[*COLUMNS, *(c for c in runs if c not in COLUMNS)]]
     return tables

@@ -60,12 +60,13 @@ NUMBERS = {
         (SHARE, "accuracy ece accuracy_pm0 weighted_accuracy test_accuracy train_accuracy share"),
         (SHARE, "test_accuracy_rescaled train_accuracy_rescaled"),
         (LOSS, "cross_entropy test_cross_entropy train_cross_entropy minimum average wall_s"),
+        (LOSS, "epoch_s fastest_s slowest_s"),
         (LOSS, "test_cross_entropy_rescaled train_cross_entropy_rescaled confidence"),
         (Numbers("a number from 0 to 2", 0, 2), "brier"),
         (POSITIVE, "alpha eval_alpha terms_alpha temperature"),
         (NUMBER, "mixed_loss modified_loss regularisation value allowed"),
         (COUNT, "seed epoch draw example bin count correct severity n"),
-        (SIZE, "n_test epochs"),
+        (SIZE, "n_test epochs examples batch_size runs"),
     ]
     for name in names.split()
 } | {"worst error": Numbers("a number", -np.inf, np.inf)}  # that of a theorem that fails is any
@@ -73,6 +74,7 @@ PREDICTED = re.compile(r"[pg]\d+")  # the probability of a class, or at a point 
 # What may be left empty; a column of text may be, unless it is part of the key.
 EMPTY = frozenset(
     "alpha eval_alpha temperature corruption severity accuracy_pm0 mixed_loss weighted_accuracy "
+    "examples batch_size "
     "train_accuracy train_cross_entropy test_accuracy_rescaled test_cross_entropy_rescaled "
     "train_accuracy_rescaled train_cross_entropy_rescaled".split()
 ) | {"worst error"}

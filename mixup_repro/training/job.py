@@ -40,17 +40,18 @@ def device_of(config: Config) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda":
         name = f"cuda:{local_rank()}"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"hardware.device={name}: choose auto, cpu or cuda") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    device = torch.device(name)
+    gpus = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= gpus:
+        fewer = f"start at most {gpus} processes a machine" if gpus and world_size() > 1 else ""
         raise InputError(
-            f"hardware.device={name}: found {torch.cuda.device_count()} GPUs here; "
-            f"use hardware.device=cpu"
+            f"hardware.device={name}: found {gpus} GPUs here; {fewer or 'use hardware.device=cpu'}"
         )
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"hardware.device={name}: choose auto, cpu or cuda")
+    if device.type == "cpu" and world_size() > 1 and torch.cuda.is_available():
+        raise InputError(
+            f"hardware.device={name}: where there are GPUs, processes talk by nccl, which is for "
+            f"GPUs alone; hide them by CUDA_VISIBLE_DEVICES="
+        )
     return device
 
 

@@ -15,6 +15,7 @@ from mixup_repro.methods.second_order import check_per_example
 from mixup_repro.networks import Replicas, bytes_of, normalises
 from mixup_repro.plan import rank_slice
 from mixup_repro.schema import Config
+from mixup_repro.training.learner import has_bfloat16
 
 COPIES = 3  # of the weights while they are trained: themselves, gradients, momentum
 
@@ -41,6 +42,11 @@ def check_job(job: Config, dataset: DataSource, network: Replicas, ranks: int) -
         raise InputError(
             f"method={job.method.name} needs the whole batch in one pass: use one process, and "
             "recipe.microbatch=null"
+        )
+    if job.hardware.precision == "bfloat16" and not has_bfloat16(dataset.device):
+        raise InputError(
+            f"hardware.precision=bfloat16: this {dataset.device.type} has none, and would emulate "
+            f"it, slower than float32; use hardware.precision=auto"
         )
     _check_memory(network, dataset.device)
     _check_ranks(job, dataset.n_train, network, ranks)

@@ -126,10 +126,11 @@ def describe(folder: RunFolder, dataset: DataSource) -> dict[str, Any]:
 
 
 def device_name(tensor: torch.Tensor) -> str:
-    """The machine part that a tensor lies on, for the record."""
+    """The machine part that a tensor lies on, for the record; of several processes, times them."""
+    times = f"{world_size()} x " if world_size() > 1 else ""
     if tensor.is_cuda:
-        return torch.cuda.get_device_name(tensor.device)
-    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
+        return times + torch.cuda.get_device_name(tensor.device)
+    return f"{times}cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
 @lru_cache(maxsize=1)
