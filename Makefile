@@ -4,7 +4,7 @@ SCALE ?=
 ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help reproduce reproduce-cifar10 reproduce-cifar100 reproduce-imagenet plan watch figures report site \
-	notebooks bench bench-gpu test test-slow lint clean
+	notebooks bench bench-gpu bench-growth test test-slow lint clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' Makefile
@@ -102,6 +102,9 @@ bench: .venv/installed  ## Print our speed beside the plain loop's, measured in 
 
 bench-gpu: .venv/installed  ## The same on a GPU, with the share of the chip's limit
 	@$(PYTHON) scripts/bench_gpu.py
+
+bench-growth: .venv/installed  ## Seconds of report, plan and a sweep for 250 and 1,000 finished runs
+	@$(PYTHON) scripts/bench_growth.py
 
 test: lint  ## Lint, then the tests that take minutes at most
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadgroup

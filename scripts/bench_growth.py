@@ -3,13 +3,14 @@
     python scripts/bench_growth.py                 # 250 and 1,000 finished runs, a minute or two
     python scripts/bench_growth.py --runs 20 80    # seconds; its numbers mean little
 
-Makes finished runs up (ten evaluations each, so that 1,000 give runs.csv 10,000 rows) in a temporary
-folder, and prints the seconds that each of these takes at both sizes, with their ratio:
+Makes finished runs up in a temporary folder, of ten evaluations each (so that 1,000 give runs.csv
+10,000 rows), and prints the seconds that each of these takes at both sizes, with their ratio:
     merge    report's reading of all runs, into results that are empty
     again    the same, into results that hold them all
     read     report's reading of the committed results, and the verdicts' entries
     plan     of a grid of which every second run is finished
     present  a sweep over a grid that finds every run finished
+    slots    the same with hardware.slots, which looks at all runs before it starts a process
 Time that grows with the number of runs has their ratio, and a constant share makes it smaller. What
 is quadratic has the square of it.
 """
@@ -102,13 +103,14 @@ def measure(runs: int, folder: Path) -> dict[str, float]:
     def read() -> None:
         report.entries(committed)
 
-    twice = [*grid(2 * runs, runs_dir)]
+    once, twice = grid(runs, runs_dir), grid(2 * runs, runs_dir)
     return {
         "merge": seconds(merge),
         "again": seconds(merge),
         "read": seconds(read),
         "plan": seconds(lambda: cli.run("plan", twice)),
-        "present": seconds(lambda: cli.run("train", grid(runs, runs_dir))),
+        "present": seconds(lambda: cli.run("train", once)),
+        "slots": seconds(lambda: cli.run("train", [*once, "hardware.slots=[0]"])),
     }
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 
 import commands
 import pytest
 import torch
 
+from mixup_repro import cli
+from mixup_repro.data import load
+from mixup_repro.jobs import compose, expand
+from mixup_repro.paths import CHECKOUT
+from mixup_repro.store import records
 from mixup_repro.training.learner import has_bfloat16
 
 
@@ -43,3 +49,32 @@ def test_the_gpu_bench_prints_every_row():
         *("images/s", "resnet18", "resnet34", "resnet50"),
     ]
     assert "ten LeNets in turn over ten stacked: " in out
+
+
+def test_the_growth_bench_prints_the_seconds_of_two_sizes_and_their_ratio():
+    done = commands.run("scripts/bench_growth.py", "--runs", "10", "20")
+    assert done.returncode == 0, done.stderr
+    rows = [re.split(r"\s{2,}", line) for line in done.stdout.splitlines()]
+    names = ["merge", "again", "read", "plan", "present", "slots"]
+    assert [row[0] for row in rows if len(row) == 4] == ["what", *names]
+    for _, small, large, ratio in (row for row in rows if row[0] in names):
+        seconds = [float(cell.removesuffix(" s")) for cell in (small, large)]
+        assert seconds[0] >= 0 and seconds[1] >= 0 and float(ratio) > 0
+
+
+def test_a_plan_and_a_sweep_read_each_finished_record_a_few_times_at_most(tmp_path, monkeypatch):
+    """More runs than the cache of records holds: what looks at all of them for each is seen here."""
+    sys.path.append(str(CHECKOUT / "scripts"))
+    from bench_growth import grid, make_up
+
+    runs, read = 400, []
+    (one,) = compose(grid(runs, tmp_path))
+    dataset = load(one.dataset)
+    for run in expand(one):
+        make_up(run, dataset.fingerprint() | {"label": dataset.label})
+    whole = records.read_json
+    monkeypatch.setattr(records, "read_json", lambda path: read.append(path) or whole(path))
+    for command, most in (("plan", 2), ("train", 4)):
+        read.clear()
+        assert cli.run(command, grid(runs, tmp_path)) == 0
+        assert runs <= len(read) <= most * runs, command
