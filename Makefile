@@ -103,7 +103,7 @@ bench: .venv/installed  ## Print our speed beside the plain loop's, measured in 
 bench-gpu: .venv/installed  ## The same on a GPU, with the share of the chip's limit
 	@$(PYTHON) scripts/bench_gpu.py
 
-bench-growth: .venv/installed  ## Seconds of report, plan and a sweep for 250 and 1,000 finished runs
+bench-growth: .venv/installed  ## Seconds of report, plan and a sweep for 500 and 1,000 finished runs
 	@$(PYTHON) scripts/bench_growth.py
 
 test: lint  ## Lint, then the tests that take minutes at most

@@ -1,10 +1,10 @@
 """Time what must not slow down faster than the number of runs grows.
 
-    python scripts/bench_growth.py                 # 250 and 1,000 finished runs, a minute or two
+    python scripts/bench_growth.py                 # 500 and 1,000 finished runs, a minute or two
     python scripts/bench_growth.py --runs 20 80    # seconds; its numbers mean little
 
 Makes finished runs up in a temporary folder, of ten evaluations each (so that 1,000 give runs.csv
-10,000 rows), and prints the seconds that each of these takes at both sizes, with their ratio:
+10,000 rows), and prints the CPU seconds that each of these takes at both sizes, with their ratio:
     merge    report's reading of all runs, into results that are empty
     again    the same, into results that hold them all
     read     report's reading of the committed results, and the verdicts' entries
@@ -25,7 +25,7 @@ from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import torch
@@ -79,13 +79,13 @@ def make_up(run: Run, data: dict[str, Any]) -> None:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes; what it prints is left out, unless it fails."""
-    start = perf_counter()
+    """CPU seconds of a call; what it prints is left out, unless it fails."""
+    start = process_time()
     with redirect_stdout(StringIO()) as out, redirect_stderr(out):
         failed = call()
     if isinstance(failed, int) and failed:
         sys.exit(out.getvalue())
-    return perf_counter() - start
+    return process_time() - start
 
 
 def measure(runs: int, folder: Path) -> dict[str, float]:
@@ -118,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs", type=int, nargs=2, default=[250, 1000], help="the two sizes")
+    parser.add_argument("--runs", type=int, nargs=2, default=[500, 1000], help="the two sizes")
     sizes = parser.parse_args().runs
     print(f"PyTorch {torch.__version__}, {processor()}")
     found = []

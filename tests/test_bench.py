@@ -63,7 +63,7 @@ def test_the_growth_bench_prints_the_seconds_of_two_sizes_and_their_ratio():
 
 
 def test_a_plan_and_a_sweep_read_each_finished_record_a_few_times_at_most(tmp_path, monkeypatch):
-    """More runs than the cache of records holds: what looks at all of them for each is seen here."""
+    """More runs than the cache of records holds, so that each look at a record is seen."""
     sys.path.append(str(CHECKOUT / "scripts"))
     from bench_growth import grid, make_up
 

@@ -29,6 +29,8 @@ def checkout(tmp_path_factory) -> Path:
     for name in ("configs", "mixup_repro", "scripts"):
         shutil.copytree(CHECKOUT / name, copy / name)
     shutil.copy(CHECKOUT / "Makefile", copy)
+    (copy / "results").mkdir()
+    shutil.copy(CHECKOUT / "results" / "costs.csv", copy / "results")
     return copy
 
 
