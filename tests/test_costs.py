@@ -100,18 +100,17 @@ def test_a_report_fills_the_table_and_a_second_one_changes_nothing(tmp_path):
     assert set(costs.load(tmp_path / "results")["method"]) == {"erm", "mixup"}
 
 
-def test_a_run_that_replaces_another_is_counted_once():
+def test_a_run_that_replaces_another_is_counted_once_and_no_row_is_dropped():
     (run,) = expand(job(*JOB, "method=erm"))
+    kind = costs.kind(asdict(run.config))
     row = {"run_id": "a", "device": CPU, "precision": "float32", "epochs": 4}
-    runs = pd.DataFrame(
-        [row | {"seed": s, "wall_s": w} for s, w in ((0, 4), (1, 12), (1, 12), (2, 8))]
-    )
-    table = costs.merged(
-        pd.DataFrame(columns=costs.COLUMNS), runs, {"a": costs.kind(asdict(run.config))}
-    )
+    walls = ((0, 4), (1, 12), (1, 12), (2, 8))
+    runs = pd.DataFrame([row | {"seed": seed, "wall_s": wall_s} for seed, wall_s in walls])
+    table = costs.merged(pd.DataFrame(columns=costs.COLUMNS), runs, {"a": kind})
     assert table[["runs", *costs.SECONDS]].to_numpy().tolist() == [[3, 2.0, 1.0, 3.0]]
-    again = costs.merged(table, runs, {})
-    pd.testing.assert_frame_equal(again, table, check_dtype=False)
+    pd.testing.assert_frame_equal(costs.merged(table, runs, {}), table, check_dtype=False)
+    other = costs.merged(table, runs.assign(run_id="b"), {"b": kind})
+    assert other["run_id"].tolist() == ["a", "b"]
 
 
 # --- Hours ---------------------------------------------------------------------------------------

@@ -42,12 +42,15 @@ def merged(
 ) -> pd.DataFrame:
     """The table of costs anew.
 
-    old: the one before, for the kinds of ids whose records are not at hand. runs: rows of runs.csv,
-    of which one a run counts. kinds: by id.
+    old: the one before, for the kinds of ids whose records are not at hand, and for ids of which
+    `runs` has none. runs: rows of runs.csv, of which one a run counts. kinds: by id.
     """
     fresh = pd.DataFrame([{"run_id": i} | dict(k) for i, k in kinds.items()], columns=COLUMNS[:6])
     known = pd.concat([old[COLUMNS[:6]], fresh]) if len(old) else fresh
-    return _timed(runs).merge(known.drop_duplicates("run_id", keep="last"), on="run_id")[COLUMNS]
+    known = known.drop_duplicates("run_id", keep="last")
+    table = _timed(runs).merge(known, on="run_id")[COLUMNS]
+    others = old[~old["run_id"].isin(runs["run_id"])]
+    return pd.concat([others, table]).sort_values(KEY) if len(others) else table
 
 
 def _timed(runs: pd.DataFrame) -> pd.DataFrame:
