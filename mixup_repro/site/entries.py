@@ -8,6 +8,7 @@ from typing import Any
 
 from mixup_repro.errors import InputError
 from mixup_repro.site.findings import Copy
+from mixup_repro.site.parts import weakest
 from mixup_repro.site.tables import Claim, Item, Page, Tables, Verdict
 from mixup_repro.site.words import ERRATUM, EXACT, NOT_RUN, SETTINGS, STAND_IN, Word, plain
 
@@ -86,6 +87,8 @@ class Site:
         best = next((s for s in SETTINGS if s in claim.settings), "")
         nearest = claim.at(best) if best else NOT_RUN
         said = nearest.said(best == STAND_IN)
+        deciding = [p for v in claim.verdicts if v.setting == best for p in v.parts if p.decides]
+        measured = [p for p in deciding if p.half is not None]
         words = f"{claim.id} {self.short(claim.paper)}"
         words += "".join(
             f" {v.network} {v.dataset} {self.copy.dataset(v.dataset)}" for v in claim.verdicts
@@ -99,6 +102,8 @@ class Site:
             "word": nearest,
             "said": said,
             "erratum": any(v.erratum for v in claim.verdicts) and nearest is not ERRATUM,
+            "shown": weakest(measured),
+            "of": len(measured),
             "verdicts": verdicts,
             "full": full,
             "words": " ".join(dict.fromkeys(words.lower().split())),
@@ -120,7 +125,6 @@ class Site:
             "names": names,
             "parts": v.parts,
             "link": f"results/{page.name}.html#claim-{v.claim}" if page and page.run else "",
-            "link_text": "figure and numbers" if v.run else "the page it belongs to",
         }
 
     def link(self, claim: Claim) -> str:
