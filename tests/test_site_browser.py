@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mixup_repro import site
+from mixup_repro.beta import theta_bar
 from mixup_repro.paths import CHECKOUT
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -118,7 +119,7 @@ def small_text(page) -> list[str]:
         if (!shown) continue;
         for (const text of svg.querySelectorAll("text")) {
           const spans = [...text.querySelectorAll("tspan")];
-          const size = Math.max(...[text, ...spans].filter((e) => spans.length === 0 || e !== text)
+          const size = Math.max(...[text, ...spans]
             .map((e) => parseFloat(getComputedStyle(e).fontSize)));
           if (size * shown < 10.95) out.push(`${text.textContent}: ${size * shown}`);
         }
@@ -209,18 +210,17 @@ def test_what_is_tapped_is_at_least_24_pixels_and_focus_is_seen(name, browser, b
 def test_the_slider_blends(browser, built):
     page, heard = opened(browser, built, "index")
     over = page.locator(".live [data-over]").first
-    before = over.get_attribute("opacity")
+    before, shrunk = over.get_attribute("opacity"), page.locator(".blend [data-shrunk]")
     page.locator("#alpha").focus()
     page.keyboard.press("ArrowRight")
     assert "α = 2" in page.locator(".blend output").inner_text()
     assert over.get_attribute("opacity") != before and heard == []
+    assert shrunk.get_attribute("transform") == f"scale({theta_bar(2.0):.3f})"
     page.context.close()
 
 
 @pytest.mark.slow
 def test_theta_bar_of_an_alpha_is_that_of_the_library(browser, built):
-    from mixup_repro.beta import theta_bar
-
     page, _ = opened(browser, built, "use")
     for alpha in ("1", "0.3", "50"):
         page.locator(".field input").fill(alpha)

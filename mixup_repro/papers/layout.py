@@ -12,11 +12,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 
 EDGE = 0.1  # inches left free at each side
 TITLE, ABOUT, KEY, NOTE = 11.0, 9.0, 8.5, 8.3  # sizes of letters, in points
 LINE = 1.4 / 72  # inches of a line, for each point of its letters
-END = "name of a line"
+END, HEAD = "name of a line", "title, or what is below it"  # gid of texts
 NARROW = 3.75  # inches, of a figure on the screen of a telephone: 360 pixels
 _narrow = ContextVar("narrow", default=False)
 
@@ -41,9 +42,9 @@ def around(
     figure.set_figheight(height)
     left, top = EDGE / figure.get_figwidth(), 1 - EDGE / height
     look: dict[str, Any] = {"ha": "left", "va": "top", "linespacing": 1.15}
-    figure.text(left, top, title, fontsize=TITLE, weight="bold", **look)
+    figure.text(left, top, title, fontsize=TITLE, weight="bold", gid=HEAD, **look)
     top -= heights["title"] / height
-    figure.text(left, top, about, fontsize=ABOUT, color=colour, **look)
+    figure.text(left, top, about, fontsize=ABOUT, color=colour, gid=HEAD, **look)
     top -= (heights["about"] + 0.6 * EDGE) / height
     if key:
         place: dict[str, Any] = {
@@ -111,6 +112,17 @@ def headline(figure: Figure, text: str) -> None:
     x, y = EDGE / figure.get_figwidth(), 1 - EDGE / figure.get_figheight()
     look: dict[str, Any] = {"ha": "left", "va": "top", "linespacing": 1.15, "weight": "bold"}
     figure.text(x, y, text, fontsize=TITLE, **look)
+
+
+def without_head(figure: Figure) -> Bbox:
+    """Hide a figure's title and the line below it; what is left, in inches."""
+    heads = [text for text in figure.texts if text.get_gid() == HEAD]
+    width, height = figure.get_size_inches()
+    if heads:
+        height = min(text.get_window_extent().y0 for text in heads) / figure.dpi
+    for text in heads:
+        text.set_visible(False)
+    return Bbox.from_extents(0, 0, width, height)
 
 
 def wrap(text: str, width: float, size: float) -> str:

@@ -18,15 +18,19 @@ UNDATED = {"Date": None, "Creator": None}
 
 
 def for_site(draw: Callable[[], Figure], stem: Path, panel: int = 0) -> list[Path]:
-    """Write <stem>.svg, one of its panels, and the same for a narrow screen; returns the files."""
+    """Write <stem>.svg, one of its panels, and the same for a narrow screen; returns the files.
+
+    Without titles: the site's pages have what came out as theirs.
+    """
     figure = draw()
     wide, thumbnail, narrow = (
         stem.with_name(f"{stem.name}{kind}.svg") for kind in ("", "-panel", "-narrow")
     )
-    save(figure, wide)
+    save(figure, wide, layout.without_head(figure))
     save_panel(figure, thumbnail, panel)
     with layout.narrow():
-        save(draw(), narrow)
+        figure = draw()
+    save(figure, narrow, layout.without_head(figure))
     return [wide, thumbnail, narrow]
 
 

@@ -96,11 +96,12 @@ def _flowing(spans: list[Span], full: float) -> tuple[Look, str]:
     for _, look, text in spans:
         lengths[said(look)] += len(text)
     usual, out, at, last = lengths.most_common(1)[0][0], "", 0.0, ""
-    for height, look, text in spans:
-        about = {"dy": f"{height - at:.0f}"} if abs(height - at) > 6 else {}
+    for place, look, text in spans:
+        height = place if abs(place) > 6 else 0.0  # rounding is no index
+        about = {"dy": f"{height - at:.0f}"} if height != at else {}
         if height * at < 0 and _size(look) < full:
             about["dx"] = f"{-0.5 * _size(look) * len(last):.0f}"
-        at, last = height if about else at, text
+        at, last = height, text
         about |= {} if said(look) == usual else {"style": said(look)}
         out += f"<tspan{attributes(about)}>{escape(text)}</tspan>" if about else escape(text)
     return next(look for _, look, _ in spans if said(look) == usual), out

@@ -52,7 +52,7 @@ class Site:
         if setting == EXACT:
             return EXACT + (f", {n} cases" if n else "")
         said = f"{setting}: {trained}" if trained else setting
-        return f"{said}, n = {n}" if n else said
+        return f"{said}, n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{n}" if n else said
 
     def place(self, page: Page) -> str:
         """Where in its paper a page is, such as `Figure 4`."""
