@@ -183,6 +183,47 @@ def test_an_effect_has_two_digits_in_its_half_width_and_no_exponent(effect, low,
     assert parts.Part("p", True, "> 0", effect, low, high, "supported", "").told == told
 
 
+@pytest.mark.parametrize(
+    ("expected", "effect", "low", "high", "strength"),
+    [
+        ("> 0", 3.0, 1.0, 5.0, 1.5),
+        ("< 0", 3.0, 1.0, 5.0, -1.5),
+        ("> 0.5", 0.75, 0.5, 1.0, 1.0),
+        ("33.33", 31.33, 30.33, 32.33, -2.0),
+        ("", 3.0, 1.0, 5.0, float("inf")),
+        ("> 0", 3.0, None, None, float("inf")),
+    ],
+)
+def test_how_far_a_part_lies_on_the_papers_side(expected, effect, low, high, strength):
+    part = parts.Part("p", True, expected, effect, low, high, "supported", "")
+    assert part.strength == pytest.approx(strength)
+
+
+def test_a_closed_row_shows_the_part_that_speaks_least_for_its_claim(built):
+    """By hand from the table: of the smallest effect against half its interval."""
+    own = [
+        r
+        for r in rows("verdicts.csv")
+        if (r["claim"], r["setting"], r["decides"]) == ("fig5_c", "a stand-in", "1")
+        and r["low"]
+    ]
+    assert len(own) > 1
+    row = min(
+        own, key=lambda r: side(r) * float(r["effect"]) / (float(r["high"]) - float(r["low"]))
+    )
+    scale = 1 if "cross" in row["part"] else 100
+    low, high = (scale * float(row[k]) for k in ("low", "high"))
+    html = (built / "claims.html").read_text()
+    closed = html[html.index("<li id=carratino2020-fig5_c ") :].split("</summary>")[0]
+    told = [float(n.replace("−", "-")) for n in re.findall(r"[\[ ](−?[\d.]+)[,\]]", closed)]
+    assert told == pytest.approx([low, high], abs=0.006)
+    assert f"weakest of {len(own)}" in closed and "<svg class=iv>" in closed
+
+
+def side(row: dict[str, str]) -> int:
+    return 1 if row["expected"] == "> 0" else -1
+
+
 def test_templates_hold_no_digit_but_in_code_headings_and_formulas():
     for path in (HERE / "templates").glob("*.html"):
         text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", path.read_text(), flags=re.DOTALL)

@@ -65,6 +65,8 @@ def draw(data: ItemData) -> Figure:
     for label in axes[0].get_yticklabels()[: len(heads)]:
         label.set_fontweight("bold")
     axes[0].set_ylim(max(places.values()) + 0.7, -0.7)
+    for axis in axes:
+        _sides(axis, min(heads.values()))
     alphas = ", ".join(f"{a:g}" for a in data.alphas())
     note = (
         "Dots: severities 1 to 5, from small and grey to large and dark. Hollow: the 95 % t "
@@ -75,6 +77,13 @@ def draw(data: ItemData) -> Figure:
     about = f"{style.data_and_network(data.runs)}, on {benchmark(data)}"
     title = "Rescaled minus plain Mixup, corruption by corruption"
     return style.finish(figure, title, note, about)
+
+
+def _sides(axis: Axes, place: float) -> None:
+    """What the two sides of zero mean, in a row that has no dots; better is to the right."""
+    look: dict[str, Any] = {"va": "center", "fontsize": 8.3, "color": style.SOFT}
+    for word, side, away in (("← hurts", "right", -4), ("helps →", "left", 4)):
+        axis.annotate(word, (0, place), (away, 0), textcoords="offset points", ha=side, **look)
 
 
 def _title(corruption: str) -> str:
