@@ -75,6 +75,13 @@ def test_indices_bars_and_brackets_are_set():
     assert pair == "⟨Σyx,∇f⟩≥0&lt;1"
 
 
+def test_a_function_keeps_the_brackets_of_its_argument_in_a_fraction():
+    (fraction,) = Tree.fromstring(mathml("f(x + 1) / theta_bar"))
+    assert fraction.tag == "mfrac" and "".join(fraction[0].itertext()) == "f(x+1)"
+    (product, _) = Tree.fromstring(mathml("f (x + 1) / theta_bar"))
+    assert product.tag == "mi"
+
+
 @pytest.mark.parametrize("text", ["(1 + 2", "1 + rate", "a; b", "|x"])
 def test_what_has_no_meaning_is_named(text):
     with pytest.raises(InputError, match="the formula"):

@@ -16,6 +16,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.site.entries import Context, Site
 from mixup_repro.site.figures import SHEET, alone, shared
 from mixup_repro.site.findings import read_copy
+from mixup_repro.site.formulas import mathml
 from mixup_repro.site.items import item_page
 from mixup_repro.site.pages import PAGES, results
 from mixup_repro.site.parts import Part
@@ -89,6 +90,7 @@ def _renderer(site: Site):  # type: ignore[no-untyped-def]
         up = "../" * path.count("/")
         environment.filters["rich"] = lambda text: Markup(rich(text, up))
         environment.filters["plain"] = plain
+        environment.filters["formula"] = mathml
         environment.filters["interval"] = interval
         fixed = {"up": up, "here": path, "stamp": stamp, "description": ABOUT}
         say = {"s": lambda name: Markup(rich(site.sentence(name), up))}

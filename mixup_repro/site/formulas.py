@@ -2,7 +2,8 @@
 
 The texts stay readable in a terminal; in a page fractions, indices and bars are set. `^` and `_`
 bind most, and `{...}` takes several signs together; then `/`, between what stands next to it: a
-number with its letter (`2n`), a group in brackets, or a function with its argument (`log 8`).
+number with its letter (`2n`), a group in brackets, or a function with its argument (`log 8`, and
+`f(x)`, where no space stands before the bracket).
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class _Reader:
         atom = self._atom()
         out = self._scripts(atom)
         if atom.tag == "mn" and self.text[self.at : self.at + 1].isalpha():
+            return _of("mrow", out, self._factor())
+        if atom.tag in ("mi", "mover") and self.text[self.at : self.at + 1] == "(":
             return _of("mrow", out, self._factor())
         if atom.text in FUNCTIONS:
             return _of("mrow", out, Element("mspace", width=".2em"), self._factor())
