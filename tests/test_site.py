@@ -204,8 +204,7 @@ def test_a_closed_row_shows_the_part_that_speaks_least_for_its_claim(built):
     own = [
         r
         for r in rows("verdicts.csv")
-        if (r["claim"], r["setting"], r["decides"]) == ("fig5_c", "a stand-in", "1")
-        and r["low"]
+        if (r["claim"], r["setting"], r["decides"]) == ("fig5_c", "a stand-in", "1") and r["low"]
     ]
     assert len(own) > 1
     row = min(

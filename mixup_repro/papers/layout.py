@@ -106,9 +106,9 @@ def _fold_titles(figure: Figure) -> None:
         if place is None or not told:
             continue
         room = NARROW / place.get_gridspec().ncols - 4 * EDGE
-        for text in axis.findobj(lambda artist: isinstance(artist, Text)):
-            if text.get_text() == told:
-                text.set_text(wrap(told, room, text.get_fontsize()))
+        for text in axis.findobj(Text):
+            if isinstance(text, Text) and text.get_text() == told:
+                text.set_text(wrap(told, room, float(text.get_fontsize())))
 
 
 def headline(figure: Figure, text: str) -> None:

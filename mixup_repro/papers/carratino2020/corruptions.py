@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -80,10 +81,16 @@ def draw(data: ItemData) -> Figure:
 
 
 def _sides(axis: Axes, place: float) -> None:
-    """What the two sides of zero mean, in a row that has no dots; better is to the right."""
+    """What the two sides of zero mean, in a row that has no dots; better is to the right.
+
+    A side without room for its word has none.
+    """
     look: dict[str, Any] = {"va": "center", "fontsize": 8.3, "color": style.SOFT}
-    for word, side, away in (("← hurts", "right", -4), ("helps →", "left", 4)):
-        axis.annotate(word, (0, place), (away, 0), textcoords="offset points", ha=side, **look)
+    zero = (0 - axis.get_xlim()[0]) / np.diff(axis.get_xlim())[0]  # of the width
+    sides = (("← hurts", "right", -4, zero), ("helps →", "left", 4, 1 - zero))
+    for word, side, away, share in sides:
+        if share > 0.22:
+            axis.annotate(word, (0, place), (away, 0), textcoords="offset points", ha=side, **look)
 
 
 def _title(corruption: str) -> str:
