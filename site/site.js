@@ -60,6 +60,9 @@ if (blend) {
   const set = () => {
     const stop = stops[slider.value];
     stop.shares.forEach((share, k) => over[k].setAttribute("opacity", 1 - share));
+    const shrunk = blend.querySelector("[data-shrunk]");
+    shrunk.setAttribute("transform", `scale(${stop.theta})`);
+    shrunk.parentNode.setAttribute("aria-label", `Zeros and ones, shrunk by ${stop.theta}`);
     blend.querySelector("[data-density]").setAttribute("d", stop.density);
     blend.querySelector("output").textContent = stop.told;
     slider.setAttribute("aria-valuetext", stop.told);

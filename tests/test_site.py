@@ -126,10 +126,10 @@ def test_the_readmes_picture_is_the_figure_in_both_modes(built):
 
 def test_every_claim_is_on_the_page_of_claims_once_with_its_verdict(built):
     html = (built / "claims.html").read_text()
-    ids = re.findall(r'<li id="([\w-]+)" data-words', html)
+    ids = re.findall(r"<li id=([\w-]+) data-words", html)
     claims = {f"{r['paper']}-{r['claim']}" for r in rows("verdicts.csv")}
     assert len(ids) == len(set(ids)) and set(ids) == claims
-    row = html[html.index('<li id="chidambaram2022-fig1_fails"') :].split("</summary>")[0]
+    row = html[html.index("<li id=chidambaram2022-fig1_fails ") :].split("</summary>")[0]
     assert "holds · Fig. 1" in row and "●" in row
 
 
@@ -138,7 +138,7 @@ def test_every_item_with_rows_has_a_page_that_is_reached_from_the_gallery(built)
     for row in rows("items.csv"):
         page = f"{row['paper']}-{row['page']}.html"
         if row["figure"]:
-            assert (built / "results" / page).is_file() and f'href="{page}"' in gallery
+            assert (built / "results" / page).is_file() and f"href={page}>" in gallery
             assert row["item"] in (built / "results" / page).read_text() or row["page"] == "theory"
 
 
@@ -181,6 +181,46 @@ def test_intervals_on_an_item_page_are_those_of_the_table(built):
 )
 def test_an_effect_has_two_digits_in_its_half_width_and_no_exponent(effect, low, high, told):
     assert parts.Part("p", True, "> 0", effect, low, high, "supported", "").told == told
+
+
+@pytest.mark.parametrize(
+    ("expected", "effect", "low", "high", "strength"),
+    [
+        ("> 0", 3.0, 1.0, 5.0, 1.5),
+        ("< 0", 3.0, 1.0, 5.0, -1.5),
+        ("> 0.5", 0.75, 0.5, 1.0, 1.0),
+        ("33.33", 31.33, 30.33, 32.33, -2.0),
+        ("", 3.0, 1.0, 5.0, float("inf")),
+        ("> 0", 3.0, None, None, float("inf")),
+    ],
+)
+def test_how_far_a_part_lies_on_the_papers_side(expected, effect, low, high, strength):
+    part = parts.Part("p", True, expected, effect, low, high, "supported", "")
+    assert part.strength == pytest.approx(strength)
+
+
+def test_a_closed_row_shows_the_part_that_speaks_least_for_its_claim(built):
+    """By hand from the table: of the smallest effect against half its interval."""
+    own = [
+        r
+        for r in rows("verdicts.csv")
+        if (r["claim"], r["setting"], r["decides"]) == ("fig5_c", "a stand-in", "1") and r["low"]
+    ]
+    assert len(own) > 1
+    row = min(
+        own, key=lambda r: side(r) * float(r["effect"]) / (float(r["high"]) - float(r["low"]))
+    )
+    scale = 1 if "cross" in row["part"] else 100
+    low, high = (scale * float(row[k]) for k in ("low", "high"))
+    html = (built / "claims.html").read_text()
+    closed = html[html.index("<li id=carratino2020-fig5_c ") :].split("</summary>")[0]
+    told = [float(n.replace("−", "-")) for n in re.findall(r"[\[ ](−?[\d.]+)[,\]]", closed)]
+    assert told == pytest.approx([low, high], abs=0.006)
+    assert f"weakest of {len(own)}" in closed and "<svg class=iv>" in closed
+
+
+def side(row: dict[str, str]) -> int:
+    return 1 if row["expected"] == "> 0" else -1
 
 
 def test_templates_hold_no_digit_but_in_code_headings_and_formulas():

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mixup_repro import site
+from mixup_repro.beta import theta_bar
 from mixup_repro.paths import CHECKOUT
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -118,7 +119,7 @@ def small_text(page) -> list[str]:
         if (!shown) continue;
         for (const text of svg.querySelectorAll("text")) {
           const spans = [...text.querySelectorAll("tspan")];
-          const size = Math.max(...[text, ...spans].filter((e) => spans.length === 0 || e !== text)
+          const size = Math.max(...[text, ...spans]
             .map((e) => parseFloat(getComputedStyle(e).fontSize)));
           if (size * shown < 10.95) out.push(`${text.textContent}: ${size * shown}`);
         }
@@ -148,7 +149,7 @@ def test_claims_and_numbers_are_there_without_scripts(browser, built):
     page, _ = opened(browser, built, "claims", script=False)
     assert page.locator(".filter").is_hidden()
     rows = page.locator(".claims > li")
-    ids = len(set(re.findall(r'<li id="([\w-]+)"', (built / "claims.html").read_text())))
+    ids = len(set(re.findall(r"<li id=([\w-]+) data-words", (built / "claims.html").read_text())))
     assert rows.count() == ids and all(rows.nth(k).is_visible() for k in (0, ids // 2, ids - 1))
     page.context.close()
     page, _ = opened(browser, built, "results/carratino2020-fig4", script=False)
@@ -209,18 +210,17 @@ def test_what_is_tapped_is_at_least_24_pixels_and_focus_is_seen(name, browser, b
 def test_the_slider_blends(browser, built):
     page, heard = opened(browser, built, "index")
     over = page.locator(".live [data-over]").first
-    before = over.get_attribute("opacity")
+    before, shrunk = over.get_attribute("opacity"), page.locator(".blend [data-shrunk]")
     page.locator("#alpha").focus()
     page.keyboard.press("ArrowRight")
     assert "α = 2" in page.locator(".blend output").inner_text()
     assert over.get_attribute("opacity") != before and heard == []
+    assert shrunk.get_attribute("transform") == f"scale({theta_bar(2.0):.3f})"
     page.context.close()
 
 
 @pytest.mark.slow
 def test_theta_bar_of_an_alpha_is_that_of_the_library(browser, built):
-    from mixup_repro.beta import theta_bar
-
     page, _ = opened(browser, built, "use")
     for alpha in ("1", "0.3", "50"):
         page.locator(".field input").fill(alpha)
@@ -235,9 +235,9 @@ def test_theta_bar_of_an_alpha_is_that_of_the_library(browser, built):
 def test_alternative_texts_differ_and_are_no_file_names(built):
     for path in built.rglob("*.html"):
         text = path.read_text()
-        shown = re.findall(r'role="img" aria-label="([^"]+)"', text)
+        shown = re.findall(r'role=img aria-label="([^"]+)"', text)
         assert not any(re.search(r"\.svg|\.png|-short|-paper", label) for label in shown), path
-        wide = re.findall(r'<div class="fig(?: wide)?"[^>]*><svg[^>]*aria-label="([^"]+)"', text)
+        wide = re.findall(r'<div class="fig wide"[^>]*><svg[^>]*aria-label="([^"]+)"', text)
         assert len(set(wide)) == len(wide), path
 
 

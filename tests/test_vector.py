@@ -23,11 +23,13 @@ def raw(figure: Figure) -> str:
 
 
 def points(path: str) -> list[tuple[float, float]]:
-    """Where a path of M, m, l, h, v and z goes, read by the letter of the standard."""
-    out, at = [], np.zeros(2)
+    """Where a path of M, m, l, h, v and z goes, in points, read by the letter of the standard."""
+    out, at, start = [], np.zeros(2), np.zeros(2)
     for letter, numbers in re.findall(r"([MmlhvzCQ])([^MmlhvzCQ]*)", path):
-        values = [float(n) for n in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", numbers)]
-        if letter in "hv":
+        values = [float(n) / 10 for n in re.findall(r"-?\d+", numbers)]
+        if letter == "z":
+            at = start
+        elif letter in "hv":
             for value in values:
                 at = at + ([value, 0] if letter == "h" else [0, value])
                 out.append(tuple(at))
@@ -35,20 +37,41 @@ def points(path: str) -> list[tuple[float, float]]:
             for pair in zip(values[::2], values[1::2]):
                 at = np.array(pair) + (0 if letter == "M" else at)
                 out.append(tuple(at))
+            start = at if letter in "Mm" else start
     return out
+
+
+def steps(outline: str) -> str:
+    return polyline.path(polyline.strokes(outline))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_line_goes_where_it_went(seed):
     line = np.random.default_rng(seed).uniform(0, 300, (40, 2)).round(4)
     outline = "M" + " L ".join(f" {x} {y}" for x, y in line)
-    found = points(slim._steps(outline.replace("M", "M ").replace("L", "L ")))
+    found = points(steps(outline.replace("M", "M ")))
     np.testing.assert_allclose(found, line, atol=0.051)  # errors do not add up along the way
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_each_stroke_begins_where_it_began(seed):
+    """Lines, closed outlines and dots one after the other, in steps from one to the next."""
+    rng = np.random.default_rng(seed)
+    drawn, wanted = [], []
+    for k in range(20):
+        corners = rng.uniform(0, 300, (3, 2)).round(4)
+        if k % 3 == 2:
+            drawn, corners = [*drawn, polyline.dot(*corners[0])], corners[:1]
+        else:
+            outline = "M " + " L ".join(f"{x} {y}" for x, y in corners) + " z" * (k % 3)
+            drawn += polyline.strokes(outline)
+        wanted += [*corners]
+    np.testing.assert_allclose(points(polyline.path(drawn)), wanted, atol=0.051)
+
+
 def test_straight_steps_become_one():
-    assert slim._steps("M 0 0 L 1 0 L 2 0 L 3 0 L 3 2 z") == "M0 0h3v2z"
-    assert slim._steps("M 0 0 L 1 0 L 0 0") == "M0 0h1-1"  # back is no going on
+    assert steps("M 0 0 L 1 0 L 2 0 L 3 0 L 3 2 z") == "M0 0h30v20z"
+    assert steps("M 0 0 L 1 0 L 0 0") == "M0 0h10-10"  # back is no going on
 
 
 def test_marks_of_one_look_become_one_path_and_keep_their_places():
@@ -57,13 +80,66 @@ def test_marks_of_one_look_become_one_path_and_keep_their_places():
     x = np.linspace(0, 1, 50)
     axis.plot(x, x**2, "o", color=style.BLUE, markersize=3, markeredgewidth=0)
     before, after = raw(figure), slim.slim(raw(figure))
-    uses = re.findall(
-        r'<use xlink:href="#\w+" x="([\d.]+)" y="([\d.]+)" style="fill: #0a66c2', before
-    )
-    (path,) = re.findall(r'<path d="([^"]+)"[^>]*stroke:#0a66c2', after)
-    dots = points(path)[::2]  # each is followed by a line of no length
-    np.testing.assert_allclose(dots, np.array(uses, dtype=float), atol=0.051)
+    (path,) = re.findall(r'<path[^>]*stroke:#0a66c2[^>]* d="([^"]+)"', after)
+    np.testing.assert_allclose(points(path), uses(before, "#0a66c2"), atol=0.051)
     assert len(after) < len(before) / 3
+
+
+def uses(svg: str, colour: str) -> np.ndarray:
+    """Where matplotlib puts marks of a colour."""
+    places = re.findall(
+        rf'<use xlink:href="#\w+" x="([\d.]+)" y="([\d.]+)" style="fill: {colour}', svg
+    )
+    return np.array(places, dtype=float)
+
+
+def test_marks_with_a_rim_are_one_path_with_a_marker():
+    figure = Figure((3, 2))
+    axis = figure.subplots()
+    x = np.linspace(0, 1, 50)
+    axis.scatter(x, x**2, s=9, color=style.BLUE, edgecolor="white", linewidth=0.3)
+    text = slim.slim(raw(figure))
+    (mark,) = re.findall(r'<marker id="(\w+)"', text)
+    (path,) = re.findall(rf'<path[^>]*marker:url\(#{mark}\)[^>]* d="([^"]+)"', text)
+    np.testing.assert_allclose(points(path), uses(raw(figure), "#0a66c2"), atol=0.051)
+    assert '<circle style="' in text and 'r="15"' in text  # area 9: three points across
+
+
+def test_a_cloud_that_comes_again_is_used_again():
+    cloud = np.random.default_rng(0).uniform(size=(150, 2))
+    figure, axes = style.panels(2)
+    for axis in axes:
+        axis.plot(*cloud.T, ".", color=style.BLUE, markeredgewidth=0)
+    text = slim.slim(raw(figure))
+    (first,) = re.findall(r'<path id="d0" d="([^"]+)"', text)
+    ((x, y),) = re.findall(r'<use href="#d0" x="([\d-]+)" y="([\d-]+)"', text)
+    moved = np.array(points(first)) + np.array([float(x), float(y)]) / 10
+    np.testing.assert_allclose([*points(first), *moved], uses(raw(figure), "#0a66c2"), atol=0.16)
+
+
+def test_bars_of_one_height_are_lines_of_that_width():
+    figure = Figure((4, 2))
+    axis = figure.subplots()
+    axis.barh([0.5] * 20, 0.5, 1, left=range(20), color=style.BLUE, linewidth=0)
+    text = slim.slim(raw(figure))
+    (bar,) = re.findall(r'<path[^>]*stroke:#0a66c2;stroke-width:(\d+)"[^>]* d="([^"]+)"', text)
+    ends = np.array(points(bar[1])).reshape(20, 2, 2)
+    box = axis.get_window_extent()
+    unit = 72 / figure.dpi * box.width / np.ptp(axis.get_xlim())
+    np.testing.assert_allclose(ends[:, 1, 0] - ends[:, 0, 0], unit / 2, atol=0.11)
+    high = 72 / figure.dpi * box.height / np.ptp(axis.get_ylim())
+    assert float(bar[0]) / 10 == pytest.approx(high, abs=0.11)
+
+
+def test_only_what_leaves_its_panel_is_clipped():
+    figure = Figure((4, 2))
+    axis = figure.subplots()
+    axis.plot([0, 1], [0, 1], color=style.BLUE)
+    axis.plot([0, 1], [0, 9], color=style.ORANGE)
+    axis.set_ylim(0, 2)
+    text = slim.slim(raw(figure))
+    assert not re.search(r"<path clip-path[^>]*#0a66c2", text)
+    assert re.search(r"<path clip-path[^>]*#e4622f", text)
 
 
 def test_mathematics_flows_as_words():
@@ -73,6 +149,15 @@ def test_mathematics_flows_as_words():
     said = re.sub(r"<[^>]+>", "", text[text.index("<text") :])
     assert said.strip() == "Mixup, α = 1: θ̄ on X32"
     assert text.count('dy="') == 2  # down to the 3, up to the 2
+
+
+def test_an_index_and_an_exponent_of_two_digits_stay_whole():
+    figure = Figure((4, 1))
+    figure.text(0, 0.5, r"on $X_{10}^{12}$ here")
+    text = slim.slim(raw(figure))
+    said = re.sub(r"<[^>]+>", "", text[text.index("<text") :])
+    assert said.strip() == "on X1012 here"
+    assert re.search(r'dx="-\d+"', text)  # the exponent goes back over the index
 
 
 def test_the_same_figure_gives_the_same_bytes():
@@ -104,18 +189,17 @@ def test_a_panel_stands_alone(tmp_path):
     assert "panel 1" in text and "panel 0" not in text and "panel 2" not in text
 
 
-def test_a_narrow_figure_that_is_large_is_left_out(tmp_path, monkeypatch):
+def test_a_figure_is_written_wide_and_narrow_and_one_panel_of_it(tmp_path):
     def draw() -> Figure:
-        figure, (axis,) = style.panels(1)
-        axis.plot([0, 1], [1, 0])
+        figure, axes = style.panels(2)
+        axes[1].plot([0, 1], [1, 0])
         return figure
 
-    vector.for_site(draw, tmp_path / "a", narrow=True)
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"a.svg", "a-panel.svg", "a-narrow.svg"}
-    monkeypatch.setattr(vector, "LARGE", 10)
-    vector.for_site(draw, tmp_path / "a", narrow=True)
-    assert not (tmp_path / "a-narrow.svg").exists()
+    made = vector.for_site(draw, tmp_path / "a")
+    assert [path.name for path in made] == ["a.svg", "a-panel.svg", "a-narrow.svg"]
+    sizes = [re.search(r'viewBox="0 0 (\d+)', path.read_text()) for path in made]
+    wide, panel, narrow = (int(size[1]) / 720 for size in sizes if size)  # tenths of a point
+    assert narrow == pytest.approx(layout.NARROW, abs=0.01) and panel < narrow < wide
 
 
 @settings(max_examples=60)

@@ -65,8 +65,8 @@ class Erratum:
 
     id: what `mixup-repro check` takes.
     where: the place in the paper.
-    printed: what it says, in our words.
-    right: what is right.
+    printed: what it says, in our words; `formulas` as code, which the site sets as such.
+    right: what is right, in the same way.
     derivation: two to six lines of Markdown, each a step that can be followed by hand.
     holds: what of the paper's statement, or its use, is true all the same.
     witness: computes the numbers that show it, in seconds.

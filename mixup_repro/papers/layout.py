@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
+from matplotlib.transforms import Bbox
 
 EDGE = 0.1  # inches left free at each side
 TITLE, ABOUT, KEY, NOTE = 11.0, 9.0, 8.5, 8.3  # sizes of letters, in points
 LINE = 1.4 / 72  # inches of a line, for each point of its letters
-END = "name of a line"
+END, HEAD = "name of a line", "title, or what is below it"  # gid of texts
 NARROW = 3.75  # inches, of a figure on the screen of a telephone: 360 pixels
+LEAST = 1.8  # inches that a panel there is high, with its labels
 _narrow = ContextVar("narrow", default=False)
 
 
@@ -41,9 +43,9 @@ def around(
     figure.set_figheight(height)
     left, top = EDGE / figure.get_figwidth(), 1 - EDGE / height
     look: dict[str, Any] = {"ha": "left", "va": "top", "linespacing": 1.15}
-    figure.text(left, top, title, fontsize=TITLE, weight="bold", **look)
+    figure.text(left, top, title, fontsize=TITLE, weight="bold", gid=HEAD, **look)
     top -= heights["title"] / height
-    figure.text(left, top, about, fontsize=ABOUT, color=colour, **look)
+    figure.text(left, top, about, fontsize=ABOUT, color=colour, gid=HEAD, **look)
     top -= (heights["about"] + 0.6 * EDGE) / height
     if key:
         place: dict[str, Any] = {
@@ -55,6 +57,8 @@ def around(
         figure.legend(handles, names, ncols=columns, fontsize=KEY, borderpad=0, **place)
     look |= {"va": "bottom", "fontsize": NOTE, "color": colour}
     figure.text(left, 0.5 * EDGE / height, note, **look)
+    if is_narrow():
+        _fold_titles(figure)
     for _ in range(2):  # panels of a fixed aspect need the second
         figure.tight_layout(rect=(0, foot / height, 1, 1 - head / height))
     figure.set_layout_engine(None)  # what is left of it would draw all once more before saving
@@ -85,12 +89,26 @@ def stacked(
     kwargs.pop("gridspec_kw", None)  # widths, of panels that no longer stand side by side
     if ratios := kwargs.pop("height_ratios", None):
         kwargs["height_ratios"] = [*ratios] * blocks
-    figure = Figure(figsize=(NARROW, blocks * rows * size[1]))
+    narrower = min(1.0, NARROW / abreast / size[0])
+    high = max(size[1] * narrower, min(size[1], LEAST))
+    figure = Figure(figsize=(NARROW, blocks * rows * high))
     grid = figure.subplots(blocks * rows, abreast, squeeze=False, **kwargs)
     places = [(c // abreast * rows + r, c % abreast) for r in range(rows) for c in range(columns)]
     for spare in set(np.ndindex(grid.shape)) - set(places):
         grid[spare].remove()
     return figure, [grid[place] for place in places]
+
+
+def _fold_titles(figure: Figure) -> None:
+    """Titles of panels in lines that end before the next panel begins."""
+    for axis in figure.axes:
+        place, told = axis.get_subplotspec(), axis.get_title("left")
+        if place is None or not told:
+            continue
+        room = NARROW / place.get_gridspec().ncols - 4 * EDGE
+        for text in axis.findobj(Text):
+            if isinstance(text, Text) and text.get_text() == told:
+                text.set_text(wrap(told, room, float(text.get_fontsize())))
 
 
 def headline(figure: Figure, text: str) -> None:
@@ -111,6 +129,17 @@ def headline(figure: Figure, text: str) -> None:
     x, y = EDGE / figure.get_figwidth(), 1 - EDGE / figure.get_figheight()
     look: dict[str, Any] = {"ha": "left", "va": "top", "linespacing": 1.15, "weight": "bold"}
     figure.text(x, y, text, fontsize=TITLE, **look)
+
+
+def without_head(figure: Figure) -> Bbox:
+    """Hide a figure's title and the line below it; what is left, in inches."""
+    heads = [text for text in figure.texts if text.get_gid() == HEAD]
+    width, height = figure.get_size_inches()
+    if heads:
+        height = min(text.get_window_extent().y0 for text in heads) / figure.dpi
+    for text in heads:
+        text.set_visible(False)
+    return Bbox.from_extents(0, 0, width, height)
 
 
 def wrap(text: str, width: float, size: float) -> str:

@@ -1,13 +1,90 @@
-"""Broken lines in steps of whole tenths of a point, with no more steps than the eye sees."""
+"""Paths of a drawing in whole tenths of a point, with no more steps than the eye sees."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 Point: TypeAlias = tuple[int, int]  # in tenths of a point
-MANY, NEAR = 12, 3  # steps of a line from which on points go; tenths of a point
+MANY = 12  # steps of a line from which on points go
+NEAR, FAINT = 3, 7  # tenths of a point that the eye misses; on a line that it hardly sees
+
+
+class Stroke(NamedTuple):
+    """One unbroken path: where it begins, the steps from there as SVG has them, where it ends.
+
+    points: those that it stays between, for what lies within what. A dot has no step.
+    """
+
+    start: Point
+    steps: str
+    end: Point
+    points: tuple[Point, ...]
+
+    @property
+    def is_dot(self) -> bool:
+        return self.steps == "z"
+
+
+def dot(x: float, y: float) -> Stroke:
+    """A path of no length; it is closed, so that the ends of a line are drawn round it."""
+    at = (round(10 * x), round(10 * y))
+    return Stroke(at, "z", at, (at,))
+
+
+def strokes(outline: str, x: float = 0.0, y: float = 0.0, near: int = NEAR) -> list[Stroke]:
+    """An outline of M, L, Q, C and z in points, moved by x and y.
+
+    Straight lines become steps, without those that the eye misses; curves stay.
+    """
+    words = outline.split()
+    out: list[Stroke] = []
+    start = at = (0, 0)
+    text, lines, points, k = "", list[Point](), list[Point](), 0
+    while k < len(words):
+        letter = words[k]
+        count = {"z": 0, "M": 2, "L": 2, "Q": 4, "C": 6}[letter]
+        told = map(float, words[k + 1 : k + 1 + count])
+        numbers = [round(10 * (n + (y if j % 2 else x))) for j, n in enumerate(told)]
+        own = list(zip(numbers[::2], numbers[1::2]))
+        k += 1 + count
+        if letter == "L":
+            go(lines, (own[0][0] - at[0], own[0][1] - at[1]))
+        else:
+            text, lines = text + _lines(fewer(lines, near)), []
+        if letter == "M":
+            if text:
+                out.append(Stroke(start, text, at, tuple(points)))
+            text, start, points = "", own[0], []
+        elif letter in "QC":
+            text += letter.lower() + _numbers(n - at[j % 2] for p in own for j, n in enumerate(p))
+        elif letter == "z":
+            text, own = text + "z", [start]
+        points += own
+        at = own[-1]
+    text += _lines(fewer(lines, near))
+    return [*out, Stroke(start, text, at, tuple(points))] if text else out
+
+
+def path(all_: Iterable[Stroke]) -> str:
+    """Strokes one after the other, each as a step from the end of the one before it."""
+    out, at = "", None
+    for stroke in all_:
+        x, y = stroke.start
+        far = f"M{_numbers((x, y))}"
+        near = far if at is None else f"m{_numbers((x - at[0], y - at[1]))}"
+        out += min(far, near, key=len) + stroke.steps
+        at = stroke.end
+    return out
+
+
+def through(places: list[Point]) -> str:
+    """A path through places, of which each is a corner."""
+    ways = zip(places, places[1:])
+    steps = " ".join(_numbers((c - a, d - b)) for (a, b), (c, d) in ways).replace(" -", "-")
+    return f"M{_numbers(places[0])}" + (f"l{steps}" if steps else "")
 
 
 def go(steps: list[Point], step: Point) -> None:
@@ -22,8 +99,8 @@ def go(steps: list[Point], step: Point) -> None:
     steps.append(step)
 
 
-def fewer(steps: list[Point]) -> list[Point]:
-    """Steps of a line of many, without the points that lie within NEAR of the line of the others.
+def fewer(steps: list[Point], near: int = NEAR) -> list[Point]:
+    """Steps of a line of many, without the points that lie `near` the line of the others.
 
     Douglas and Peucker: a stretch is a straight line unless a point lies farther off; the farthest
     then parts it. What comes back to its beginning, as an outline does, is measured from there.
@@ -42,9 +119,28 @@ def fewer(steps: list[Point]) -> list[Point]:
         along = (inside @ way) / (length or 1)
         outside = np.hypot(across, np.maximum(0, np.maximum(-along, along - length)))
         off = outside if length else np.hypot(*inside.T)
-        if off.max() > NEAR:
+        if off.max() > near:
             middle = first + 1 + int(off.argmax())
             kept.add(middle)
             stretches += [(first, middle), (middle, last)]
     way = np.diff(points[sorted(kept)], axis=0)
     return [(int(dx), int(dy)) for dx, dy in way]
+
+
+def _lines(steps: list[Point]) -> str:
+    """Straight steps as h, v and l, each letter once where it goes on."""
+    out, before = "", ""
+    for dx, dy in steps:
+        if dx == dy == 0:
+            continue
+        letter = "h" if not dy else "v" if not dx else "l"
+        numbers = _numbers({"h": (dx,), "v": (dy,), "l": (dx, dy)}[letter])
+        again = "" if numbers[0] == "-" else " "
+        out += (again if letter == before else letter) + numbers
+        before = letter
+    return out
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    """Whole numbers, parted by their signs or else by a space."""
+    return " ".join(map(str, numbers)).replace(" -", "-")

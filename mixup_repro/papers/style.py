@@ -225,7 +225,10 @@ def dodge(k: int, n: int, width: float = 0.2) -> float:
 
 
 def zero_line(axis: Axes, across: bool = False, better: int = 0) -> None:
-    """A line at zero; better: the side (1 or -1) on which a change is one, with a ground."""
+    """A line at zero; better: the side (1 or -1) on which a change is one, with a ground.
+
+    The ground has its word at the left where it has room for it.
+    """
     line, span = (axis.axvline, axis.axvspan) if across else (axis.axhline, axis.axhspan)
     line(0, color=INK, linewidth=0.9, zorder=2)
     if better:
@@ -235,11 +238,19 @@ def zero_line(axis: Axes, across: bool = False, better: int = 0) -> None:
         low, high = low - room * (low < 0), high + room * (high > 0)
         span(*((0, high) if better > 0 else (low, 0)), color=HELP, linewidth=0, zorder=0)
         (axis.set_xlim if across else axis.set_ylim)(low, high)
+        share = (high if better > 0 else -low) / (high - low)
+        if not across and share > 0.2:
+            edge, upright = (0.97, "top") if better > 0 else (0.03, "bottom")
+            look: dict[str, Any] = {"va": upright, "fontsize": 8.3, "color": SOFT, "zorder": 1}
+            axis.text(0.02, edge, "better", transform=axis.transAxes, **look)
 
 
 def alpha_ticks(axis: Axes, alphas: Sequence[float]) -> None:
-    """Alphas at equal steps, their values written."""
-    axis.set_xticks(range(len(alphas)), [f"{a:g}" for a in alphas])
+    """Alphas at equal steps, their values written; of many on a narrow screen every other."""
+    names = [f"{a:g}" for a in alphas]
+    every = 2 if layout.is_narrow() and len("".join(names)) > 14 else 1
+    shown = [name if (len(names) - 1 - k) % every == 0 else "" for k, name in enumerate(names)]
+    axis.set_xticks(range(len(alphas)), shown)
     axis.set_xlim(-0.5, len(alphas) - 0.5)
     axis.set_xlabel(r"$\alpha$")
 

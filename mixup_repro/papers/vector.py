@@ -15,25 +15,23 @@ from mixup_repro.papers.slim import slim
 from mixup_repro.store.files import replacing
 
 UNDATED = {"Date": None, "Creator": None}
-LARGE = 16_000  # bytes
 
 
-def for_site(draw: Callable[[], Figure], stem: Path, narrow: bool, panel: int = 0) -> list[Path]:
-    """Write <stem>.svg, one of its panels, and the same for a narrow screen if asked;
-    returns the files.
+def for_site(draw: Callable[[], Figure], stem: Path, panel: int = 0) -> list[Path]:
+    """Write <stem>.svg, one of its panels, and the same for a narrow screen; returns the files.
 
-    A narrow one that is large is left out: the site then lets the wide one scroll.
+    Without titles: the site's pages have what came out as theirs.
     """
     figure = draw()
-    paths = [stem.with_name(f"{stem.name}{kind}.svg") for kind in ("", "-panel", "-narrow")]
-    save(figure, paths[0])
-    save_panel(figure, paths[1], panel)
-    if narrow:
-        with layout.narrow():
-            save(draw(), paths[2])
-    if paths[2].exists() and not (narrow and paths[2].stat().st_size <= LARGE):
-        paths[2].unlink()
-    return [path for path in paths if path.exists()]
+    wide, thumbnail, narrow = (
+        stem.with_name(f"{stem.name}{kind}.svg") for kind in ("", "-panel", "-narrow")
+    )
+    save(figure, wide, layout.without_head(figure))
+    save_panel(figure, thumbnail, panel)
+    with layout.narrow():
+        figure = draw()
+    save(figure, narrow, layout.without_head(figure))
+    return [wide, thumbnail, narrow]
 
 
 def save(figure: Figure, path: Path, within: Bbox | None = None) -> None:

@@ -32,7 +32,7 @@ def _write(entry: Entry, folder: Path) -> list[Path]:
     write_table(table, entry.table, "%.6g")
     stem, item = folder / "figures" / entry.stem, entry.item
     draw = partial(item.draw, entry.data)
-    for_site = vector.for_site(draw, stem, narrow=entry.paper.published, panel=item.panel)
+    for_site = vector.for_site(draw, stem, item.panel)
     return [table, *for_site, *style.save(drawn(entry), stem)]
 
 

@@ -142,7 +142,7 @@ def prove(folder: Path) -> None:
 
 
 def _picture(make: Callable[[], Figure], stem: Path) -> list[Path]:
-    return [*vector.for_site(make, stem, narrow=False), *style.save(make(), stem)]
+    return [*vector.for_site(make, stem), *style.save(make(), stem)]
 
 
 def _check_all(path: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -21,6 +22,7 @@ ALPHAS = (0.1, 0.25, 0.5, 1.0, 2.0, 8.0, 32.0)
 STATIC = (0.1, 1.0, 32.0)
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
 WIDTH, HEIGHT = 320, 90  # of the density, in pixels
+REACH, SHOWN = 75, 40  # of the cloud: pixels from its mean, digits of each class
 DIGITS = (0, 1)  # the first examples of scikit-learn's digits: a zero and a one
 CLASSES = np.array(
     [[0x9D, 0xC3, 0xEC], [255, 255, 255], [0xF4, 0xB7, 0x9E]]
@@ -29,11 +31,13 @@ Map = tuple[str, str]
 
 
 def stop(alpha: float) -> dict[str, object]:
-    """Shares of the first digit at five quantiles of Beta(alpha, alpha), its density, and words."""
+    """Shares of the first digit at five quantiles of Beta(alpha, alpha), its density, theta_bar,
+    and words."""
     shares = [round(float(q), 4) for q in beta.ppf(QUANTILES, alpha, alpha)]
     return {
         "shares": shares,
         "density": density(alpha),
+        "theta": round(theta_bar(alpha), 3),
         "told": f"α = {alpha:g}, θ̄ = {theta_bar(alpha):.3f}",
     }
 
@@ -46,6 +50,20 @@ def density(alpha: float) -> str:
     return "M" + "L".join(f"{a:.0f} {b:.1f}" for a, b in zip(x, y))
 
 
+def cloud() -> tuple[str, str]:
+    """Zeros and ones in the plane in which they vary most, as two paths; their mean is at 0."""
+    data = load_digits()
+    chosen = np.isin(data.target, DIGITS)
+    x, y = data.data[chosen], data.target[chosen]
+    x = x - x.mean(0)
+    plane = x @ np.linalg.svd(x, full_matrices=False)[2][:2].T
+    plane *= np.sign(plane[np.abs(plane).argmax(0), (0, 1)])  # a sign of svd's is nobody's choice
+    places = np.rint(REACH * plane / np.abs(plane).max()).astype(int)
+    dots = ("".join(f"M{a} {b}z" for a, b in places[y == digit][:SHOWN]) for digit in DIGITS)
+    zeros, ones = dots
+    return zeros, ones
+
+
 def png(pixels: np.ndarray) -> str:
     """Pixels (height, width[, 3]) as an address that holds the picture."""
     buffer = BytesIO()
@@ -53,60 +71,21 @@ def png(pixels: np.ndarray) -> str:
     return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
 
 
-def digits() -> Markup:
-    """The slider, and three rows that need no script."""
-    pictures = [png(load_digits().images[k] * 255 / 16) for k in DIGITS]
+def digits() -> dict[str, Any]:
+    """What the slider shows, and three rows that need no script; blend.html sets it."""
     stops = {alpha: stop(alpha) for alpha in ALPHAS}
-    defs = "".join(
-        f'<symbol id="digit{k}" viewBox="0 0 8 8"><image href="{address}" width="8" height="8"/>'
-        f"</symbol>"
-        for k, address in enumerate(pictures)
-    )
-    live = _row("", stops[1.0], live=True)
-    still = "".join(_row(str(stops[a]["told"]), stops[a]) for a in STATIC)
-    held = json.dumps(list(stops.values()), ensure_ascii=False)
-    start, last = ALPHAS.index(1.0), len(ALPHAS) - 1
-    return Markup(
-        f'<svg width="0" height="0" style="position:absolute" aria-hidden="true">{defs}</svg>'
-        f"<div class=\"blend js\" data-stops='{held}'>"
-        f'<label for="alpha">How strong the blends are: <output for="alpha">'
-        f"{stops[1.0]['told']}</output></label>"
-        f'<input type="range" id="alpha" min="0" max="{last}" step="1" value="{start}">'
-        f'<div class="tiles live">{live}</div>'
-        f'<svg viewBox="0 -4 {WIDTH} {HEIGHT + 26}" width="{WIDTH}" height="{HEIGHT + 26}" '
-        f'role="img" aria-label="How often each weight λ is drawn">'
-        f'<path d="M0 {HEIGHT}H{WIDTH}" stroke="var(--soft)"/>'
-        f'<path data-density d="{stops[1.0]["density"]}" fill="none" stroke="var(--m-mixup)" '
-        f'stroke-width="2"/>{_ticks()}</svg></div>'
-        f'<div class="tiles">{still}</div>'
-        f'<p class="soft">A zero and a one of scikit-learn’s digits, blended with weights at equal '
-        f"steps of probability.</p>"
-    )
-
-
-def _ticks() -> str:
-    places = ((0, "start", "λ = 0"), (WIDTH / 2, "middle", "½"), (WIDTH, "end", "1"))
-    return "".join(
-        f'<text x="{x:g}" y="{HEIGHT + 17}" text-anchor="{anchor}" font-size="13" '
-        f'fill="var(--soft)">{text}</text>'
-        for x, anchor, text in places
-    )
-
-
-def _row(name: str, at: dict[str, object], live: bool = False) -> str:
-    shares = at["shares"]
-    assert isinstance(shares, list)
-    tiles = "".join(_tile(share, live) for share in shares)
-    return f'<span class="a">{name or "five blends"}</span>{tiles}'
-
-
-def _tile(share: float, live: bool) -> str:
-    """The first digit below the second, which lets `share` of the first through."""
-    about = 'aria-hidden="true"' if live else f'role="img" aria-label="λ = {share:.2f}"'
-    return (
-        f'<svg viewBox="0 0 8 8" {about}><use href="#digit0"/>'
-        f'<use href="#digit1" opacity="{1 - share:.4g}" data-over/></svg>'
-    )
+    return {
+        "pictures": [png(load_digits().images[k] * 255 / 16) for k in DIGITS],
+        "cloud": cloud(),
+        "held": Markup(json.dumps(list(stops.values()), ensure_ascii=False)),
+        "start": ALPHAS.index(1.0),
+        "last": len(ALPHAS) - 1,
+        "live": stops[1.0],
+        "still": [stops[alpha] for alpha in STATIC],
+        "reach": REACH + 4,
+        "width": WIDTH,
+        "height": HEIGHT,
+    }
 
 
 def moons(folder: Path, grids: Sequence[tuple[str, list[Map]]]) -> Markup:

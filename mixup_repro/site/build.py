@@ -14,8 +14,9 @@ from markupsafe import Markup
 
 from mixup_repro.errors import InputError
 from mixup_repro.site.entries import Context, Site
-from mixup_repro.site.figures import alone, classes
+from mixup_repro.site.figures import SHEET, alone, shared
 from mixup_repro.site.findings import read_copy
+from mixup_repro.site.formulas import mathml
 from mixup_repro.site.items import item_page
 from mixup_repro.site.pages import PAGES, results
 from mixup_repro.site.parts import Part
@@ -26,6 +27,9 @@ from mixup_repro.store.files import replacing
 HERE = Path(__file__).parent
 ASSETS = ("style.css", "site.js")
 FONTS = ("*.woff2", "OFL.txt")
+OPTIONAL = re.compile(r"</(?:td|th|tr|li|dt|dd)>(?=\s*<(?:td|th|tr|li|dt|dd|/))")
+TAG = re.compile(r"<[a-z][^<>]*>")
+QUOTED = re.compile(r' ([\w-]+)="([\w.-]+)"(?=[ >])')
 ABOUT = "The theory of mixup, run again: what two papers say, and what came out."
 
 
@@ -38,12 +42,15 @@ def build(folder: Path, out: Path, copy: Path = HERE / "copy.toml") -> tuple[int
     """
     tables = read(folder)
     site = Site(folder, tables, read_copy(copy, tables))
-    texts = {name: classes(_smaller(text)) for name, text in _pages(site)}
+    texts, drawings = shared(dict(_pages(site)))
+    texts = {name: _smaller(text) for name, text in texts.items()}
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         with replacing(out / name) as file:
             file.write(text)
+    with replacing(out / SHEET) as file:
+        file.write(drawings)
     for asset in ASSETS:
         shutil.copyfile(HERE / asset, out / asset)
     (out / "fonts").mkdir(exist_ok=True)
@@ -83,6 +90,7 @@ def _renderer(site: Site):  # type: ignore[no-untyped-def]
         up = "../" * path.count("/")
         environment.filters["rich"] = lambda text: Markup(rich(text, up))
         environment.filters["plain"] = plain
+        environment.filters["formula"] = mathml
         environment.filters["interval"] = interval
         fixed = {"up": up, "here": path, "stamp": stamp, "description": ABOUT}
         say = {"s": lambda name: Markup(rich(site.sentence(name), up))}
@@ -98,14 +106,12 @@ def _stamp(results: Path) -> str:
 
 
 def interval(part: Part) -> Markup:
-    """An effect and its interval as a small picture: zero in ink, the paper's number a diamond."""
+    """An effect and its interval as a small picture: the bound that is asked for, zero without one,
+    as a line, the paper's number as a diamond. Hollow: the interval has the bound in it."""
     if part.effect is None or part.low is None or part.high is None:
         return Markup("")
-    try:
-        paper = float(part.expected)
-    except ValueError:
-        paper = None
-    values = [part.low, part.high, 0.0 if paper is None else paper]
+    side, bound = part.asked or (">", 0.0)
+    values = [part.low, part.high, bound]
     low, high = min(values), max(values)
     room = (high - low or abs(high) or 1.0) * 0.08
     low, high = low - room, high + room
@@ -113,20 +119,24 @@ def interval(part: Part) -> Markup:
     def x(value: float) -> str:
         return f"{120 * (value - low) / (high - low):.0f}"
 
-    zero = f'<path d="M{x(0)} 0v16"/>' if low <= 0 <= high else ""
-    bar = f'<path class=b d="M{x(part.low)} 8H{x(part.high)}"/>'
-    hollow = part.low <= 0 <= part.high and paper is None
-    dot = f'<path class={"h" if hollow else "d"} d="M{x(part.effect)} 8h0"/>'
-    dot += f'<path class=i d="M{x(part.effect)} 8h0"/>' if hollow else ""
-    mark = "" if paper is None else f'<path d="M{x(paper)} 4l4 4l-4 4l-4-4z"/>'
-    picture = f"<svg class=iv>{zero}{bar}{dot}{mark}</svg>"
-    return Markup(picture)
+    number, asked = not side, x(bound if side else 0.0)
+    line = f'<path d="M{asked} 0v16"/>' if not number or low <= 0 <= high else ""
+    bar = f'<path class="b" d="M{x(part.low)} 8H{x(part.high)}"/>'
+    hollow = part.low <= bound <= part.high and not number
+    dot = f'<path class="{"h" if hollow else "d"}" d="M{x(part.effect)} 8z"/>'
+    dot += f'<path class="i" d="M{x(part.effect)} 8z"/>' if hollow else ""
+    mark = f'<path d="M{x(bound)} 4l4 4l-4 4l-4-4z"/>' if number else ""
+    return Markup(f'<svg class="iv">{line}{bar}{dot}{mark}</svg>')
 
 
 def _smaller(text: str) -> str:
-    """Without indentation and empty lines, but for what stands in <pre>."""
+    """Without indentation and empty lines, and ends and quotes that HTML leaves to the writer,
+    but for what stands in <pre>."""
     pieces = re.split(r"(<pre.*?</pre>)", text, flags=re.DOTALL)
-    pieces[::2] = [re.sub(r"\n\s*", "\n", piece) for piece in pieces[::2]]
+    for k in range(0, len(pieces), 2):
+        piece = re.sub(r"\n\s*", "\n", pieces[k])
+        piece = OPTIONAL.sub("", piece)
+        pieces[k] = TAG.sub(lambda tag: QUOTED.sub(r" \1=\2", tag[0]), piece)
     return "".join(pieces).strip() + "\n"
 
 

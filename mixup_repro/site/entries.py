@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mixup_repro.errors import InputError
 from mixup_repro.site.findings import Copy
+from mixup_repro.site.parts import Part, weakest
 from mixup_repro.site.tables import Claim, Item, Page, Tables, Verdict
 from mixup_repro.site.words import ERRATUM, EXACT, NOT_RUN, SETTINGS, STAND_IN, Word, plain
 
@@ -51,7 +53,7 @@ class Site:
         if setting == EXACT:
             return EXACT + (f", {n} cases" if n else "")
         said = f"{setting}: {trained}" if trained else setting
-        return f"{said}, n = {n}" if n else said
+        return f"{said}, n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{n}" if n else said
 
     def place(self, page: Page) -> str:
         """Where in its paper a page is, such as `Figure 4`."""
@@ -86,6 +88,8 @@ class Site:
         best = next((s for s in SETTINGS if s in claim.settings), "")
         nearest = claim.at(best) if best else NOT_RUN
         said = nearest.said(best == STAND_IN)
+        shown = next((s for s in SETTINGS if any(_measured(claim, s))), best)
+        measured = list(_measured(claim, shown))
         words = f"{claim.id} {self.short(claim.paper)}"
         words += "".join(
             f" {v.network} {v.dataset} {self.copy.dataset(v.dataset)}" for v in claim.verdicts
@@ -99,6 +103,9 @@ class Site:
             "word": nearest,
             "said": said,
             "erratum": any(v.erratum for v in claim.verdicts) and nearest is not ERRATUM,
+            "shown": weakest(measured),
+            "of": len(measured),
+            "apart": shown if shown != best else "",
             "verdicts": verdicts,
             "full": full,
             "words": " ".join(dict.fromkeys(words.lower().split())),
@@ -109,6 +116,7 @@ class Site:
     def verdict(self, v: Verdict) -> Context:
         page = self.tables.page(v)
         names = ", ".join(item.replace("_", " ") for item in v.items) or "nothing yet"
+        measured = [p for p in v.parts if p.decides and p.half is not None]
         return {
             "claim": v.claim,
             "on": v.items,
@@ -119,8 +127,9 @@ class Site:
             "at": self.at(v.setting, v.network, v.dataset, v.n),
             "names": names,
             "parts": v.parts,
+            "shown": weakest(measured),
+            "of": len(measured),
             "link": f"results/{page.name}.html#claim-{v.claim}" if page and page.run else "",
-            "link_text": "figure and numbers" if v.run else "the page it belongs to",
         }
 
     def link(self, claim: Claim) -> str:
@@ -143,3 +152,10 @@ class Site:
 
     def neighbour(self, page: Page) -> str:
         return f"{self.short(page.paper)}, {self.place(page)}"
+
+
+def _measured(claim: Claim, setting: str) -> Iterator[Part]:
+    """The parts with an interval that decide a claim at a setting."""
+    for v in claim.verdicts:
+        if v.setting == setting:
+            yield from (p for p in v.parts if p.decides and p.half is not None)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from mixup_repro.errors import InputError
+from mixup_repro.site.formulas import mathml
 from mixup_repro.site.words import SIGNS
 
 HEADING = re.compile(r"(?P<id>[\w-]+): (?P<where>.+) \((?P<kind>[^()]+)\)")
 MARKED = re.compile(r"^\*\*(Printed|Right|Derivation|What holds)\.\*\*", re.MULTILINE)
 CHECK = re.compile(r"^Check: `.*`$", re.MULTILINE)
 MISPRINTS = "Misprints without consequence"
+FORMULA = re.compile(r"<code>(.*?)</code>", re.DOTALL)
 CODE = re.compile(r"(<code>.*?</code>|<[^>]+>)", re.DOTALL)
 RENDERER = MarkdownIt("commonmark").enable("table")
 
@@ -84,8 +87,14 @@ def _erratum(section: str, path: Path) -> Erratum:
     parts = {name: html(text.strip()) for name, text in zip(pieces[::2], pieces[1::2])}
     if missing := {"Printed", "Right", "Derivation", "What holds"} - parts.keys():
         raise InputError(f"{path}, {head['id']}: has no {', '.join(sorted(missing))}")
-    texts = (parts[name] for name in ("Printed", "Right", "Derivation", "What holds"))
+    printed, right = (_with_formulas(parts[name]) for name in ("Printed", "Right"))
+    texts = (printed, right, parts["Derivation"], parts["What holds"])
     return Erratum(head["id"], head["where"], head["kind"], *texts)
+
+
+def _with_formulas(text: Markup) -> Markup:
+    """What stands as code in a text of what is printed or right, which is a formula, set as one."""
+    return Markup(FORMULA.sub(lambda match: mathml(unescape(match[1])), text))
 
 
 def read_contradictions(folder: Path) -> Markup:

@@ -30,11 +30,14 @@ TOKENS = {
 }
 RAMP = ((0xA9, 0xAF, 0xB9), (0x1B, 0x22, 0x30))  # of what has an order: from grey to ink
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
-DOT = re.compile(r"(?<=\d)h0(?=[Mm\"])")  # a line of no length
-CLIP = re.compile(r"url\(#\w+\)")
-SAID = re.compile(r'(?: clip-path="(?P<clip>[^"]*)")? style="(?P<style>[^"]*)"')
-SCALE = 4 / 3  # pixels of a point
-HEAD = re.compile(r'<svg xmlns="[^"]+" viewBox="0 0 ([\d.]+) ([\d.]+)">')
+GROUND = re.compile(r'<path style="fill:#ffffff" d="M[\d -]+h-?\d+v-?\d+h-?\d+z"/>')
+CLIP = re.compile(r"url\(#c\d+\)")
+STYLE = re.compile(r' style="([^"]*)"')
+BITMAP = re.compile(r'<image [^>]*href="data:[^>]*/>')
+DRAWING = re.compile(r"<svg.*?</svg>", re.DOTALL)
+SCALE = 4 / 30  # pixels of a tenth of a point, in which drawings are
+HEAD = re.compile(r'<svg xmlns="[^"]+" viewBox="0 0 (\d+) (\d+)">')
+SHEET = "drawings.css"
 
 
 def inline(path: Path, key: str, about: str) -> str:
@@ -54,12 +57,12 @@ def inline(path: Path, key: str, about: str) -> str:
     width, height = (SCALE * float(number) for number in head.groups())
     start = f'<svg viewBox="0 0 {head[1]} {head[2]}" width="{width:.0f}" height="{height:.0f}" '
     start += f'role="img" aria-label="{escape(about)}">'
-    lines = DOT.sub("z", svg[head.end() :]).splitlines()  # as round, and shorter
+    lines = [line for line in svg[head.end() :].splitlines() if not GROUND.fullmatch(line)]
     fixed = {clip[0] for line in lines if "<image" in line and (clip := CLIP.search(line))}
     for k, line in enumerate(lines):  # what lies on a bitmap, which no mode changes, keeps its look
         if (clip := CLIP.search(line)) is None or clip[0] not in fixed:
             lines[k] = COLOUR.sub(lambda m: _colour(m[0].lower()), line)
-    return start + re.sub(r'(id="|url\(#)', rf"\1{key}", "\n".join(lines))
+    return start + re.sub(r'(id="|url\(#|href="#)', rf"\1{key}", "\n".join(lines))
 
 
 def alone(path: Path, sheet: str, dark: bool) -> str:
@@ -88,20 +91,37 @@ def width_of(path: Path) -> float:
     return SCALE * float(head[1]) if head else 0.0
 
 
-def classes(page: str) -> str:
-    """A page with what its drawings' elements share said once, in a style sheet of its head."""
-    rules = Counter(rule for match in SAID.finditer(page) for rule in _rules(match))
-    names = {rule: _name(k) for k, (rule, n) in enumerate(rules.most_common()) if n > 2}
+def shared(pages: dict[str, str]) -> tuple[dict[str, str], str]:
+    """Pages by name, with what their drawings' elements share said once, and the sheet of it.
+
+    An address within a page stays there: in a sheet, some browsers take it for one of the sheet's.
+    """
+    styles = Counter(match[1] for page in pages.values() for match in STYLE.finditer(page))
+    common = [style for style, n in styles.most_common() if n > 2 and "url(" not in style]
+    names = {style: _name(k) for k, style in enumerate(common)}
 
     def short(match: re.Match[str]) -> str:
-        own = _rules(match)
-        if not all(rule in names for rule in own):
-            return match[0]
-        return f' class="{" ".join(names[rule] for rule in own)}"'
+        return f' class="{names[match[1]]}"' if match[1] in names else match[0]
 
-    sheet = "".join(f".{name}{{{rule}}}" for rule, name in names.items())
-    page = SAID.sub(short, page)
-    return page.replace("</head>", f"<style>{sheet}</style>\n</head>", 1) if sheet else page
+    out = {}
+    for name, page in pages.items():
+        link = f'<link rel="stylesheet" href="{"../" * name.count("/")}{SHEET}">\n</head>'
+        new = DRAWING.sub(lambda match: STYLE.sub(short, match[0]), once(page))
+        out[name] = new.replace("</head>", link, 1) if new != page else page
+    return out, "".join(f".{name}{{{style}}}\n" for style, name in names.items())
+
+
+def once(page: str) -> str:
+    """A page that has each of its drawings' bitmaps once, and uses it where it comes again."""
+    names: dict[str, str] = {}
+
+    def short(match: re.Match[str]) -> str:
+        if name := names.get(match[0]):
+            return f'<use href="#{name}"/>'
+        names[match[0]] = f"i{len(names)}"
+        return match[0].replace("<image", f'<image id="{names[match[0]]}"', 1)
+
+    return BITMAP.sub(short, page)
 
 
 def _name(number: int) -> str:
@@ -109,11 +129,6 @@ def _name(number: int) -> str:
     first, last = divmod(number, 26)
     letter = string.ascii_uppercase
     return f"K{letter[first - 1] if first else ''}{letter[last]}"
-
-
-def _rules(match: re.Match[str]) -> list[str]:
-    """What an element's attributes say, as rules of a style sheet."""
-    return [*([f"clip-path:{match['clip']}"] if match["clip"] else []), match["style"]]
 
 
 def _colour(colour: str) -> str:

@@ -76,20 +76,17 @@ def item_page(site: Site, page: Page, before: Page | None, after: Page | None) -
 
 
 def figure(site: Site, item: Item, k: int, finding: str) -> Context:
-    """A figure in both layouts; large ones scroll in their box on a telephone."""
+    """A figure in both layouts."""
     stem = site.folder / "figures" / item.figure
     name = site.name(item)
     about = f"{plain(finding)}. {plain(item.title)}; {name}. The numbers are below."
     wide = stem.with_name(f"{stem.name}.svg")
-    slender = stem.with_name(f"{stem.name}-narrow.svg")
-    narrow = ""
-    if slender.is_file():
-        narrow = Markup(figures.inline(slender, f"n{k}", about))
+    narrow = stem.with_name(f"{stem.name}-narrow.svg")
     return {
         "name": name,
         "anchor": item.item,
         "wide": Markup(figures.inline(wide, f"w{k}", about)),
-        "narrow": narrow,
+        "narrow": Markup(figures.inline(narrow, f"n{k}", about)),
         "beside": figures.width_of(wide) <= BESIDE,
         "table": not item.theory,
         "caption": item.says if item.theory else "",

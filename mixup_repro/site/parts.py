@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+ASKED = re.compile(r"([<>]?) ?(-?[\d.]+)")
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,22 @@ class Part:
         return (self.high - self.low) / 2
 
     @property
+    def asked(self) -> tuple[str, float] | None:
+        """What is expected: `>` or `<` and a bound, or nothing and the paper's number."""
+        match = ASKED.fullmatch(self.expected)
+        return (match[1], float(match[2])) if match else None
+
+    @property
+    def strength(self) -> float:
+        """How far the effect lies on the paper's side of the bound, in half-widths of its interval;
+        of a number that the paper has, minus the distance to it."""
+        if self.effect is None or not self.half or self.asked is None:
+            return math.inf
+        side, bound = self.asked
+        far = (self.effect - bound) / self.half
+        return {">": far, "<": -far}.get(side, -abs(far))
+
+    @property
     def told(self) -> str:
         """The effect with its 95 % interval, with two digits in the interval's half-width."""
         if self.effect is None:
@@ -44,3 +64,8 @@ class Part:
 
 def _magnitude(number: float) -> int:
     return int(f"{number:e}".partition("e")[2])
+
+
+def weakest(parts: Iterable[Part]) -> Part | None:
+    """The part with an interval that speaks least for its claim, of those that decide."""
+    return min((p for p in parts if p.strength < math.inf), key=lambda p: p.strength, default=None)

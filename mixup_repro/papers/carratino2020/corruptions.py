@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -65,6 +66,8 @@ def draw(data: ItemData) -> Figure:
     for label in axes[0].get_yticklabels()[: len(heads)]:
         label.set_fontweight("bold")
     axes[0].set_ylim(max(places.values()) + 0.7, -0.7)
+    for axis in axes:
+        _sides(axis, min(heads.values()))
     alphas = ", ".join(f"{a:g}" for a in data.alphas())
     note = (
         "Dots: severities 1 to 5, from small and grey to large and dark. Hollow: the 95 % t "
@@ -75,6 +78,19 @@ def draw(data: ItemData) -> Figure:
     about = f"{style.data_and_network(data.runs)}, on {benchmark(data)}"
     title = "Rescaled minus plain Mixup, corruption by corruption"
     return style.finish(figure, title, note, about)
+
+
+def _sides(axis: Axes, place: float) -> None:
+    """What the two sides of zero mean, in a row that has no dots; better is to the right.
+
+    A side without room for its word has none.
+    """
+    look: dict[str, Any] = {"va": "center", "fontsize": 8.3, "color": style.SOFT}
+    zero = (0 - axis.get_xlim()[0]) / np.diff(axis.get_xlim())[0]  # of the width
+    sides = (("← hurts", "right", -4, zero), ("helps →", "left", 4, 1 - zero))
+    for word, side, away, share in sides:
+        if share > 0.22:
+            axis.annotate(word, (0, place), (away, 0), textcoords="offset points", ha=side, **look)
 
 
 def _title(corruption: str) -> str:

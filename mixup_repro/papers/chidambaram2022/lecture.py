@@ -141,6 +141,7 @@ def optimal_plane() -> Figure:
             cmap=style.classes().reversed(),
             vmin=0,
             vmax=1,
+            interpolation="none",
         )
         for label, marker, name in ((0, "s", "points of class 1"), (1, "o", "points of class 2")):
             axis.plot(*CROSS[0][CROSS[1] == label].T, f"k{marker}", markersize=5, label=name)

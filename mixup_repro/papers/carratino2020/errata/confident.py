@@ -177,7 +177,7 @@ ERRATA = (
             """,
         right="""
             R1 grows without bound and R3 falls without bound; only their sum means anything. Its
-            limit is the linear term - <Sigma_yx, grad f>, which does not depend on confidence.
+            limit is the linear term `- <Sigma_yx, grad f>`, which does not depend on confidence.
             """,
         derivation="""
             1. J^(i) contains 1/v (or H^-1): with v = s (1 - s), R1 = v/2 |grad f|^2 - <Sigma_yx,
@@ -196,10 +196,10 @@ ERRATA = (
         id="cor1_inverse",
         where="Corollary 1, eq. (14)",
         kind=Kind.CONDITION,
-        printed="J^(i) and R3 have the inverse of H, and its square root.",
+        printed="`J^(i)` and R3 have the inverse of `H`, and its square root.",
         right="""
-            H(u) 1 = 0, so H has no inverse. With the pseudo-inverse the corollary is exact; R1 + R3
-            needs none.
+            `H(u) 1 = 0`, so `H` has no inverse. With the pseudo-inverse the corollary is exact;
+            `R_1 + R_3` needs none.
             """,
         derivation="""
             1. H(u) = diag(S) - S S^T, and the entries of S sum to 1: H 1 = S - S = 0.

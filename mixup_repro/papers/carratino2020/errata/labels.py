@@ -161,8 +161,9 @@ ERRATA = (
             modified data, up to regularisation.
             """,
         right="""
-            Not in general. Narrow clusters at -1, 0, 1 of classes 1, 0, 1 and masses p, q, p have
-            Mixup's boundary at 1/2 - p / (4q), alpha = 1, and the modified data's at theta_bar / 2.
+            Not in general. Narrow clusters at -1, 0, 1 of classes 1, 0, 1 and masses `p, q, p` have
+            Mixup's boundary at `1/2 - p / (4q)`, `alpha = 1`, and the modified data's at `theta_bar
+            / 2`.
             """,
         derivation="""
             1. At z in (0, 1) mixtures of 0 and 1 have density 2 p q and label z; those of -1 and 1

@@ -148,13 +148,13 @@ ERRATA = (
         where="Corollary 3, eq. (19), and its proof, eq. (37)",
         kind=Kind.MISPRINT,
         printed="""
-            The Mixup risk of a linear model is (2 sigma^2 + 2 theta_bar^2 + (1 - theta_bar)^2) / 2n
-            times the sum of squared-error losses, plus |b - b_bar|^2, plus a constant.
+            The Mixup risk of a linear model is `(2 sigma^2 + 2 theta_bar^2 + (1 - theta_bar)^2) /
+            2n` times the sum of squared-error losses, plus `|b - b_bar|^2`, plus a constant.
             """,
         right="""
-            (2 sigma^2 + theta_bar^2 + (1 - theta_bar)^2) / 2n times the sum of |r_i|^2, plus |b -
-            b_bar|^2 / 2, without a constant, with r_i = W (x_i - x_bar) - (y_i - y_bar). The
-            bracket is (alpha + 1) / (2 alpha + 1).
+            `(2 sigma^2 + theta_bar^2 + (1 - theta_bar)^2) / 2n` times the sum of `|r_i|^2`, plus
+            `|b - b_bar|^2 / 2`, without a constant, with `r_i = W (x_i - x_bar) - (y_i - y_bar)`.
+            The bracket is `(alpha + 1) / (2 alpha + 1)`.
             """,
         derivation="""
             1. The residual at a mixed point is theta r_i + (1 - theta) r_j + (b - b_bar).
@@ -176,8 +176,8 @@ ERRATA = (
         printed="Mixup has no effect on linear least squares.",
         right="""
             With an intercept that is free and not penalised, and without weight decay: the data
-            term is multiplied by k = (alpha + 1) / (2 alpha + 1), so a ridge penalty acts 1/k as
-            strongly.
+            term is multiplied by `k = (alpha + 1) / (2 alpha + 1)`, so a ridge penalty acts `1/k`
+            as strongly.
             """,
         derivation="""
             1. With (19) as it must be, the risk is k mean |r|^2 / 2 + |b - b_bar|^2 / 2: b = b_bar,
@@ -193,8 +193,8 @@ ERRATA = (
         id="cor3_norms",
         where="Corollaries 2 and 3, R1, and eq. (36)",
         kind=Kind.MISPRINT,
-        printed="R1 has the squared norm |grad f - J^(i)|_Z^2, Z = Sigma_xx^(i).",
-        right="Of the transpose, |(grad f - J^(i))^T|_Z^2, as in Theorem 2 and Corollary 1.",
+        printed="R1 has the squared norm `|grad f - J^(i)|_Z^2`, `Z = Sigma_xx^(i)`.",
+        right="Of the transpose, `|(grad f - J^(i))^T|_Z^2`, as in Theorem 2 and Corollary 1.",
         derivation="""
             1. Section 2 defines |M|_Z^2 = Tr(M^T Z M), for M with as many rows as Z, here d.
             2. grad f - J^(i) is c x d, so it must be transposed; E |M delta|^2 = Tr(M Z M^T).
@@ -208,14 +208,14 @@ ERRATA = (
         where="Section 5, Jacobian regularization",
         kind=Kind.CONDITION,
         printed="""
-            J^(i) is the Jacobian of least squares on the modified data, with more weight for point
-            i.
+            `J^(i)` is the Jacobian of least squares on the modified data, with more weight for
+            point i.
             """,
         right="""
-            For the squared error only; elsewhere J^(i) is H^-1 times it, and depends on f. The line
-            is fitted through the fixed point (x_bar, y_bar). As least squares with a free intercept
-            the weight is more than sigma^2 says, and point i has a share of it that n does not
-            change.
+            For the squared error only; elsewhere `J^(i)` is `H^-1` times it, and depends on `f`.
+            The line is fitted through the fixed point `(x_bar, y_bar)`. As least squares with a
+            free intercept the weight is more than `sigma^2` says, and point i has a share of it
+            that `n` does not change.
             """,
         derivation="""
             1. J^(i) = Sigma_yx^(i) (Sigma_xx^(i))^-1 is the slope through the means with weights

@@ -165,8 +165,8 @@ ERRATA = (
         kind=Kind.CONDITION,
         printed="One logit with labels 0 and 1 is the same as two logits with one-hot labels.",
         right="""
-            Not under (22), which moves the threshold of one logit from 0 to y_bar (1 - theta_bar).
-            One logit needs 2 y_bar - 1 in place of y_bar.
+            Not under (22), which moves the threshold of one logit from 0 to `y_bar (1 -
+            theta_bar)`. One logit needs `2 y_bar - 1` in place of y_bar.
             """,
         derivation="""
             1. The difference of two logits after (22) is shifted by (y_bar_1 - y_bar_0) (1 - 1/t) =
@@ -200,8 +200,8 @@ ERRATA = (
         where="Section 5, after eq. (22)",
         kind=Kind.CONDITION,
         printed="""
-            (22) changes nothing for centred data, x_bar = y_bar = 0, and f(u x) = u f(x) for any
-            real u, as for ReLU networks with linear layers.
+            (22) changes nothing for centred data, `x_bar = y_bar = 0`, and `f(u x) = u f(x)` for
+            any real `u`, as for ReLU networks with linear layers.
             """,
         right="""
             ReLU networks without biases have it for u >= 0, which is enough. y_bar = 0 is

@@ -195,8 +195,8 @@ ERRATA = (
         id="b3_features",
         where="Appendix B.3, feature map",
         kind=Kind.UNSAID,
-        printed="The random features of [31] are cos(S x + B) / sqrt(M).",
-        right="[31] has sqrt(2 / M): this is half of its kernel, and a step of 5 is 2.5 there.",
+        printed="The random features of [31] are `cos(S x + B) / sqrt(M)`.",
+        right="[31] has `sqrt(2 / M)`: this is half of its kernel, and a step of 5 is 2.5 there.",
         derivation="""
             1. cos(a + B) cos(b + B) = (cos(a - b) + cos(a + b + 2 B)) / 2, and the mean of the
                second over B is 0.

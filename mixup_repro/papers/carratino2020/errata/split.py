@@ -121,9 +121,9 @@ ERRATA = (
         kind=Kind.FALSE,
         printed="Pairs made within a mini-batch give a stochastic gradient of (4) as well.",
         right="""
-            A permutation of a batch of B, drawn without replacement, pairs a point with itself with
-            probability 1/B, not 1/n. The expectation is a times the Mixup risk and 1 - a times the
-            empirical risk, a = (1 - 1/B) / (1 - 1/n).
+            A permutation of a batch of `B`, drawn without replacement, pairs a point with itself
+            with probability `1/B`, not `1/n`. The expectation is `a` times the Mixup risk and `1 -
+            a` times the empirical risk, `a = (1 - 1/B) / (1 - 1/n)`.
             """,
         derivation="""
             1. A uniform permutation of B positions has one fixed point in expectation: P(i = j) =
@@ -160,9 +160,9 @@ ERRATA = (
         kind=Kind.UNSAID,
         printed="Mixup implicitly shrinks inputs and labels by theta_bar.",
         right="""
-            The decomposition is one of many: every mean from 1 - theta_bar to theta_bar will do for
-            theta_bar, 1/2 for every alpha. The printed one has the smallest perturbations, which is
-            its justification.
+            The decomposition is one of many: every mean from `1 - theta_bar` to `theta_bar` will do
+            for theta_bar, `1/2` for every alpha. The printed one has the smallest perturbations,
+            which is its justification.
             """,
         derivation="""
             1. In (4) a pair is met twice, as (i, j) and (j, i), so either point may be called i,
@@ -182,8 +182,8 @@ ERRATA = (
         kind=Kind.FALSE,
         printed="Mixup's function is defined on the space of the modified inputs.",
         right="""
-            It is trained on mixed inputs, whose variance is (alpha + 1) / (2 alpha + 1) of the
-            data's; that of the modified inputs is theta_bar^2.
+            It is trained on mixed inputs, whose variance is `(alpha + 1) / (2 alpha + 1)` of the
+            data's; that of the modified inputs is `theta_bar^2`.
             """,
         derivation="""
             1. lambda x_i + (1 - lambda) x_j has the covariance (E lambda^2 + E (1 - lambda)^2)

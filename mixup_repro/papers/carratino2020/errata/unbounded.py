@@ -237,7 +237,7 @@ ERRATA = (
         printed="A model that is linear in w has no trouble with convergence: its risk is convex.",
         right="""
             True for ERM and Mixup. Approximate Mixup, without R2, is convex in value and slope only
-            where g' Sigma g <= 4 / (1 + m^2), with m = 1 - 2 s(u): between 2 and 4.
+            where `g^T Sigma g <= 4 / (1 + m^2)`, with `m = 1 - 2 s(u)`: between 2 and 4.
             """,
         derivation="""
             1. Of one point it is l(u) + v(u) g^2 S / 2 and linear terms. v' = v m and v'' = v

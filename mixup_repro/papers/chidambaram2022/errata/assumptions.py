@@ -109,8 +109,11 @@ ERRATA = (
         id="asm2_9_lambda",
         where="Assumption 2.9",
         kind=Kind.MISPRINT,
-        printed="No x of X_i is lambda u + (1 - lambda) v with lambda > 0, u in X, v in X_j.",
-        right="With 0 < lambda < 1. As printed no data set with two classes satisfies it.",
+        printed="""
+            No `x` of `X_i` is `lambda u + (1 - lambda) v` with `lambda > 0`, `u` in `X`, `v` in
+            `X_j`.
+            """,
+        right="With `0 < lambda < 1`. As printed no data set with two classes satisfies it.",
         derivation="""
             1. Take u = x and lambda = 1: x = 1 x + 0 v, for every x and every v of another class.
             2. lambda > 1 would also forbid every third point of a line, x beyond u as seen from

@@ -166,7 +166,7 @@ ERRATA = (
         id="lemma2_3_atoms",
         where="Lemma 2.3, and section 2.2 below Remark 2.4",
         kind=Kind.CONDITION,
-        printed="h_eps is continuous on X_mix for every eps > 0.",
+        printed="`h_eps` is continuous on `X_mix` for every `eps > 0`.",
         right="""
             So it is where P_X has no atoms. On finite data h_eps jumps at the points of X_mix
             whose distance from a data point is eps, unless h_eps is that point's label already.
@@ -218,8 +218,8 @@ ERRATA = (
         id="prop2_5_xi",
         where="Proposition 2.5, proof",
         kind=Kind.MISPRINT,
-        printed="xi^{1,1} = xi^{2,2} = eps/4 at the origin.",
-        right="eps/8, for eps <= 1.",
+        printed="`xi^{1,1} = xi^{2,2} = eps/4` at the origin.",
+        right="`eps/8`, for `eps <= 1`.",
         derivation="""
             1. The points of a class are 2 apart: |2 lambda - 1| < eps has the P_f-measure eps,
                not 2 eps, as the ball about 1/2 has the radius eps/2.

@@ -113,13 +113,13 @@ ERRATA = (
         where="Theorem 2.7, proof",
         kind=Kind.PROOF,
         printed="""
-            sigma^2 = 1/(4 alpha + 2); alpha > (log 4 / eps^2 - 1)/2 is enough; h_eps^1(1) has the
-            denominator xi^{11} + 4 xi^{12}_lambda + xi^{22}.
+            `sigma^2 = 1/(4 alpha + 2)`; `alpha > (log 4 / eps^2 - 1)/2` is enough; `h_eps^1(1)` has
+            the denominator `xi^{11} + 4 xi^{12}_lambda + xi^{22}`.
             """,
         right="""
-            sigma^2 = 1/(8 alpha + 4); for xi^{11} the radius is eps/2; the denominator is
-            xi^{11} + 2 xi^{12} + xi^{22}. alpha > max(7.5, log 8 / eps^2 - 1/2) is enough; the
-            printed alpha is so for eps < 0.3991, and is not between that and 1.
+            `sigma^2 = 1/(8 alpha + 4)`; for `xi^{11}` the radius is `eps/2`; the denominator is
+            `xi^{11} + 2 xi^{12} + xi^{22}`. `alpha > max(7.5, log 8 / eps^2 - 1/2)` is enough; the
+            printed alpha is so for `eps < 0.3991`, and is not between that and 1.
             """,
         derivation="""
             1. The segment from 0 to 2 has length 2: xi^{11} = (2/9) P(|Y - 1/2| < eps/2).
@@ -140,10 +140,10 @@ ERRATA = (
         kind=Kind.CONDITION,
         printed="Continuous approximate minimisers of the Mixup loss can err on the data.",
         right="""
-            Not those whose loss comes near the infimum: on finite data a classifier that errs at
-            a data point has at least log(2)/n^2 more. It is true of classifiers of a fixed
-            resolution, as h_eps for a fixed eps: for every eps there is such an alpha, and for
-            every alpha an eps below which h_eps is right.
+            Not those whose loss comes near the infimum: on finite data a classifier that errs at a
+            data point has at least `log 2 / n^2` more. It is true of classifiers of a fixed
+            resolution, as `h_eps` for a fixed eps: for every eps there is such an alpha, and for
+            every alpha an eps below which `h_eps` is right.
             """,
         derivation="""
             1. J_mix(g) - inf J_mix = integral of KL(eta || g) d mu (mu, eta: see prop2_2_proof).

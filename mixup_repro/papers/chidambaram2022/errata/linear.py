@@ -82,7 +82,7 @@ ERRATA = (
             """,
         right="""
             If both classes have the same mass, as many points each; or if pairs of one class are
-            left out. Same-class pairs have no minimiser: their loss log(1 + e^(-k)) falls with
+            left out. Same-class pairs have no minimiser: their loss `log(1 + e^{-k})` falls with
             the margin.
             """,
         derivation="""

@@ -81,9 +81,9 @@ ERRATA = (
             cross-entropy and regularisers.
             """,
         right="""
-            They expand around modified data, x~_i = x_bar + theta_bar (x_i - x_bar) and y~_i, and
-            the first term is the loss of these. Around the originals there is an expansion of Zhang
-            et al. (2021), with other terms and a term of first order.
+            They expand around modified data, `x~_i = x_bar + theta_bar (x_i - x_bar)` and `y~_i`,
+            and the first term is the loss of these. Around the originals there is an expansion of
+            Zhang et al. (2021), with other terms and a term of first order.
             """,
         derivation="""
             1. Given example i the mean mixture is x~_i, not x_i: E theta = theta_bar, and the

@@ -127,10 +127,10 @@ ERRATA = (
         kind=Kind.CONDITION,
         printed="Mixing multiplies the data's covariance by a factor of alpha.",
         right="""
-            By c = (alpha + 1) / (2 alpha + 1) where partners are independent, or a uniform
+            By `c = (alpha + 1) / (2 alpha + 1)` where partners are independent, or a uniform
             permutation of the batch. A partner that is never oneself, as by reversal of a batch of
-            b, makes it c - (1 - c) / (b - 1). A batch's own covariance loses another term in 1 / b
-            where each example has its lambda.
+            `b`, makes it `c - (1 - c) / (b - 1)`. A batch's own covariance loses another term in
+            `1/b` where each example has its lambda.
             """,
         derivation="""
             1. E (x~ - m)(x~ - m)' = E[lam^2 + (1 - lam)^2] S + 2 E[lam (1 - lam)] C, with C the
