@@ -36,8 +36,9 @@ reproduce: .venv/installed  ## Train and draw every item that needs no download 
 # The paper's network is ResNet-34; SCALE=short trains LeNet for 40 epochs, which a CPU can.
 NETWORK := $(if $(filter short,$(SCALE)),_lenet)
 GPUS := $(shell nvidia-smi --list-gpus 2>/dev/null | wc -l)
-# Several GPUs train the runs of CIFAR side by side, and share each run of ImageNet.
-SIDE_BY_SIDE := $(if $(filter-out 0 1,$(GPUS)),hardware=node)
+# Several GPUs train the runs of CIFAR side by side, as the cores do where there is no GPU, and share
+# each run of ImageNet.
+SIDE_BY_SIDE := $(if $(filter 1,$(GPUS)),,hardware=node)
 TORCHRUN = $(PYTHON) -m torch.distributed.run --standalone --nproc-per-node=$(if $(filter-out 0,$(GPUS)),$(GPUS),1)
 
 # $(1) the item, $(2) what starts train.py, $(3) more fields
@@ -45,7 +46,7 @@ define reproduce_item
 	@if [ -z "$(SCALE)" ] && ! $(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
 	  echo "no GPU here, so nothing was trained; make $@ SCALE=short trains less. By size:" >&2; \
 	  $(PYTHON) scripts/plan.py --ladder experiment=carratino2020/$(1) hardware=node $(ARGS); exit 2; fi
-	@$(PYTHON) scripts/plan.py experiment=carratino2020/$(1) $(if $(SCALE),scale=$(SCALE)) $(ARGS)
+	@$(PYTHON) scripts/plan.py experiment=carratino2020/$(1) $(if $(SCALE),scale=$(SCALE)) $(3) $(ARGS)
 	@code=0; $(2) scripts/train.py -m experiment=carratino2020/$(1) $(if $(SCALE),scale=$(SCALE)) $(3) $(ARGS) || code=$$?; \
 	$(PYTHON) scripts/report.py || code=$$?; exit $$code
 endef
