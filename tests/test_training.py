@@ -25,7 +25,7 @@ from mixup_repro.training import record as training_record
 from mixup_repro.training.checkpoint import resume_points
 from mixup_repro.training.learner import Learner
 from mixup_repro.training.loop import Stack
-from mixup_repro.training.progress import Progress
+from mixup_repro.training.progress import Progress, Task
 from mixup_repro.training.run import Result
 
 DIGITS = "dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe=digits"
@@ -43,9 +43,9 @@ class Quiet(Progress):
         self.said.append(message)
 
     @contextmanager
-    def task(self, name: str, epochs: int, start: int):
+    def task(self, name, runs, epochs, steps, start):
         self.starts.append(start)
-        yield lambda done, rows: None
+        yield Task(name, runs, epochs, steps, start, self.left)
 
 
 def run(*words: str, runs_dir: Path, progress: Progress | None = None) -> list[Result]:

@@ -14,6 +14,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
+from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from mixup_repro.cli.errors import one_line
@@ -85,15 +86,16 @@ def _each_alone(session: Session) -> Iterator[None]:
     """A job of a sweep that Hydra cannot compose is refused; the others run.
 
     Hydra composes all jobs of a sweep before the first one runs, and raises at one that it cannot.
+    Where they then run here in a row, the session knows what is to come.
     """
     sweepers: Any = Sweeper
-    compose = sweepers.validate_batch_is_legal
+    validate = sweepers.validate_batch_is_legal
 
     def check(sweeper: Any, batch: list[Sequence[str]]) -> None:
-        errors = []
+        jobs, errors = [], []
         for job in list(batch):
             try:
-                compose(sweeper, [job])
+                jobs.append(_composed(sweeper, job))
             except (HydraException, OmegaConfBaseException) as error:
                 errors.append(error)
                 batch.remove(job)
@@ -101,9 +103,29 @@ def _each_alone(session: Session) -> Iterator[None]:
             raise errors[0]
         for line in dict.fromkeys(one_line(error)[0] for error in errors):
             session.refuse(line)
+        if _in_a_row(sweeper):
+            for cfg in jobs:
+                session.progress.left.expect(cfg)
 
     sweepers.validate_batch_is_legal = check
     try:
         yield
     finally:
-        sweepers.validate_batch_is_legal = compose
+        sweepers.validate_batch_is_legal = validate
+
+
+def _in_a_row(sweeper: Any) -> bool:
+    """Whether its jobs are all known, and run in this process."""
+    hydra = sweeper.config.hydra
+    kinds = [node["_target_"].rpartition(".")[2] for node in (hydra.sweeper, hydra.launcher)]
+    return kinds == ["BasicSweeper", "BasicLauncher"] and hydra.sweeper.max_batch_size is None
+
+
+def _composed(sweeper: Any, words: Sequence[str]) -> DictConfig:
+    """One job of a sweep, as the launcher will compose it."""
+    cfg: DictConfig = sweeper.hydra_context.config_loader.load_sweep_config(
+        sweeper.config, list(words)
+    )
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return cfg

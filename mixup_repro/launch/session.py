@@ -108,6 +108,8 @@ class Session:
     def _run(self, job: Config) -> float | None:
         if job.evaluation.objective is not None:
             check_objective(job)
+        sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+        self.progress.left.begin(job, HydraConfig.get().job.num + 1 if sweep else 0)
         if job.hardware.slots:
             self.queue.append((job, self._words()))
             return None

@@ -97,7 +97,7 @@ def run(job: Config, dataset: DataSource, progress: Progress, train: bool = True
     stacks = stack_count(job, len(folders), dataset)
     results = []
     for k in range(1, stacks + 1):
-        place = f"[{k}/{stacks}] " if stacks > 1 else ""
+        place = f"stack {k} of {stacks}: " if stacks > 1 else ""
         results += _visit(portion(folders, k, stacks), dataset, progress.within(place))
     return results
 

@@ -1,76 +1,135 @@
-"""What a person sees while jobs run: one live line a run or stack, then a table."""
+"""What a person sees while jobs run: how far a run and the sweep are, then a table."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import cached_property
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
-from mixup_repro.distributed import rank
+from mixup_repro.live import MINUTE_S, SOON_S, about, console, shown
+from mixup_repro.training.left import Left
 
-QUIET_SECONDS = 60  # without a terminal, a line this often
-LOG_WIDTH = 120
-Update = Callable[[int, list[dict[str, Any]]], None]  # epochs done, and a row of each replica
+FIRST_S = 10.0  # in a log: the first word of a run, where there was none for a minute
+LONG_S = 5.0  # a run that took longer says how much of the sweep is left
+BAR = 30
+
+
+class Task:
+    """How far one run or stack is.
+
+    Training sets `at` (epochs done, and steps of the next) and `note`; another thread reads them.
+
+    runs: their names; start: epochs done when it began, a step as a fraction.
+    """
+
+    def __init__(
+        self, name: str, runs: Sequence[str], epochs: int, steps: int, start: float, left: Left
+    ) -> None:
+        self.name, self.runs, self.epochs, self.steps = name, runs, epochs, steps
+        self.start, self.left = start, left
+        self.at, self.note = (math.floor(start), 0), ""
+        self.began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going on."""
+        return time.monotonic() - self.began
+
+    @property
+    def done(self) -> float:
+        """Epochs done since it began, a step as a fraction."""
+        epoch, step = self.at
+        return max(0.0, epoch + step / self.steps - self.start)
+
+    @cached_property
+    def ahead(self) -> int:
+        """Epochs of runs that come after it."""
+        return self.left.ahead()
+
+    def own_left(self) -> str:
+        """Such as: ~4 min left."""
+        done = self.done
+        rest = self.epochs - self.start - done
+        return f"{about(self.seconds / done * rest)} left" if done and rest > 0 else ""
+
+    def all_left(self) -> str:
+        """Such as: job 3 of 12, ~25 min left. Nothing where no other run is to come."""
+        runs, done = len(self.runs), self.done
+        rest = runs * (self.epochs - self.start - done) + self.ahead
+        if not self.ahead and not self.left.number:
+            return ""
+        return self.left.words(runs * done, self.seconds, rest)
+
+    def place(self) -> str:
+        """Such as: epoch 3 of 40, step 120 of 391."""
+        epoch, step = self.at
+        inside = self.steps > 1 and epoch < self.epochs
+        within = f", step {step} of {self.steps}" if inside else ""
+        return f"epoch {min(epoch + 1, self.epochs)} of {self.epochs}{within}"
+
+    def line(self) -> str:
+        """As `Doing.line`."""
+        parts = (f"{self.name}: {self.place()}", self.own_left(), self.note)
+        return "; ".join(filter(None, (", ".join(filter(None, parts)), self.all_left())))
+
+    def __rich__(self) -> RenderableType:
+        row = Table.grid(padding=(0, 1))
+        bar = ProgressBar(self.epochs - self.start, self.done, width=BAR)
+        row.add_row(bar, Text(", ".join(filter(None, (self.place(), self.own_left())))))
+        lines = [Text(text) for text in (self.note, self.all_left()) if text]
+        return Group(Text(self.name), row, *lines)
 
 
 class Progress:
     """Live lines on a terminal; plain lines, now and then, where there is none."""
 
     def __init__(self) -> None:
-        self.place = ""  # put before the name of every task, such as "[3/25] "
-        self.console = Console(stderr=True, highlight=False, quiet=rank() > 0)
-        if not self.console.is_terminal:
-            self.console.width = LOG_WIDTH
+        self.stack = ""  # put before the name of every task, such as "stack 3 of 25: "
+        self.console = console()
+        self.left = Left()
+        self.said = -math.inf
 
     def within(self, place: str) -> Progress:
         """The same, for tasks at this place among others."""
         inner = object.__new__(type(self))
-        vars(inner).update(vars(self), place=place)
+        vars(inner).update(vars(self), stack=place)
         return inner
 
     def say(self, message: str) -> None:
         """A line, above the live ones."""
+        self.said = time.monotonic()
         self.console.print(message, markup=False, soft_wrap=True)
 
     @contextmanager
-    def task(self, name: str, epochs: int, start: int) -> Iterator[Update]:
-        """A line for one run or stack; yields update(epochs_done, rows)."""
-        name = self.place + name
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
-        )
-        live = self.console.is_terminal
-        began = said = time.monotonic()
-        note = ""
-        with Bars(*columns, console=self.console, disable=not live, transient=True) as bars:
-            line = bars.add_task(name, total=epochs, completed=start, note="")
+    def task(
+        self, name: str, runs: Sequence[str], epochs: int, steps: int, start: float
+    ) -> Iterator[Task]:
+        """Show one run or stack while it trains, with a line at its end; yields what to set."""
+        task = Task(self.stack + name, runs, epochs, steps, start, self.left)
+        self.left.visited.update(runs)
+        silent = time.monotonic() - self.said
+        soon = SOON_S / 2 if self.console.is_terminal else max(FIRST_S, MINUTE_S - silent)
+        with shown(task, soon):
+            yield task
+        seconds, done = task.seconds, task.done
+        more = f"; {task.all_left()}" if seconds > LONG_S and task.all_left() else ""
+        self.left.trained(len(runs) * done, seconds)
+        self.say(f"{task.name}: {done:.4g} epochs in {seconds:.1f} s, {task.note}{more}")
 
-            def update(done: int, rows: list[dict[str, Any]]) -> None:
-                nonlocal note, said
-                if rows:
-                    accuracy = sum(row["test_accuracy"] for row in rows) / len(rows)
-                    loss = sum(row["mixed_loss"] for row in rows) / len(rows)
-                    note = f"loss {loss:.4f}, test accuracy {accuracy:.2%}"
-                bars.update(line, completed=done, note=note)
-                if not live and time.monotonic() - said > QUIET_SECONDS:
-                    said = time.monotonic()
-                    self.say(f"{name}: epoch {done}/{epochs}, {note}")
-
-            yield update
-        self.say(f"{name}: {epochs - start} epochs in {time.monotonic() - began:.1f} s, {note}")
-
-    def table(self, title: str, header: list[str], rows: list[list[str]]) -> None:
-        self.console.print(table_of(title, header, rows))
+    def table(
+        self, title: str, header: list[str], rows: list[list[str]], caption: str = ""
+    ) -> None:
+        """Print a table."""
+        table = table_of(title, header, rows)
+        table.caption = caption or None
+        self.console.print(table)
 
     def __reduce__(self) -> tuple[type[Progress], tuple[()]]:
         return Progress, ()  # a console cannot go to another process
