@@ -22,7 +22,7 @@ from mixup_repro.distributed import rank
 SOON_S = 1.0  # what takes longer is shown
 MINUTE_S = 60.0  # without a terminal, a line this often
 LOOKS = 4  # a second, on a terminal
-LOG_WIDTH = 120
+LOG_WIDTH = 200  # what is copied from a log, such as an id, is in one piece
 
 _free = Lock()  # one thing is shown at a time: what goes on inside it is part of it
 

@@ -73,7 +73,7 @@ def test_a_sweep_goes_on_past_a_bad_cell_and_past_what_is_done(tmp_path, capsys)
     assert "Traceback" not in stderr
     assert len(re.findall(r"^error: method\.alpha=0", stderr, re.MULTILINE)) == 1
     assert stderr.splitlines()[-1].startswith("not run: method.alpha=0")
-    assert "2 present" in stderr
+    assert "2 done before" in stderr
     assert "2 done" in stderr
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(records(runs)) == 4
@@ -100,7 +100,7 @@ def test_a_second_call_trains_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run_module, "fit", never)
     capsys.readouterr()
     assert train_here(*DIGITS, "seeds=2", runs_dir=runs) == 0
-    assert "2 present" in capsys.readouterr().err
+    assert "2 done before" in capsys.readouterr().err
 
 
 def test_an_experiment_runs_its_own_sweep(tmp_path):

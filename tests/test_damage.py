@@ -76,10 +76,10 @@ def test_a_record_with_damaged_content_holds_up_no_other(runs, change, tmp_path,
     assert results.collect(runs, tmp_path / "results") == 1
     assert str(mine.record_path) in capsys.readouterr().out
     asked = visit(runs, *ASKED, train=False)
-    assert [asked[seed].outcome for seed in (0, 1)] == ["not trained", "evaluated"]
+    assert [asked[seed].outcome for seed in (0, 1)] == ["missing", "done before and evaluated now"]
     assert str(mine.record_path) in capsys.readouterr().err
     again = visit(runs)
-    assert [again[seed].outcome for seed in (0, 1)] == ["done", "present"]
+    assert [again[seed].outcome for seed in (0, 1)] == ["done", "done before"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no zip"])
@@ -91,16 +91,18 @@ def test_damaged_weights_hold_up_no_other_run_and_say_what_removes_them(
     mine.weights_path.unlink()
     if content is not None:
         mine.weights_path.write_bytes(content)
-    assert {r.outcome for r in visit(runs, train=train).values()} == {"present"}  # nothing is asked
+    assert {r.outcome for r in visit(runs, train=train).values()} == {
+        "done before"
+    }  # nothing is asked
     capsys.readouterr()
     found = visit(runs, *ASKED, train=train)
-    assert [found[seed].outcome for seed in (0, 1)] == ["failed", "evaluated"]
+    assert [found[seed].outcome for seed in (0, 1)] == ["failed", "done before and evaluated now"]
     assert f"mixup-repro clean done {mine}" in found[0].reason
     (line,) = capsys.readouterr().err.splitlines()
     assert str(mine.weights_path) in line
     assert clean(["done", str(mine), f"runs_dir={runs}", "--yes"]) == 0
     again = visit(runs, *ASKED)
-    assert [again[seed].outcome for seed in (0, 1)] == ["done", "present"]
+    assert [again[seed].outcome for seed in (0, 1)] == ["done", "done before"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}"])
@@ -129,7 +131,7 @@ def test_damaged_weights_hold_up_no_other_run_of_a_benchmark(corrupted):
         path.unlink()
     folder(runs).weights_path.write_bytes(b"")
     found = visit(runs, *words, train=False)
-    assert [found[seed].outcome for seed in (0, 1)] == ["failed", "evaluated"]
+    assert [found[seed].outcome for seed in (0, 1)] == ["failed", "done before and evaluated now"]
     assert not before[0].exists() and json.loads(before[1].read_text())["rows"] == rows[1]
 
 
@@ -137,9 +139,9 @@ def test_damaged_weights_hold_up_no_other_run_of_a_probe(runs):
     probe = "probe=jacobian"
     folder(runs).weights_path.write_bytes(b"")
     found = visit(runs, probe, train=False)
-    assert [found[seed].outcome for seed in (0, 1)] == ["failed", "evaluated"]
+    assert [found[seed].outcome for seed in (0, 1)] == ["failed", "done before and evaluated now"]
     found = visit(runs, probe, train=False)
-    assert [found[seed].outcome for seed in (0, 1)] == ["failed", "present"]
+    assert [found[seed].outcome for seed in (0, 1)] == ["failed", "done before"]
 
 
 def test_a_damaged_benchmark_is_evaluated_again(corrupted, capsys):
@@ -149,7 +151,10 @@ def test_a_damaged_benchmark_is_evaluated_again(corrupted, capsys):
     path.write_text(whole[:50])
     capsys.readouterr()
     found = visit(runs, *words, train=False)
-    assert [found[seed].outcome for seed in (0, 1)] == ["evaluated", "present"]
+    assert [found[seed].outcome for seed in (0, 1)] == [
+        "done before and evaluated now",
+        "done before",
+    ]
     assert str(path) in capsys.readouterr().err and path.read_text() == whole
 
 

@@ -384,7 +384,7 @@ def test_a_wheel_trains_plans_and_reports_in_an_empty_folder(installed, tmp_path
     quick = ("dataset=digits", "architecture=mlp", "recipe.epochs=2")
     assert call("--version") == f"mixup-repro {mixup_repro.__version__}\n"
     assert "1 done" in call("train", *quick)
-    assert "1 present" in call("train", "-m", "hardware=node", *quick, "method=mixup,erm")
+    assert "1 done before" in call("train", "-m", "hardware=node", *quick, "method=mixup,erm")
     assert len(list((tmp_path / "runs").glob("*/seed0/record.json"))) == 2
     assert "80 runs to train" in call("plan", "experiment=carratino2020/fig4_digits")
     assert "2 finished runs in runs/ merged" in call("report")

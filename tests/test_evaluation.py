@@ -89,9 +89,9 @@ def test_train_and_evaluate_add_what_finished_runs_lack(finished, monkeypatch):
     words = (*MOONS, "seeds=3", f"runs_dir={finished.runs_dir}")
     asks = job(*words, "evaluation.temperature=true", "evaluation.terms=1", "evaluation.alphas=4")
     outcomes = [r.outcome for r in run_job(asks, Progress(), train=False)]
-    assert outcomes == ["not trained", "evaluated", "evaluated"]
+    assert outcomes == ["missing", "done before and evaluated now", "done before and evaluated now"]
     again = [r.outcome for r in run_job(asks, Progress(), train=False)]
-    assert again == ["not trained", "present", "present"]
+    assert again == ["missing", "done before", "done before"]
 
     record = RunFolder(expand(asks)[0]).read_record()
     has = [(row["evaluation"], row["eval_alpha"]) for row in record["evaluations"]]

@@ -102,7 +102,7 @@ def test_a_disk_that_fills_up_at_the_end_is_no_crash(tmp_path, monkeypatch):
         fill_disk(patch, 10, "record.json", after=1)
         results = run_job(one, Progress())
     assert [r.outcome for r in results] == ["done", "failed"]
-    assert [r.outcome for r in run_job(one, Progress())] == ["present", "done"]
+    assert [r.outcome for r in run_job(one, Progress())] == ["done before", "done"]
 
 
 def interrupted(words: list[str], tmp_path: Path, monkeypatch) -> RunFolder:

@@ -129,7 +129,7 @@ def test_other_data_of_one_name_is_never_taken_for_a_finished_run(tmp_path):
     (done,) = pets(root, runs_dir)
     record = done.folder.record_path.read_bytes()
     copy = shutil.copytree(root, tmp_path / "elsewhere" / "pets")
-    assert pets(copy, runs_dir)[0].outcome == "present"  # where it lies is not what it is
+    assert pets(copy, runs_dir)[0].outcome == "done before"  # where it lies is not what it is
     relabel(copy)
     for train_too in (True, False):
         asks = job(*PETS, f"dataset.root={copy}", f"runs_dir={runs_dir}", *HARDWARE)
@@ -206,15 +206,15 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 def test_a_damaged_record_is_named_passed_over_and_trained_again(finished, damage, capsys):
     whole = finished.record_path.read_bytes()
     finished.record_path.write_bytes(DAMAGES[damage](whole))
-    assert finished.state() == "absent"
+    assert finished.state() == "missing"
     said: list[str] = []
     others = list(finished_records(finished.path.parents[1], said.append))
     assert [r["seed"] for r in others] == [1]
     assert len(said) == 1 and str(finished.record_path) in said[0] and "damaged" in said[0]
     asked = run_job(job(*words(finished)), Progress(), train=False)
-    assert sorted(r.outcome for r in asked) == ["not trained", "present"]
+    assert sorted(r.outcome for r in asked) == ["done before", "missing"]
     again = {r.folder.run.seed: r.outcome for r in run_job(job(*words(finished)), Progress())}
-    assert again == {0: "done", 1: "present"}
+    assert again == {0: "done", 1: "done before"}
     assert "record.json.damaged" in capsys.readouterr().err
     before, after = json.loads(whole), finished.read_record()
     assert [e["accuracy"] for e in before["evaluations"]] == [
@@ -233,7 +233,7 @@ def test_a_record_is_believed_in_its_own_folder_only(finished, capsys):
     assert [r["seed"] for r in finished_records(runs_dir, said.append)] == [1]
     assert len(said) == 5 and all("of another run than its folder" in line for line in said)
     visited = {r.folder.run.seed: r for r in run_job(job(*words(finished)), Progress())}
-    assert {seed: r.outcome for seed, r in visited.items()} == {0: "failed", 1: "present"}
+    assert {seed: r.outcome for seed, r in visited.items()} == {0: "failed", 1: "done before"}
     told = capsys.readouterr().err
     assert "of another run than its folder" in told and "move the folder away" in told
     assert read_json(finished.record_path) == escaping

@@ -117,10 +117,13 @@ def test_only_what_is_missing_is_evaluated(place, monkeypatch):
     words = [*place, *MIXUP, "seeds=2"]
     assert [r.outcome for r in run([*words, *FEW], train=True)] == ["done", "done"]
     asked = sets_asked(monkeypatch)
-    assert [r.outcome for r in run([*words, *FEW])] == ["present", "present"]
+    assert [r.outcome for r in run([*words, *FEW])] == ["done before", "done before"]
     assert asked == []
     wider = [*words, "benchmark.corruptions=[contrast,snow]", "benchmark.severities=[1,2]"]
-    assert [r.outcome for r in run(wider)] == ["evaluated", "evaluated"]
+    assert [r.outcome for r in run(wider)] == [
+        "done before and evaluated now",
+        "done before and evaluated now",
+    ]
     assert asked == [("contrast", 2), ("snow", 1), ("snow", 2)]  # once for both runs
     (first, second) = run(wider)
     assert keys(first) == keys(second) and len(keys(first)) == 2 * 7
@@ -152,10 +155,10 @@ def test_rows_of_more_examples_replace_those_of_fewer_and_not_the_other_way(plac
     (result,) = run([*words, "benchmark.examples=10"], train=True)
     assert {row["n_test"] for row in stored(result)["rows"]} == {10}
     (result,) = run(words)
-    assert result.outcome == "evaluated"
+    assert result.outcome == "done before and evaluated now"
     assert {row["n_test"] for row in stored(result)["rows"]} == {30}
     (result,) = run([*words, "benchmark.examples=10"])
-    assert result.outcome == "present"
+    assert result.outcome == "done before"
     assert {row["n_test"] for row in stored(result)["rows"]} == {30}
 
 
@@ -174,13 +177,13 @@ def test_rows_of_other_pictures_do_not_count(place, monkeypatch):
     monkeypatch.setattr(corrupted, "VERSION", -1)
     (result,) = run(words)
     after = stored(result)
-    assert result.outcome == "evaluated" and after["source"] != before["source"]
+    assert result.outcome == "done before and evaluated now" and after["source"] != before["source"]
     assert len(after["rows"]) == len(before["rows"])
 
 
 def test_runs_that_are_not_finished_are_left_as_they_are(place):
     outcome = run([*place, *MIXUP, *FEW])
-    assert [r.outcome for r in outcome] == ["not trained"]
+    assert [r.outcome for r in outcome] == ["missing"]
     assert not outcome[0].folder.path.exists()
 
 
@@ -189,7 +192,7 @@ def test_a_run_in_use_by_another_process_is_skipped(place, monkeypatch):
     first, _ = run([*words, "benchmark.name=null"], train=True)
     with first.folder.lock():
         busy, done = run(words)
-    assert (busy.outcome, done.outcome) == ("running", "evaluated")
+    assert (busy.outcome, done.outcome) == ("running", "done before and evaluated now")
     assert not list(busy.folder.path.glob("ood-*"))
 
 
@@ -214,7 +217,7 @@ def test_a_bad_benchmark_is_found_before_training(place):
     words = [*place, *MIXUP, "benchmark.corruptions=[rain]"]
     with pytest.raises(InputError, match="choose from gaussian_noise"):
         run(words, train=True)
-    assert RunFolder(expand(job(*words))[0]).state() == "absent"
+    assert RunFolder(expand(job(*words))[0]).state() == "missing"
 
 
 # The command line, and the committed results
@@ -244,7 +247,7 @@ def test_a_sweep_of_digits_from_evaluation_to_committed_rows(tmp_path):
     assert 0.3 < frame["accuracy"].min() < clean["accuracy"].min()
     assert frame["accuracy"].max() <= clean["accuracy"].max() + 0.01
 
-    assert [r.outcome for r in run([*shared, *asked])] == ["present", "present"]
+    assert [r.outcome for r in run([*shared, *asked])] == ["done before", "done before"]
     results.collect(tmp_path / "r", tmp_path / "results")
     again = {p.name: p.read_bytes() for p in (tmp_path / "results" / "ood").iterdir()}
     assert again == first

@@ -56,11 +56,16 @@ def test_a_probe_is_asked_once_of_each_run(words, monkeypatch):
     stacks = []
     ask = evaluate._ask
     monkeypatch.setattr(evaluate, "_ask", lambda *args: stacks.append(args) or ask(*args))
-    assert [r.outcome for r in run([*words, "seeds=2", ASK])] == ["present"] * 4
+    assert [r.outcome for r in run([*words, "seeds=2", ASK])] == ["done before"] * 4
     assert stacks == []
     path_of(outcome[2]).unlink()
     again = run([*words, "seeds=2", ASK])
-    assert [r.outcome for r in again] == ["present", "present", "evaluated", "present"]
+    assert [r.outcome for r in again] == [
+        "done before",
+        "done before",
+        "done before and evaluated now",
+        "done before",
+    ]
     assert [len(group) for group, *_ in stacks] == [1]
     # Alone, a run draws the same examples; sums in another order differ by rounding.
     was = {(r["setting"], r["metric"]): r["value"] for r in json.loads(before[2])["rows"]}
@@ -72,7 +77,7 @@ def test_a_new_version_of_a_probe_is_asked_again(words, monkeypatch):
     newer = probes.Probe(probes.PROBES["jacobian"].ask, version=99)
     monkeypatch.setitem(probes.PROBES, "jacobian", newer)
     (first, _) = run([*words, ASK])
-    assert first.outcome == "evaluated"
+    assert first.outcome == "done before and evaluated now"
     assert json.loads(path_of(first).read_text())["source"] == "version 99"
 
 
@@ -93,7 +98,10 @@ def test_a_stopped_evaluation_goes_on_with_the_next_stack(words, monkeypatch):
             run([*words, "seeds=2", ASK])
     outcome = run([*words, "seeds=2", ASK])
     assert len(asked) == 2
-    assert sorted(r.outcome for r in outcome) == ["evaluated"] * 2 + ["present"] * 2
+    assert (
+        sorted(r.outcome for r in outcome)
+        == ["done before"] * 2 + ["done before and evaluated now"] * 2
+    )
 
 
 def test_a_damaged_file_is_named_and_asked_again(words, capfd):
@@ -101,7 +109,7 @@ def test_a_damaged_file_is_named_and_asked_again(words, capfd):
     whole = path_of(first).read_bytes()
     path_of(first).write_bytes(whole[:50])
     (again, _) = run([*words, ASK])
-    assert again.outcome == "evaluated" and path_of(first).read_bytes() == whole
+    assert again.outcome == "done before and evaluated now" and path_of(first).read_bytes() == whole
     assert f"{path_of(first)} is damaged (JSONDecodeError); asking again" in capfd.readouterr().err
 
 
@@ -129,7 +137,7 @@ def test_a_run_without_weights_says_what_removes_it_and_holds_up_no_other(words)
     (first, _) = run(words, train=True)
     first.folder.weights_path.unlink()
     asked, other = run([*words, ASK])
-    assert (asked.outcome, other.outcome) == ("failed", "evaluated")
+    assert (asked.outcome, other.outcome) == ("failed", "done before and evaluated now")
     assert "weights.pt is not there; remove the run by mixup-repro clean done" in asked.reason
 
 

@@ -66,9 +66,9 @@ def as_user(command: str, runs: Path, *words: str) -> subprocess.CompletedProces
     ("command", "words", "said"),
     [
         ("plan", ["seeds=2"], "0 runs to train"),
-        ("train", ["seeds=2"], "2 present"),
-        ("train", ["-m", "seeds=2", "recipe.epochs=1"], "2 present"),
-        ("evaluate", ["seeds=2"], "2 present"),
+        ("train", ["seeds=2"], "2 done before"),
+        ("train", ["-m", "seeds=2", "recipe.epochs=1"], "2 done before"),
+        ("evaluate", ["seeds=2"], "2 done before"),
         ("clean", ["done", "seeds=2"], "add --yes"),
     ],
 )
@@ -103,7 +103,7 @@ CAN_MOUNT = ["unshare", "--mount", "sh", "-c", READ_ONLY]
     ("command", "words", "code", "said"),
     [
         ("plan", ["seeds=2"], 0, "0 runs to train"),
-        ("train", ["seeds=2"], 0, "2 present"),
+        ("train", ["seeds=2"], 0, "2 done before"),
         ("train", ["seeds=3"], 2, "cannot be written (Read-only file system)"),
         ("clean", ["done", "--yes"], 2, "cannot be written (Read-only file system)"),
     ],
@@ -129,7 +129,7 @@ def test_another_user_sees_that_a_run_is_being_trained(runs):
         assert folder.state() == "running"
         done = as_user("plan", runs)
     assert done.returncode == 0 and "0 runs to train" in done.stderr, done.stderr
-    assert folder.state() == "absent"
+    assert folder.state() == "missing"
 
 
 def test_lock_files_obey_the_umask(runs):

@@ -202,7 +202,7 @@ def test_a_diverging_replica_fails_alone_and_can_be_trained_again(tmp_path, monk
     assert not failed.record_path.exists()
 
     again = run(*words, runs_dir=tmp_path / "b")
-    assert sorted(result.outcome for result in again) == ["done", "present", "present"]
+    assert sorted(result.outcome for result in again) == ["done", "done before", "done before"]
     assert failed.state() == "done"
     assert not failed.failed_path.exists()
 
@@ -526,7 +526,7 @@ def test_a_finished_run_is_not_touched_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Learner, "step", never)
     (second,) = run(*DIGITS, "recipe.epochs=1", runs_dir=tmp_path)
-    assert second.outcome == "present"
+    assert second.outcome == "done before"
     assert second.record == first.record
     assert files() == before
 
@@ -536,7 +536,7 @@ def test_more_seeds_train_only_the_missing_ones(tmp_path):
     progress = Quiet()
     results = run(*DIGITS, "recipe.epochs=1", "seeds=3", runs_dir=tmp_path, progress=progress)
     outcomes = {result.folder.run.seed: result.outcome for result in results}
-    assert outcomes == {0: "done", 1: "present", 2: "done"}
+    assert outcomes == {0: "done", 1: "done before", 2: "done"}
 
 
 def test_a_record_explains_itself(pictures, tmp_path):
@@ -725,5 +725,5 @@ def test_a_visit_reads_each_record_once_and_builds_each_network_once(tmp_path, m
     run(*DIGITS, "seeds=3", runs_dir=tmp_path)
     assert sorted(built) == ["cpu", "meta"]  # on no device: only to see that it fits the data
     records._parsed.cache_clear()
-    assert [r.outcome for r in run(*DIGITS, "seeds=3", runs_dir=tmp_path)] == ["present"] * 3
+    assert [r.outcome for r in run(*DIGITS, "seeds=3", runs_dir=tmp_path)] == ["done before"] * 3
     assert records._parsed.cache_info().misses == 3

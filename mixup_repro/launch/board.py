@@ -14,8 +14,8 @@ from mixup_repro.training.progress import Progress, table_of
 
 
 @contextmanager
-def board(progress: Progress, every: float) -> Iterator[Callable[[Status], None]]:
-    """A table that stays live; yields update(status).
+def board(progress: Progress, every: float) -> Iterator[Callable[..., None]]:
+    """A table that stays live; yields update(status, what else is to be said in its line).
 
     every: without a terminal, a line after so many seconds at the earliest, when it changed.
     """
@@ -24,9 +24,9 @@ def board(progress: Progress, every: float) -> Iterator[Callable[[Status], None]
     said, last = -math.inf, ""
     with live or nullcontext():
 
-        def update(status: Status) -> None:
+        def update(status: Status, more: str = "") -> None:
             nonlocal said, last
-            line, now = status.line(), time.monotonic()
+            line, now = "; ".join(filter(None, (status.line(), more))), time.monotonic()
             if live:
                 table = table_of("Runs", HEADER, status.rows())
                 table.caption = line

@@ -22,6 +22,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import lacking
 from mixup_repro.jobs import expand, portion
 from mixup_repro.launch.board import board
+from mixup_repro.launch.pace import Pace, Work, size
 from mixup_repro.launch.slots import Slot, claim, slots
 from mixup_repro.launch.status import Status
 from mixup_repro.paths import INSTALLED, PACKAGE
@@ -51,6 +52,7 @@ class Part:
 
     words: list[str]
     folders: list[RunFolder]
+    size: int  # of the work there is
 
 
 @dataclass
@@ -61,6 +63,12 @@ class Worker:
     process: subprocess.Popen[bytes]
     output: IO[bytes]
     before: dict[RunFolder, float]  # finished runs, and when
+    began: float  # by the clock that only runs on
+
+    def work(self) -> Work:
+        """What it has to do, and how far it is by the disk."""
+        done = max(0, self.part.size - size(self.part.folders))
+        return Work(self.part.size, done, time.monotonic() - self.began)
 
 
 class Node:
@@ -107,7 +115,8 @@ class Node:
         for k in range((part - 1) * n + 1, part * n + 1):
             stack = portion(folders, k, parts * n)  # as the process will cut it: from all runs
             if any(_to_do(folder, job.retry) for folder in stack):
-                chosen.append(Part([*words, f"part={k}/{parts * n}"], stack))
+                todo = max(1, size(stack))
+                chosen.append(Part([*words, f"part={k}/{parts * n}"], stack, todo))
             elif job.retry == "all":
                 self.results += [Result(f, Outcome.PRESENT, record=f.read_record()) for f in stack]
         return chosen
@@ -115,7 +124,7 @@ class Node:
     def run(self) -> None:
         """Work until nothing is left, or until asked to stop."""
         workers: list[Worker] = []
-        told, looked = False, 0.0
+        told, looked, pace = False, 0.0, Pace(len(self.waiting))
         here = ", ".join(slot.name for slot in self.slots)
         self.progress.say(f"{len(self.waiting)} processes to run in the slots {here}")
         with interrupt.watching(), board(self.progress, every=60) as update:
@@ -132,10 +141,13 @@ class Node:
                     for worker in [w for w in workers if w.process.poll() is not None]:
                         workers.remove(worker)
                         self._collect(worker)
+                        pace.add(worker.work() if worker.process.returncode == 0 else None)
                     if time.monotonic() - looked > LOOK_SECONDS:
                         self.status.look()
                         looked = time.monotonic()
-                        update(self.status)
+                        waiting = sum(part.size for part in self.waiting)
+                        working = [worker.work() for worker in workers]
+                        update(self.status, pace.words(working, waiting, len(self.slots)))
                     time.sleep(0.1)
             finally:  # after Ctrl-C, say: the others too stop at the next safe point
                 for worker in workers:
@@ -160,7 +172,8 @@ class Node:
         )
         os.close(descriptor)
         finished = {f: f.record_path for f in part.folders if f.state() == State.DONE}
-        return Worker(part, process, output, {f: p.stat().st_mtime for f, p in finished.items()})
+        before = {f: p.stat().st_mtime for f, p in finished.items()}
+        return Worker(part, process, output, before, time.monotonic())
 
     def _collect(self, worker: Worker) -> None:
         """What came of a process that has ended."""
@@ -193,8 +206,8 @@ class Node:
                 self.results.append(Result(folder, Outcome.FAILED, folder.reason()))
                 self.progress.say(f"{folder} failed: {self.results[-1].reason}")
             elif code != 2:
-                outcome = Outcome.NOT_TRAINED if state == State.ABSENT else Outcome(state)
-                self.results.append(Result(folder, Outcome.INTERRUPTED if stopped else outcome))
+                outcome = Outcome.INTERRUPTED if stopped else Outcome(state)
+                self.results.append(Result(folder, outcome))
 
     def _record_death(self, folder: RunFolder, code: int, said: list[str]) -> None:
         why = f"its process exited with code {code}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from hydra.core.hydra_config import HydraConfig
@@ -16,6 +15,7 @@ from mixup_repro.distributed import main_first, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.objective import check_objective, objective
 from mixup_repro.jobs import Source, compose, expand, grid_size, register, resolve
+from mixup_repro.launch.summary import summarise
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import Outcome, RunFolder, State
 from mixup_repro.training.job import ask, device_of, open_data, run
@@ -170,26 +170,21 @@ class Session:
                 self.results = self._on_disk()
         except InputError as error:
             self.refuse(str(error))
-        rows = defaultdict(list)
-        for result in self.results:
-            rows[result.folder.id].append(result)
-        if rows:
-            table = [_summary(run_id, results) for run_id, results in rows.items()]
-            header = ["run", "seeds", "test accuracy", "cross-entropy", "ECE", "state"]
-            self.progress.table("Runs (plain prediction, mean over seeds)", header, table)
+        summarise(self.results, self.progress)
         failed = [r for r in self.results if r.outcome == Outcome.FAILED]
         for result in failed:
             self.progress.say(f"failed: {result.folder}: {result.reason}")
-        untrained = sum(result.outcome == Outcome.NOT_TRAINED for result in self.results)
-        if untrained:
+        missing = sum(result.outcome == Outcome.MISSING for result in self.results)
+        if missing and self.command == "evaluate":
             self.progress.say(
-                f"{untrained} runs are not finished, so there is nothing to evaluate; "
+                f"{missing} runs are not finished, so there is nothing to evaluate; "
                 f"mixup-repro train with the same words trains them"
             )
         if len(self.bad_input) > 1 or (self.bad_input and self.results):
             for line in self.bad_input:
                 self.progress.say(f"not run: {line}")
-        cut_short = [r for r in self.results if r.outcome in (Outcome.INTERRUPTED, Outcome.MISSING)]
+        interrupted = any(r.outcome == Outcome.INTERRUPTED for r in self.results)
+        cut_short = interrupted or (missing and not self.added)  # elsewhere, nothing came of them
         return 2 if self.bad_input else int(bool(failed or cut_short))
 
     def _on_disk(self) -> list[Result]:
@@ -206,26 +201,5 @@ class Session:
             state = folder.state()
             record = folder.read_record() if state == State.DONE else None
             reason = folder.reason() if state == State.FAILED else ""
-            outcome = Outcome.MISSING if state == State.ABSENT else Outcome(state)
-            results.append(Result(folder, outcome, reason, record))
+            results.append(Result(folder, Outcome(state), reason, record))
         return results
-
-
-def _summary(run_id: str, results: list[Result]) -> list[str]:
-    plain = [
-        row
-        for result in results
-        if result.record
-        for row in result.record["evaluations"]
-        if row["evaluation"] == "plain"
-    ]
-
-    def mean(name: str) -> float:
-        return sum(row[name] for row in plain) / len(plain)
-
-    numbers = ["", "", ""]
-    if plain:
-        numbers = [f"{mean('accuracy'):.2%}", f"{mean('cross_entropy'):.4f}", f"{mean('ece'):.4f}"]
-    states = sorted({r.outcome for r in results})
-    counts = ", ".join(f"{sum(r.outcome == s for r in results)} {s}" for s in states)
-    return [run_id, str(len(results)), *numbers, counts]

@@ -9,8 +9,7 @@ from mixup_repro.jobs import expand
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import RunFolder, State, bytes_in
 
-WORDS = {State.ABSENT: "missing"}  # what a person sees
-HEADER = ["run", *(WORDS.get(s, s) for s in State), "at epoch"]
+HEADER = ["run", *State, "at epoch"]
 
 
 class Status:
@@ -41,7 +40,7 @@ class Status:
     def line(self) -> str:
         """Such as: 12 done, 2 running, 5 missing."""
         count = self.count()
-        return ", ".join(f"{count[s]} {WORDS.get(s, s)}" for s in State if count[s])
+        return ", ".join(f"{count[s]} {s}" for s in State if count[s])
 
     def rows(self) -> list[list[str]]:
         """The columns of HEADER, a row for each id."""

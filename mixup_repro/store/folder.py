@@ -19,26 +19,25 @@ from mixup_repro.store.records import is_done, read_record
 
 
 class State(StrEnum):
-    """The state of a run."""
+    """The state of a run, in the word that a person reads."""
 
     DONE = "done"  # its record.json is there, which is written last
     RUNNING = "running"  # another process holds the lock
     INTERRUPTED = "interrupted"  # a checkpoint is there, and no failed.json
     FAILED = "failed"  # failed.json is there
-    ABSENT = "absent"  # none of these
+    ABSENT = "missing"  # none of these
 
 
 class Outcome(StrEnum):
-    """What one visit made of a run."""
+    """What one visit made of a run: a state, or how it came to be done."""
 
     DONE = "done"  # trained now
-    PRESENT = "present"  # finished before
-    EVALUATED = "evaluated"  # finished before, with new evaluations
+    PRESENT = "done before"
+    EVALUATED = "done before and evaluated now"
     RUNNING = "running"  # elsewhere
     INTERRUPTED = "interrupted"
     FAILED = "failed"
-    NOT_TRAINED = "not trained"  # nor asked to be
-    MISSING = "missing"  # asked for, and nothing came of it
+    MISSING = "missing"  # not trained: nobody asked, or nothing came of it
 
     @property
     def finished(self) -> bool:

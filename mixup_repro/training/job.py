@@ -90,7 +90,7 @@ def run(job: Config, dataset: DataSource, progress: Progress, train: bool = True
         return []
     if not train:
         finished = [folder for folder, is_done in zip(folders, done) if is_done]
-        others = [Result(f, Outcome.NOT_TRAINED) for f in folders if f not in finished]
+        others = [Result(f, Outcome.MISSING) for f in folders if f not in finished]
         return others + _visit(finished, dataset, progress)
     check_fits(job, dataset)
     from_main(lambda: _create(folders))
