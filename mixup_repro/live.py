@@ -6,6 +6,7 @@ and then, so that a loop of milliseconds prints nothing, and a call of minutes i
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,10 +26,16 @@ LOOKS = 4  # a second, on a terminal
 LOG_WIDTH = 200  # what is copied from a log, such as an id, is in one piece
 
 _free = Lock()  # one thing is shown at a time: what goes on inside it is part of it
+_said: dict[str, float] = {}  # when a log had its last line of a kind
 
 
 class Doing(Protocol):
-    """What takes its time."""
+    """What takes its time.
+
+    what: its kind, of which a log has one line a minute, however many there are.
+    """
+
+    what: str
 
     def line(self) -> str:
         """How far it is, in a line of a log."""
@@ -69,9 +76,11 @@ def _show(doing: Doing, soon: float, ended: Event) -> None:
         if not ended.wait(min(soon, SOON_S)):
             _show_live(doing, screen, ended)
         return
-    wait = soon
+    begun = time.monotonic()
+    wait = max(soon, MINUTE_S + _said.get(doing.what, -math.inf) - begun)
     while not ended.wait(wait):
         screen.print(doing.line(), markup=False, soft_wrap=True)
+        _said[doing.what] = time.monotonic()
         wait = MINUTE_S
 
 
@@ -103,7 +112,8 @@ class Phase:
         if not self.total:
             return " ".join(filter(None, (self.what, self.things)))
         if not self.done:
-            return f"{self.what} {self.total:,} {self.things}"
+            things = self.things.removesuffix("s") if self.total == 1 else self.things
+            return f"{self.what} {self.total:,} {things}"
         each = (time.monotonic() - self.began) / self.done
         left = about(each * (self.total - self.done))
         return f"{self.what} {self.done:,} of {self.total:,} {self.things}, {left} left"

@@ -233,7 +233,7 @@ def test_a_sweep_of_digits_from_evaluation_to_committed_rows(tmp_path):
     done = commands.run("scripts/evaluate.py", "-m", *shared, "method=erm,mixup", *asked)
     assert done.returncode == 0, done.stderr
     assert "digits-c-generated contrast [4/4], 2 runs" in done.stderr
-    assert "2 evaluated" in done.stderr
+    assert "2 done before and evaluated now" in done.stderr
 
     results.collect(tmp_path / "r", tmp_path / "results")
     first = {p.name: p.read_bytes() for p in (tmp_path / "results" / "ood").iterdir()}

@@ -170,7 +170,7 @@ def test_a_sweep_from_evaluation_to_an_items_values(tmp_path):
         run([*shared, method], train=True)
     done = commands.run("scripts/evaluate.py", "-m", *shared, "method=erm,mixup", ASK)
     assert done.returncode == 0, done.stderr
-    assert "2 evaluated" in done.stderr and "log_probabilities" in done.stderr
+    assert "2 done before and evaluated now" in done.stderr and "log_probabilities" in done.stderr
     folder = tmp_path / "results"
     results.collect(tmp_path / "r", folder)
     first = {p.name: p.read_bytes() for p in (folder / "probes").iterdir()}

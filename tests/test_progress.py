@@ -10,20 +10,20 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import nullcontext
 from pathlib import Path
 
 import commands
 import pytest
-from helpers import HARDWARE, SCRIPT, job, record
+from helpers import HARDWARE, SCRIPT, job, make_image_folder, record
 
 from mixup_repro import live
+from mixup_repro.data import image_folder, load
 from mixup_repro.jobs import expand
 from mixup_repro.live import phase
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import progress
 from mixup_repro.training.left import Left
-from mixup_repro.training.progress import Progress, Task
+from mixup_repro.training.progress import Task
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -176,17 +176,48 @@ def test_other_stacks_count_and_a_sweeper_without_an_end_says_the_number(tmp_pat
     assert task.all_left() == "job 7"
 
 
-def test_the_first_word_in_a_log_comes_soon_and_the_next_after_a_minute(monkeypatch):
-    waits = []
+def test_a_log_has_a_line_a_minute_of_a_kind_however_many_there_are(capsys, monkeypatch):
+    """A minute is 0.6 s here, and a phase, shown at once, takes 0.1 s."""
+    monkeypatch.setattr(live, "MINUTE_S", 0.6)
+    monkeypatch.setattr(live, "SOON_S", 0.0)
+    monkeypatch.setattr(live, "_said", {})
+    began = time.monotonic()
+    for _ in range(10):
+        with phase("evaluating", 5, "runs"):
+            time.sleep(0.1)
+    minutes = (time.monotonic() - began) / 0.6
+    lines = capsys.readouterr().err.splitlines()
+    assert set(lines) == {"evaluating 5 runs"}
+    assert 2 <= len(lines) <= minutes + 1
 
-    def shown(doing, soon):
-        waits.append(soon)
-        return nullcontext()
 
-    monkeypatch.setattr(progress, "shown", shown)
-    told = Progress()
-    for _ in range(2):
-        with told.task("a", ["a"], 1, 1, 0):
-            pass
-    assert waits[0] == progress.FIRST_S
-    assert live.MINUTE_S - 1 < waits[1] <= live.MINUTE_S
+def test_what_goes_on_inside_another_is_part_of_it(capsys, monkeypatch):
+    monkeypatch.setattr(live, "SOON_S", 0.0)
+    monkeypatch.setattr(live, "_said", {})
+    with phase("drawing", 40, "figures"), phase("reading", 1, "figures"):
+        time.sleep(0.2)
+    assert capsys.readouterr().err == "drawing 40 figures\n"
+    with phase("reading", 1, "figures"):  # the end of the one gave way to the next
+        time.sleep(0.2)
+    assert capsys.readouterr().err == "reading 1 figure\n"
+
+
+def test_an_error_inside_ends_the_line(capsys, monkeypatch):
+    monkeypatch.setattr(live, "SOON_S", 0.0)
+    with pytest.raises(ValueError), phase("reading", things="results"):
+        raise ValueError
+    with phase("hashing", things="examples"):
+        time.sleep(0.2)
+    assert "hashing examples" in capsys.readouterr().err
+
+
+def test_decoding_counts_the_pictures_of_both_parts(tmp_path, capsys, monkeypatch):
+    root = make_image_folder(tmp_path / "pets")
+    pictures = len(list(root.glob("*/*/*")))
+    monkeypatch.setattr(live, "SOON_S", 0.0)
+    monkeypatch.setattr(live, "_said", {})
+    read = image_folder.read_picture
+    monkeypatch.setattr(image_folder, "read_picture", lambda p: (time.sleep(0.05), read(p))[1])
+    load(job("dataset=image_folder", f"dataset.root={root}").dataset)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("decoding")]
+    assert len(said) == 1 and re.search(rf"(of )?\b{pictures} pictures", said[0])

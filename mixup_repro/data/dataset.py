@@ -15,6 +15,7 @@ from mixup_repro.data import fingerprint
 from mixup_repro.data.batches import Batches, MemoryBatches, modification
 from mixup_repro.data.pixels import Affine, affine, normalised, pixel_statistics
 from mixup_repro.errors import InputError
+from mixup_repro.live import phase
 from mixup_repro.methods.registry import needs_means
 from mixup_repro.schema import Config
 
@@ -182,7 +183,8 @@ class Dataset:
         """`content`, hashed once. Of sets drawn by seed, that of seed 0."""
         if self.content is None:
             names = self.class_names or [str(k) for k in range(self.classes)]
-            tensors = {name: fingerprint.of_tensor(getattr(self, name)) for name in TENSORS}
+            with phase("hashing", self.n_train + self.n_test, "examples"):
+                tensors = {name: fingerprint.of_tensor(getattr(self, name)) for name in TENSORS}
             self.content = tensors | {"class_names": fingerprint.of_names(names)}
         return self.content
 

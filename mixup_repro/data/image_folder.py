@@ -18,6 +18,7 @@ from mixup_repro.data.given import Fit, fit_of, fitted
 from mixup_repro.data.picture_files import Pictures, class_folders, in_class_folders, tell_others
 from mixup_repro.data.rgb import READER, read_picture
 from mixup_repro.errors import DamagedError, InputError
+from mixup_repro.live import phase
 from mixup_repro.schema import DatasetConfig
 from mixup_repro.store.files import read_zip, replacing
 
@@ -51,7 +52,8 @@ def image_folder(config: DatasetConfig) -> Dataset:
     }
     tell_others(parts.values())
     fit = fit_of(config)
-    stamp = _stamp(root, parts, fit)
+    with phase("looking at", sum(map(len, parts.values())), "files"):
+        stamp = _stamp(root, parts, fit)
     arrays = _read_cache(root, parts, stamp) or _decode(root, parts, stamp, fit)
     labels = {part: torch.from_numpy(pictures.y) for part, pictures in parts.items()}
     return Dataset(
@@ -102,7 +104,8 @@ def _read_cache(root: Path, parts: Parts, stamp: str) -> dict[str, np.ndarray] |
 
 def _decode(root: Path, parts: Parts, stamp: str, fit: Fit) -> dict[str, np.ndarray]:
     arrays, first = {}, None
-    with ThreadPoolExecutor() as pool:
+    total = sum(map(len, parts.values()))
+    with ThreadPoolExecutor() as pool, phase("decoding", total, "pictures") as at:
         for part, pictures in parts.items():
             paths = [pictures.path(k) for k in range(len(pictures))]
             decoded = []
@@ -116,6 +119,7 @@ def _decode(root: Path, parts: Parts, stamp: str, fit: Fit) -> dict[str, np.ndar
                         f"by dataset.size=<pixels of a side>"
                     )
                 decoded.append(pixels)
+                at.done += 1
             arrays[part] = np.stack(decoded)
     # A read-only folder, or a full disk: decode anew each time.
     with suppress(OSError), replacing(root / CACHE, "wb") as file:

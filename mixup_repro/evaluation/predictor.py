@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial, reduce
 from operator import add
 from typing import Any, Optional, Protocol, TypeVar
@@ -18,6 +18,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.evaluation.metrics import Sums, metrics, sums
 from mixup_repro.evaluation.rescaling import rescaled
 from mixup_repro.evaluation.temperature import scaled
+from mixup_repro.live import Phase, phase
 from mixup_repro.networks import Replicas
 
 CHUNK = 1000  # examples in one forward pass; a stack of R replicas takes CHUNK / R, at least 50
@@ -52,9 +53,20 @@ def totals(
     predictors = {alpha: predictor(network, dataset, alpha) for alpha in alphas}
     size = max(50, CHUNK // network.replicas)
     chunks = dataset.chunks(part, size, network.replicas, rank(), world_size())
-    found = added_up(chunks, dataset, predictors, sums)
+    examples = dataset.n_test if part == "test" else dataset.n_train
+    with phase("evaluating", -(-examples // world_size()), "examples") as at:
+        found = added_up(_counted(chunks, at), dataset, predictors, sums)
     network.train(was_training)
     return found
+
+
+def _counted(
+    chunks: Iterable[tuple[int, Tensor, Tensor]], at: Phase
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """The chunks, where it counts the examples of those that are done with."""
+    for chunk in chunks:
+        yield chunk
+        at.done += chunk[1].shape[1]
 
 
 def added_up(

@@ -26,6 +26,7 @@ from mixup_repro.data.rgb import READER
 from mixup_repro.distributed import add_up, from_main, rank, world_size
 from mixup_repro.errors import InputError
 from mixup_repro.imagenet.pictures import Wanted, read
+from mixup_repro.live import phase
 from mixup_repro.methods.registry import METHODS, PAIRS, needs_means
 from mixup_repro.plan import EpochPlan
 from mixup_repro.schema import Config, DatasetConfig
@@ -189,9 +190,12 @@ class StreamedSet:
         total = from_main(lambda: _cached_sum(cache, shape))
         if total is None:
             total = torch.zeros(shape, dtype=torch.int64, device=self.y_train.device)
-            for _, pixels, _ in self.chunks("train", CHUNK, 1, rank(), world_size()):
-                interrupt.check()
-                total += pixels[0].sum(0, dtype=torch.int64)
+            own = self.n_train // world_size()
+            with phase("averaging", own, "pictures") as at:
+                for _, pixels, _ in self.chunks("train", CHUNK, 1, rank(), world_size()):
+                    interrupt.check()
+                    total += pixels[0].sum(0, dtype=torch.int64)
+                    at.done += pixels.shape[1]
             add_up([total])  # of whole numbers: exact for any number of ranks
             if rank() == 0:
                 cache.parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +209,9 @@ class StreamedSet:
         if self.content is None:
             self.content = {"class_names": fingerprint.of_names(self.class_names)}
             for part, pictures in self.pictures.items():
-                self.content[f"x_{part}"] = fingerprint.of_files(pictures.paths, pictures.sizes())
+                with phase("looking at", len(pictures), "files"):
+                    sizes = pictures.sizes()
+                self.content[f"x_{part}"] = fingerprint.of_files(pictures.paths, sizes)
                 self.content[f"y_{part}"] = fingerprint.of_tensor(torch.from_numpy(pictures.y))
         return self.content
 

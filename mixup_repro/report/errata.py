@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mixup_repro.live import phase
 from mixup_repro.papers.claims import Theorem
 from mixup_repro.papers.errata import Erratum, markdown
 from mixup_repro.report.items import PAPERS
@@ -26,7 +27,8 @@ gives no number its column is empty. An erratum is no verdict on a claim: those 
 
 def write_errata(folder: Path) -> None:
     """Compute every witness, in seconds, and write <folder>/ERRATA.md, a part for each paper."""
-    kept(folder).make("errata", b"", lambda: _write(folder / "ERRATA.md"))
+    with phase("checking", things="errata"):
+        kept(folder).make("errata", b"", lambda: _write(folder / "ERRATA.md"))
 
 
 def _write(path: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from mixup_repro.live import phase
 from mixup_repro.papers import layout, style, vector
 from mixup_repro.report.items import Entry
 from mixup_repro.report.published import draw_published
@@ -22,8 +23,10 @@ def draw(found: list[Entry], folder: Path) -> None:
     Those stay that the same code made of the same rows. The site's come without what came out,
     which its pages say.
     """
-    for entry in found:
-        kept(folder).make(entry.stem, pickle.dumps(entry.data), partial(_write, entry, folder))
+    with phase("drawing", len(found), "figures") as at:
+        for entry in found:
+            kept(folder).make(entry.stem, pickle.dumps(entry.data), partial(_write, entry, folder))
+            at.done += 1
     draw_published(folder)
 
 

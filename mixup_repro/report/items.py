@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mixup_repro.errors import InputError
+from mixup_repro.live import phase
 from mixup_repro.papers import style, vector
 from mixup_repro.papers.carratino2020.paper import PAPER as CARRATINO
 from mixup_repro.papers.chidambaram2022.paper import PAPER as CHIDAMBARAM
@@ -134,7 +135,8 @@ def prove(folder: Path) -> None:
     Nothing where the files are those that the same code made.
     """
     made = kept(folder)
-    made.make("theorems", b"", lambda: _check_all(folder / "theorems.csv"))
+    with phase("checking", things="theorems"):
+        made.make("theorems", b"", lambda: _check_all(folder / "theorems.csv"))
     for paper in PAPERS:
         for name, (picture, _) in paper.pictures.items():
             stem = folder / "figures" / paper.name / f"theory_{name}"

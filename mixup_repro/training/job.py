@@ -15,6 +15,7 @@ from mixup_repro.distributed import be_patient, from_main, local_rank, main_firs
 from mixup_repro.errors import DamagedError, InputError
 from mixup_repro.evaluation.finished import complete
 from mixup_repro.jobs import batch_size, expand, portion
+from mixup_repro.live import phase
 from mixup_repro.methods.registry import METHODS
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import LOOK_S, Outcome, RunFolder, State
@@ -174,16 +175,18 @@ def _visit(group: list[RunFolder], dataset: DataSource, progress: Progress) -> l
     with ExitStack() as locks:
         # Of several processes the first takes the locks and reads the files; all do as it found.
         states = from_main(lambda: [claim(f, locks, progress.say) for f in group])
-        for folder, state in zip(group, states):
-            if state == State.RUNNING:
-                progress.say(f"{folder} is being trained by another process; skipped here")
-                results.append(Result(folder, Outcome.RUNNING))
-            elif state == State.DONE:
-                results.append(_complete(folder, dataset, progress))
-            elif state == State.FAILED:
-                results.append(Result(folder, Outcome.FAILED, "its folder is another run's"))
-            else:
-                missing.append(folder)
+        with phase("evaluating", len(group), "runs") as at:
+            for folder, state in zip(group, states):
+                if state == State.RUNNING:
+                    progress.say(f"{folder} is being trained by another process; skipped here")
+                    results.append(Result(folder, Outcome.RUNNING))
+                elif state == State.DONE:
+                    results.append(_complete(folder, dataset, progress))
+                elif state == State.FAILED:
+                    results.append(Result(folder, Outcome.FAILED, "its folder is another run's"))
+                else:
+                    missing.append(folder)
+                at.done += 1
         available = from_main(lambda: [checkpoint.load_all(f.path, progress.say) for f in missing])
         for point, members in checkpoint.resume_points(available):
             folders = [missing[i] for i in members]

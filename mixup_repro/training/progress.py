@@ -13,10 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mixup_repro.live import MINUTE_S, SOON_S, about, console, shown
+from mixup_repro.live import about, console, shown
 from mixup_repro.training.left import Left
 
-FIRST_S = 10.0  # in a log: the first word of a run, where there was none for a minute
+FIRST_S = 10.0  # in a log, the first word of a run
 LONG_S = 5.0  # a run that took longer says how much of the sweep is left
 BAR = 30
 
@@ -26,12 +26,13 @@ class Task:
 
     Training sets `at` (epochs done, and steps of the next) and `note`; another thread reads them.
 
-    runs: their names; start: epochs done when it began, a step as a fraction.
+    what: as in `Doing`; runs: their names; start: epochs done when it began, a step as a fraction.
     """
 
     def __init__(
         self, name: str, runs: Sequence[str], epochs: int, steps: int, start: float, left: Left
     ) -> None:
+        self.what = "training"
         self.name, self.runs, self.epochs, self.steps = name, runs, epochs, steps
         self.start, self.left = start, left
         self.at, self.note = (math.floor(start), 0), ""
@@ -94,7 +95,6 @@ class Progress:
         self.stack = ""  # put before the name of every task, such as "stack 3 of 25: "
         self.console = console()
         self.left = Left()
-        self.said = -math.inf
 
     def within(self, place: str) -> Progress:
         """The same, for tasks at this place among others."""
@@ -104,7 +104,6 @@ class Progress:
 
     def say(self, message: str) -> None:
         """A line, above the live ones."""
-        self.said = time.monotonic()
         self.console.print(message, markup=False, soft_wrap=True)
 
     @contextmanager
@@ -114,14 +113,13 @@ class Progress:
         """Show one run or stack while it trains, with a line at its end; yields what to set."""
         task = Task(self.stack + name, runs, epochs, steps, start, self.left)
         self.left.visited.update(runs)
-        silent = time.monotonic() - self.said
-        soon = SOON_S / 2 if self.console.is_terminal else max(FIRST_S, MINUTE_S - silent)
-        with shown(task, soon):
+        with shown(task, FIRST_S):
             yield task
         seconds, done = task.seconds, task.done
         more = f"; {task.all_left()}" if seconds > LONG_S and task.all_left() else ""
         self.left.trained(len(runs) * done, seconds)
-        self.say(f"{task.name}: {done:.4g} epochs in {seconds:.1f} s, {task.note}{more}")
+        count = f"{done:.4g} epoch{'s' * (done != 1)}"
+        self.say(f"{task.name}: {count} in {seconds:.1f} s, {task.note}{more}")
 
     def table(
         self, title: str, header: list[str], rows: list[list[str]], caption: str = ""
