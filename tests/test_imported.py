@@ -149,7 +149,7 @@ def test_the_words_that_are_printed_ask_the_run_more(imported):
     assert command[:2] == ["mixup-repro", "evaluate"]
     more = [w for w in command[2:] if not w.startswith("evaluation.alphas")]
     code, _, err = script("evaluate", *more, "evaluation.alphas=[2]", "evaluation.temperature=true")
-    assert code == 0 and "1 evaluated" in err
+    assert code == 0 and "1 done before and evaluated now" in err
     rows = {(row["evaluation"], row["eval_alpha"]) for row in record_of(runs)["evaluations"]}
     assert {("plain", None), ("rescaled", 2.0), ("temperature", None)} < rows
 
