@@ -22,8 +22,8 @@ from mixup_repro.jobs import expand
 from mixup_repro.live import phase
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import progress
-from mixup_repro.training.left import Left
 from mixup_repro.training.progress import Task
+from mixup_repro.training.sweep import Sweep
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -130,16 +130,16 @@ def test_what_is_left_of_a_sweep_counts_epochs_of_runs_that_are_not_done(tmp_pat
         folder.create()
         (folder.path / name).touch()
     done.record_path.write_text(json.dumps(record(done)))
-    left = Left()
+    sweep = Sweep()
     for one in jobs:
-        left.expect(one)
-    left.begin(jobs[0], 1)
+        sweep.expect(one)
+    sweep.begin(jobs[0], 1)
     first, second = ([str(f) for f in folders(one)] for one in jobs[:2])
-    left.visited.update(first)
-    left.trained(20, 40.0)
-    left.begin(jobs[1], 2)
-    left.visited.update(second)
-    task = Task("two", second, 10, 10, 0, left)
+    sweep.visited.update(first)
+    sweep.trained(20, 40.0)
+    sweep.begin(jobs[1], 2)
+    sweep.visited.update(second)
+    task = Task("two", second, 10, 10, 0, sweep)
     task.at, clock[0] = (2, 5), clock[0] + 10
     assert task.ahead == 26
     seconds = 48.5 * 50 / 27.5
@@ -154,7 +154,7 @@ def test_what_is_left_of_a_sweep_counts_epochs_of_runs_that_are_not_done(tmp_pat
 
 def test_a_run_that_goes_on_reckons_from_where_it_began(clock, tmp_path):
     """From epoch 4 of 10, half an epoch in: 1.5 epochs in 30 s leave 4 epochs, 80 s."""
-    task = Task("one", ["one"], 10, 10, 4.5, Left())
+    task = Task("one", ["one"], 10, 10, 4.5, Sweep())
     assert (task.place(), task.own_left()) == ("epoch 5 of 10, step 0 of 10", "")
     task.at, clock[0] = (6, 0), clock[0] + 30
     assert (task.place(), task.own_left()) == ("epoch 7 of 10, step 0 of 10", "~1 min left")
@@ -166,13 +166,13 @@ def test_a_run_that_goes_on_reckons_from_where_it_began(clock, tmp_path):
 def test_other_stacks_count_and_a_sweeper_without_an_end_says_the_number(tmp_path, clock):
     one = job(*DIGITS, "recipe.epochs=10", "seeds=4", f"runs_dir={tmp_path}")
     names = [str(folder) for folder in folders(one)]
-    left = Left()
-    left.begin(one, 0)
-    left.visited.update(names[:2])
-    task = Task("half", names[:2], 10, 1, 0, left)
+    sweep = Sweep()
+    sweep.begin(one, 0)
+    sweep.visited.update(names[:2])
+    task = Task("half", names[:2], 10, 1, 0, sweep)
     task.at, clock[0] = (5, 0), clock[0] + 10  # 10 epochs of runs in 10 s, 10 + 20 are left
     assert task.all_left() == "~30 s left of all runs"
-    left.number = 7
+    sweep.number = 7
     assert task.all_left() == "job 7"
 
 

@@ -45,7 +45,7 @@ class Quiet(Progress):
     @contextmanager
     def task(self, name, runs, epochs, steps, start):
         self.starts.append(start)
-        yield Task(name, runs, epochs, steps, start, self.left)
+        yield Task(name, runs, epochs, steps, start, self.sweep)
 
 
 def run(*words: str, runs_dir: Path, progress: Progress | None = None) -> list[Result]:

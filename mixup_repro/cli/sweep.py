@@ -105,7 +105,7 @@ def _each_alone(session: Session) -> Iterator[None]:
             session.refuse(line)
         if _in_a_row(sweeper):
             for cfg in jobs:
-                session.progress.left.expect(cfg)
+                session.progress.sweep.expect(cfg)
 
     sweepers.validate_batch_is_legal = check
     try:

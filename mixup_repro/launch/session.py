@@ -109,7 +109,7 @@ class Session:
         if job.evaluation.objective is not None:
             check_objective(job)
         sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-        self.progress.left.begin(job, HydraConfig.get().job.num + 1 if sweep else 0)
+        self.progress.sweep.begin(job, HydraConfig.get().job.num + 1 if sweep else 0)
         if job.hardware.slots:
             self.queue.append((job, self._words()))
             return None

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mixup_repro.live import about, console, shown
-from mixup_repro.training.left import Left
+from mixup_repro.training.sweep import Sweep
 
 FIRST_S = 10.0  # in a log, the first word of a run
 LONG_S = 5.0  # a run that took longer says how much of the sweep is left
@@ -30,11 +30,11 @@ class Task:
     """
 
     def __init__(
-        self, name: str, runs: Sequence[str], epochs: int, steps: int, start: float, left: Left
+        self, name: str, runs: Sequence[str], epochs: int, steps: int, start: float, sweep: Sweep
     ) -> None:
         self.what = "training"
         self.name, self.runs, self.epochs, self.steps = name, runs, epochs, steps
-        self.start, self.left = start, left
+        self.start, self.sweep = start, sweep
         self.at, self.note = (math.floor(start), 0), ""
         self.began = time.monotonic()
 
@@ -52,7 +52,7 @@ class Task:
     @cached_property
     def ahead(self) -> int:
         """Epochs of runs that come after it."""
-        return self.left.ahead()
+        return self.sweep.ahead()
 
     def own_left(self) -> str:
         """Such as: ~4 min left."""
@@ -64,9 +64,9 @@ class Task:
         """Such as: job 3 of 12, ~25 min left. Nothing where no other run is to come."""
         runs, done = len(self.runs), self.done
         rest = runs * (self.epochs - self.start - done) + self.ahead
-        if not self.ahead and not self.left.number:
+        if not self.ahead and not self.sweep.number:
             return ""
-        return self.left.words(runs * done, self.seconds, rest)
+        return self.sweep.words(runs * done, self.seconds, rest)
 
     def place(self) -> str:
         """Such as: epoch 3 of 40, step 120 of 391."""
@@ -94,7 +94,7 @@ class Progress:
     def __init__(self) -> None:
         self.stack = ""  # put before the name of every task, such as "stack 3 of 25: "
         self.console = console()
-        self.left = Left()
+        self.sweep = Sweep()
 
     def within(self, place: str) -> Progress:
         """The same, for tasks at this place among others."""
@@ -111,13 +111,13 @@ class Progress:
         self, name: str, runs: Sequence[str], epochs: int, steps: int, start: float
     ) -> Iterator[Task]:
         """Show one run or stack while it trains, with a line at its end; yields what to set."""
-        task = Task(self.stack + name, runs, epochs, steps, start, self.left)
-        self.left.visited.update(runs)
+        task = Task(self.stack + name, runs, epochs, steps, start, self.sweep)
+        self.sweep.visited.update(runs)
         with shown(task, FIRST_S):
             yield task
         seconds, done = task.seconds, task.done
         more = f"; {task.all_left()}" if seconds > LONG_S and task.all_left() else ""
-        self.left.trained(len(runs) * done, seconds)
+        self.sweep.trained(len(runs) * done, seconds)
         count = f"{done:.4g} epoch{'s' * (done != 1)}"
         self.say(f"{task.name}: {count} in {seconds:.1f} s, {task.note}{more}")
 

@@ -22,7 +22,7 @@ def epochs_left(folders: Iterable[RunFolder]) -> int:
     return sum(f.run.config.recipe.epochs - f.epoch() for f in unfinished)
 
 
-class Left:
+class Sweep:
     """The jobs of a command line that come one after another in this process.
 
     Time is reckoned by epochs of runs, at the mean pace of those that were trained here: a sweep
@@ -36,8 +36,8 @@ class Left:
         self.visited: set[str] = set()  # runs whose training began here
         self.jobs, self.epochs, self.seconds = 0, 0.0, 0.0
 
-    def __reduce__(self) -> tuple[type[Left], tuple[()]]:
-        return Left, ()  # another process has other jobs
+    def __reduce__(self) -> tuple[type[Sweep], tuple[()]]:
+        return Sweep, ()  # another process has other jobs
 
     def expect(self, job: DictConfig | Config) -> None:
         """One more job is to come."""
@@ -78,6 +78,7 @@ class Left:
 def _runs(coming: DictConfig | Config) -> list[RunFolder]:
     try:
         job = resolve(coming) if isinstance(coming, DictConfig) else coming
-        return [RunFolder(run) for run in expand(job)]
+        folders = [RunFolder(run) for run in expand(job)]
+        return [f for f in folders if job.retry == "all" or f.state() == State.FAILED]
     except (InputError, HydraException):  # is said when its turn comes
         return []
