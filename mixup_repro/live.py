@@ -115,8 +115,9 @@ class Phase:
             things = self.things.removesuffix("s") if self.total == 1 else self.things
             return f"{self.what} {self.total:,} {things}"
         each = (time.monotonic() - self.began) / self.done
-        left = about(each * (self.total - self.done))
-        return f"{self.what} {self.done:,} of {self.total:,} {self.things}, {left} left"
+        rest = self.total - self.done
+        left = f", {about(each * rest)} left" if rest > 0 else ""
+        return f"{self.what} {self.done:,} of {self.total:,} {self.things}{left}"
 
     def __rich__(self) -> RenderableType:
         return Text(self.line())

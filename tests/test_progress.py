@@ -96,6 +96,7 @@ def test_what_takes_less_than_a_second_is_not_shown(capsys):
     [
         (0, 60000, "decoding 60,000 pictures"),
         (15000, 60000, "decoding 15,000 of 60,000 pictures, ~30 s left"),  # 10 s for a quarter
+        (60000, 60000, "decoding 60,000 of 60,000 pictures"),
         (0, 0, "decoding pictures"),
     ],
 )
@@ -174,6 +175,24 @@ def test_other_stacks_count_and_a_sweeper_without_an_end_says_the_number(tmp_pat
     assert task.all_left() == "~30 s left of all runs"
     sweep.number = 7
     assert task.all_left() == "job 7"
+
+
+def test_nothing_is_left_after_the_last_epoch_of_the_last_job(tmp_path, clock):
+    jobs = [job(*DIGITS, f"recipe.epochs={n}", f"runs_dir={tmp_path}") for n in (5, 10)]
+    sweep = Sweep()
+    for one in jobs:
+        sweep.expect(one)
+        sweep.begin(one, sweep.jobs)
+        names = [str(folder) for folder in folders(one)]
+        sweep.visited.update(names)
+    task = Task("last", names, 10, 1, 0, sweep)
+    task.at, clock[0] = (10, 0), clock[0] + 10
+    assert task.all_left() == "job 2 of 2"
+    alone = Sweep()
+    alone.expect(jobs[1])
+    alone.begin(jobs[1], 1)
+    alone.visited.update(names)
+    assert Task("alone", names, 10, 1, 0, alone).all_left() == ""  # one job is no sweep
 
 
 def test_a_log_has_a_line_a_minute_of_a_kind_however_many_there_are(capsys, monkeypatch):

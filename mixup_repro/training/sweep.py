@@ -46,7 +46,7 @@ class Sweep:
 
     def begin(self, job: Config, number: int) -> None:
         """A job begins; number: its place in a sweep, from 1, and 0 where there is none."""
-        self.number = number
+        self.number = number if self.jobs != 1 else 0
         if not self.jobs:
             self.coming.append(job)
 
@@ -69,7 +69,8 @@ class Sweep:
         place = f"job {self.number}" if self.number else ""
         place += f" of {self.jobs}" if place and self.jobs else ""
         done, spent = self.epochs + epochs, self.seconds + seconds
-        if not done or (place and not self.jobs):  # a sweeper that does not say how many there are
+        unknown = place and not self.jobs  # a sweeper that does not say how many there are
+        if unknown or not done or rest <= 0:
             return place
         left = f"{about(spent / done * rest)} left"
         return f"{place}, {left}" if place else f"{left} of all runs"
