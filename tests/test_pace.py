@@ -28,6 +28,9 @@ def test_at_the_pace_of_those_that_ended():
     assert pace.words(running, 33, 2) == "3 of 6 processes ended, ~42 s left"
     # One process cannot be shared by two slots: the last takes its own time.
     assert pace.seconds_left([Work(11, seconds=4)], 0, 2) == pytest.approx(18)
+    # What is on disk counts more than its time: 8 of 11 units, at 2 s each, leave 6 s; 11 none.
+    assert pace.seconds_left([Work(11, done=8, seconds=90)], 0, 2) == pytest.approx(6)
+    assert pace.words([Work(11, done=11, seconds=3)], 0, 2) == "3 of 6 processes ended"
     # One that takes longer than those before says nothing of when it ends.
     assert pace.seconds_left([Work(11, seconds=400)], 0, 2) == 0
 

@@ -23,6 +23,12 @@ class Work:
     done: int = 0
     seconds: float = 0.0
 
+    def seconds_left(self, each: float) -> float:
+        """At a pace: by the disk, and by its own time until there is a checkpoint."""
+        if self.done:
+            return (self.size - self.done) * each
+        return max(0.0, self.size * each - self.seconds)
+
 
 @dataclass
 class Pace:
@@ -52,11 +58,11 @@ class Pace:
         if not size:
             return None
         each = seconds / size
-        rest = [max(0.0, work.size * each - work.seconds) for work in running]
+        rest = [work.seconds_left(each) for work in running]
         return max(0.0, *rest, (waiting * each + sum(rest)) / slots)
 
     def words(self, running: Sequence[Work], waiting: int, slots: int) -> str:
         """Such as: 7 of 24 processes ended, ~25 min left."""
         left = self.seconds_left(running, waiting, slots)
         said = f"{self.ended} of {self.processes} processes ended"
-        return said if left is None else f"{said}, {about(left)} left"
+        return f"{said}, {about(left)} left" if left else said
