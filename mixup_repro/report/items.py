@@ -106,13 +106,14 @@ def entries(folder: Path) -> list[Entry]:
     runs = results.load(folder)
     if runs.empty:
         raise InputError(f"{folder}: no finished runs yet; type make reproduce")
-    found = [
-        Entry(paper, item, on, data)
-        for paper in PAPERS
-        for item, on in paper.settings
-        for scale in SCALES
-        if (data := on.source.load(on.name, scale, folder, runs)) is not None
-    ]
+    with phase("reading", things="results"):
+        found = [
+            Entry(paper, item, on, data)
+            for paper in PAPERS
+            for item, on in paper.settings
+            for scale in SCALES
+            if (data := on.source.load(on.name, scale, folder, runs)) is not None
+        ]
     return [entry for entry in found if entry.shows_something]
 
 
