@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from helpers import job, make_image_folder, make_imagenet
 
-from mixup_repro import cli
+from mixup_repro import cli, live
 from mixup_repro.cli.words import source_of, whole_path
 from mixup_repro.training import run as run_module
 
@@ -235,6 +235,7 @@ def answer(line: str, monkeypatch, capsys) -> list[str]:
         raise AssertionError("it trains")
 
     monkeypatch.setattr(run_module, "fit", never)
+    monkeypatch.setattr(live, "SOON_S", 3600.0)  # on a busy machine hashing too is worth a line
     monkeypatch.setattr(sys, "argv", ["mixup-repro", *line.split(" ")])
     handlers = logging.root.handlers[:]
     try:
