@@ -243,7 +243,7 @@ def test_parts_of_two_machines_are_merged_by_copying_or_by_reporting_both(tmp_pa
         assert texts[0] == texts[1], name
     capsys.readouterr()
     assert train_here(*words, runs_dir=tmp_path / "machine1") == 0
-    assert "4 present" in capsys.readouterr().err  # of each of two ids, and nothing is trained
+    assert "4 done before" in capsys.readouterr().err  # of each of two ids, and nothing is trained
 
 
 # --- What a job of several says -----------------------------------------------------------------

@@ -17,6 +17,7 @@ from mixup_repro.data import DataSource
 from mixup_repro.jobs import batch_size, expand
 from mixup_repro.launch.estimate import Bill, Left
 from mixup_repro.launch.slots import slots
+from mixup_repro.live import phase
 from mixup_repro.schema import Config, Run
 from mixup_repro.store.identity import run_id
 from mixup_repro.training.loop import Stack
@@ -41,7 +42,9 @@ def line(missing: list[Left], jobs: list[Config], data: Mapping[str, Any]) -> st
             if hardware.slots:
                 torch.set_num_threads(slots(hardware, dataset.device)[0].threads)
             runs = [run for some in mine for run in some.runs]
-            seconds += epoch_seconds(job, runs, dataset) * sum(some.epochs() for some in mine)
+            with phase("timing", things=f"steps of {', '.join(some.what() for some in mine)}"):
+                each = epoch_seconds(job, runs, dataset)
+            seconds += each * sum(some.epochs() for some in mine)
     if not missing:
         return ""
     device = device_name(torch.empty(0, device=dataset.device))
