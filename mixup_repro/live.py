@@ -44,10 +44,14 @@ class Doing(Protocol):
         """The same, on a terminal."""
 
 
-@cache
 def console() -> Console:
-    """Standard error, which nothing but rank 0 writes to."""
-    made = Console(stderr=True, highlight=False, quiet=rank() > 0)
+    """Standard error, which nothing but rank 0 writes to; one, so that lines do not collide."""
+    return _console(quiet=rank() > 0)
+
+
+@cache
+def _console(quiet: bool) -> Console:
+    made = Console(stderr=True, highlight=False, quiet=quiet)
     if not made.is_terminal:
         made.width = LOG_WIDTH
     return made
