@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+from joblib import Parallel, cpu_count, delayed
 from matplotlib.figure import Figure
 
 from mixup_repro.live import phase
@@ -16,6 +18,8 @@ from mixup_repro.report.verdicts import Word, of_entry
 from mixup_repro.store.kept import kept
 from mixup_repro.store.tables import write_table
 
+FEW = 8  # figures that are drawn sooner than another process has started
+
 
 def draw(found: list[Entry], folder: Path) -> None:
     """Write each figure and table below `folder`, and the picture of published runs.
@@ -23,11 +27,23 @@ def draw(found: list[Entry], folder: Path) -> None:
     Those stay that the same code made of the same rows. The site's come without what came out,
     which its pages say.
     """
-    with phase("drawing", len(found), "figures") as at:
-        for entry in found:
-            kept(folder).make(entry.stem, pickle.dumps(entry.data), partial(_write, entry, folder))
+    made = kept(folder)
+    rows = {entry.stem: pickle.dumps(entry.data) for entry in found}
+    changed = [entry for entry in found if not made.has(entry.stem, rows[entry.stem])]
+    with phase("drawing", len(changed), "figures") as at:
+        for entry, files in zip(changed, _written(changed, folder)):
+            made.note(entry.stem, rows[entry.stem], files)
             at.done += 1
     draw_published(folder)
+
+
+def _written(changed: list[Entry], folder: Path) -> Iterable[list[Path]]:
+    """`_write` of each, on several cores where there are many."""
+    processes = min(cpu_count(), len(changed) // FEW)
+    if processes < 2:
+        return (_write(entry, folder) for entry in changed)
+    parallel = Parallel(processes, return_as="generator")
+    return parallel(delayed(_write)(entry, folder) for entry in changed)
 
 
 def _write(entry: Entry, folder: Path) -> list[Path]:

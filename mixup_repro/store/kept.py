@@ -51,14 +51,21 @@ class Kept:
         return values
 
     def make(self, name: str, inputs: bytes, write: Callable[[], Iterable[Path]]) -> None:
-        """Call `write`, which returns the files it wrote in the folder; not where they lie there as
-        it wrote them of the same inputs."""
-        files, source = self.of("files"), digest(inputs)
-        told = files.get(name, {})
-        if told.get("inputs") == source and told["outputs"] == self._digests(told["outputs"]):
-            return
-        written = [path.relative_to(self.folder).as_posix() for path in write()]
-        files[name] = {"inputs": source, "outputs": self._digests(written)}
+        """Call `write`, which returns the files it wrote in the folder; not where it `has` them."""
+        if not self.has(name, inputs):
+            self.note(name, inputs, write())
+
+    def has(self, name: str, inputs: bytes) -> bool:
+        """Whether the files lie there as they were noted of the same inputs."""
+        told = self.of("files").get(name, {})
+        same = told.get("inputs") == digest(inputs)
+        return same and told["outputs"] == self._digests(told["outputs"])
+
+    def note(self, name: str, inputs: bytes, written: Iterable[Path]) -> None:
+        """Files were written of these inputs."""
+        names = [path.relative_to(self.folder).as_posix() for path in written]
+        files = self.of("files")
+        files[name] = {"inputs": digest(inputs), "outputs": self._digests(names)}
 
     def _digests(self, names: Iterable[str]) -> dict[str, str]:
         paths = {name: self.folder / name for name in names}
