@@ -193,7 +193,7 @@ OTHERS = [
     ("report --no-collect --results-dir {here}/none", "--results-dir"),
     ("report extra", "extra"),
     ("report experiment=nosuch", "nosuch"),
-    ("report dataset=digits runs_dir={here}/empty", "missing"),
+    ("report dataset=digits runs_dir={here}/empty", "of these runs"),
     ("report dataset=digits --no-collect", "--no-collect"),
     ("distances", "overrides"),
     ("distances dataset=nosuch", "nosuch"),

@@ -74,7 +74,7 @@ def test_settings_that_differ_elsewhere_are_told_apart(runs_dir, tmp_path):
 @pytest.mark.parametrize(
     "words, says",
     [
-        (["recipe.epochs=7"], "missing of these runs"),
+        (["recipe.epochs=7"], "of these runs"),
         (["--no-collect"], "--no-collect"),
         (["--runs-dir", "."], "--runs-dir"),
     ],
