@@ -19,6 +19,7 @@ from mixup_repro.paths import CHECKOUT
 from mixup_repro.probes.evaluate import _ask
 from mixup_repro.training import job as jobs
 from mixup_repro.training.learner import has_bfloat16
+from mixup_repro.training.record import device_name
 
 MPS = torch.device("mps")
 
@@ -53,6 +54,11 @@ def test_host_moves_what_lies_where_there_is_no_float64():
     moved = SimpleNamespace(device=MPS, cpu=lambda: "on the CPU")
     stays = torch.ones(2)
     assert exact.host(moved) == "on the CPU" and exact.host(stays) is stays
+
+
+def test_a_record_says_that_a_run_was_trained_there():
+    assert device_name(SimpleNamespace(device=MPS, is_cuda=False)).startswith("mps (")
+    assert device_name(torch.ones(1)).startswith("cpu (")
 
 
 def test_probes_are_refused():

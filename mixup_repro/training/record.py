@@ -130,6 +130,8 @@ def device_name(tensor: torch.Tensor) -> str:
     times = f"{world_size()} x " if world_size() > 1 else ""
     if tensor.is_cuda:
         return times + torch.cuda.get_device_name(tensor.device)
+    if tensor.device.type == "mps":
+        return f"mps ({platform.machine()})"
     return f"{times}cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
