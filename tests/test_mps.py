@@ -15,6 +15,7 @@ from helpers import job, train_here
 
 from mixup_repro import exact
 from mixup_repro.errors import InputError
+from mixup_repro.launch.slots import slots
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.probes.evaluate import _ask
 from mixup_repro.training import job as jobs
@@ -40,6 +41,8 @@ def test_several_processes_are_refused(monkeypatch):
     monkeypatch.setattr(jobs, "world_size", lambda: 2)
     with pytest.raises(InputError, match="one process"):
         jobs.device_of(job("hardware.device=mps"))
+    with pytest.raises(InputError, match="one process"):
+        slots(job("hardware=node").hardware, MPS)
 
 
 @pytest.mark.parametrize("name, says", [("mps", "there is none here"), ("mpx", "cuda or mps")])
