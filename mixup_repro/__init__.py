@@ -5,7 +5,7 @@ The names below are for a PyTorch model, loader and loop of one's own; they are 
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "MixupOptimal",
     "Rescaled",

@@ -242,8 +242,8 @@ def _check_hardware(hardware: HardwareConfig) -> None:
         f"hardware.threads={threads}: must lie between 1 and {MOST_THREADS}",
     )
     _need(
-        re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", hardware.device),
-        f"hardware.device={hardware.device}: choose auto, cpu or cuda",
+        re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?|mps", hardware.device),
+        f"hardware.device={hardware.device}: choose auto, cpu, cuda or mps",
     )
     _choice(hardware.precision, ("auto", "float32", "bfloat16"), "hardware.precision")
     for name in ("checkpoint_minutes", "patience_minutes"):

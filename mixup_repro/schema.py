@@ -110,7 +110,7 @@ class BenchmarkConfig:
 
 @dataclass
 class HardwareConfig:
-    device: str = "auto"  # auto | cpu | cuda
+    device: str = "auto"  # auto (a GPU of CUDA, or the CPU) | cpu | cuda | mps
     threads: Optional[int] = None  # CPU threads of PyTorch; null: its own choice
     checkpoint_seconds: float = 1.0  # at most one checkpoint in this time, after an epoch
     checkpoint_minutes: float = 10.0  # and at most one in this time inside an epoch

@@ -22,7 +22,7 @@ PACKAGE = CHECKOUT / "mixup_repro"
 LAYERS = [
     line.split()
     for line in """
-    errors paths schema stats beta plan distributed patience interrupt random_bits live
+    errors paths schema stats beta plan distributed patience interrupt random_bits live exact
     methods.registry
     checks
     jobs

@@ -110,3 +110,14 @@ def test_optuna_without_an_objective_is_told_what_it_needs(tmp_path):
     words += [f"runs_dir={tmp_path / 'runs'}", f"hydra.sweep.dir={tmp_path}"]
     done = commands.run("scripts/train.py", *words)
     assert done.returncode == 2 and "give evaluation.objective=<metric>" in done.stderr
+
+
+def test_joblib_launches_a_sweep(tmp_path):
+    pytest.importorskip(
+        "hydra_plugins.hydra_joblib_launcher", reason="pip install hydra-joblib-launcher"
+    )
+    words = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "dataset=digits", *HARDWARE]
+    words += ["method.alpha=1,2", "recipe.epochs=1", f"runs_dir={tmp_path / 'runs'}"]
+    done = commands.plain("scripts/train.py", *words, f"hydra.sweep.dir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "runs").glob("*/seed0/record.json"))) == 2

@@ -25,7 +25,11 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory) -> Path:
     """A copy of the code, so that runs and results are not mixed with those of this one."""
-    copy = tmp_path_factory.mktemp("checkout")
+    return copy_of_code(tmp_path_factory.mktemp("checkout"))
+
+
+def copy_of_code(copy: Path) -> Path:
+    """What a target needs of this checkout, in another folder."""
     for name in ("configs", "mixup_repro", "scripts"):
         shutil.copytree(CHECKOUT / name, copy / name)
     shutil.copy(CHECKOUT / "Makefile", copy)

@@ -2,7 +2,10 @@
 
 mixup-repro report                  all of it
 mixup-repro report --no-collect     figures and report from the committed results alone
+mixup-repro report experiment=carratino2020/fig4_digits recipe.epochs=1     figures of these runs
 
+With words as for train, their finished runs alone are drawn, marked as custom, in a folder of their
+own below results/custom/, which git ignores; nothing else in results/ changes. Without:
 Writes REPORT.md, NOTES.md (the notes, a line a claim), and what `mixup-repro site` makes pages of.
 Theorems and ERRATA.md are computed anew where runs are merged. Of the checkout's own results also
 the table of verdicts in README.md. Waits while another process writes the same results. Every file
@@ -12,16 +15,21 @@ Exit codes: 0 fine; 1 a file cannot be written; 2 bad input.
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from mixup_repro import report
-from mixup_repro.cli.words import Parser, whole_path
+from mixup_repro.cli.words import Parser, source_of, whole_path
 from mixup_repro.errors import InputError
+from mixup_repro.jobs import Source, compose
+from mixup_repro.launch.status import Status
 from mixup_repro.paths import CHECKOUT, INSTALLED, home
 from mixup_repro.store import results
 from mixup_repro.store.files import locked
-from mixup_repro.store.kept import kept
+from mixup_repro.store.folder import State
+from mixup_repro.store.kept import digest, kept
 
 
 def main(words: Sequence[str]) -> int:
@@ -29,8 +37,16 @@ def main(words: Sequence[str]) -> int:
     runs = parser.add_mutually_exclusive_group()
     runs.add_argument("--runs-dir", type=whole_path, help="default: the checkout's, if it has one")
     runs.add_argument("--no-collect", action="store_true", help="leave runs.csv as it is")
+    parser.add_argument("overrides", nargs="*", help="as for train")
+    parser.add_argument("-m", "--multirun", action="store_true", help="as for train; always on")
+    parser.add_source()
     parser.add_argument("--results-dir", type=whole_path, default=home() / "results")
-    args = parser.parse_args(words)
+    args = parser.parse_intermixed_args(words)
+    if args.overrides:
+        if args.no_collect or args.runs_dir is not None:
+            parser.error("--no-collect and --runs-dir: not with fields; runs_dir=... is one")
+        draw_words(args.overrides, source_of(args), args.results_dir / "custom")
+        return 0
     if args.runs_dir is not None and not args.runs_dir.is_dir():
         raise InputError(f"--runs-dir {args.runs_dir}: there is no such folder")
     if args.no_collect and not args.results_dir.is_dir():
@@ -66,3 +82,29 @@ def make(folder: Path, runs_dir: Path | None) -> None:
         if verdict.items and verdict.scale:
             print(f"{verdict.items[0]} ({verdict.scale})  {verdict.claim}: {verdict.words}")
     print(f"figures, tables and REPORT.md are in {folder.name}/")
+
+
+def draw_words(words: Sequence[str], source: Source, results_dir: Path) -> None:
+    """Draw the runs that the words stand for, in a folder below `results_dir` named after them.
+
+    Raises:
+        InputError: the words are wrong, or a run is not finished.
+        OSError: a file cannot be written.
+    """
+    jobs = list(compose(words, source))
+    status = Status(jobs)
+    if set(status.count()) != {State.DONE}:
+        raise InputError(
+            f"{status.line()} of these runs: `mixup-repro train -m {shlex.join(words)}` trains "
+            f"what is missing"
+        )
+    only = {f"{name}/seed{seed}" for name, seeds in status.ids.items() for seed in seeds}
+    named = [w.rpartition("/")[2] for w in words if w.startswith("experiment=")]
+    stem = named[0] if named else jobs[0].dataset.name
+    folder = results_dir / f"{stem}-{digest(' '.join(sorted(only)).encode())[:8]}"
+    with locked(results_dir):
+        shutil.rmtree(folder, ignore_errors=True)  # of the same runs, as they were before
+        for runs_dir in {job.runs_dir for job in jobs}:
+            results.collect(Path(runs_dir), folder, only)
+        picture = report.draw_custom(words, folder)
+    print(f"custom: {len(only)} runs are drawn in {folder}; see index.md and {picture}")

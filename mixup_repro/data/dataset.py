@@ -15,6 +15,7 @@ from mixup_repro.data import fingerprint
 from mixup_repro.data.batches import Batches, MemoryBatches, modification
 from mixup_repro.data.pixels import Affine, affine, normalised, pixel_statistics
 from mixup_repro.errors import InputError
+from mixup_repro.exact import host
 from mixup_repro.live import phase
 from mixup_repro.methods.registry import needs_means
 from mixup_repro.schema import Config
@@ -203,14 +204,16 @@ class Dataset:
         (*input) for one data set; (R, 1, *input) for one a replica, which broadcasts over examples.
         """
         if not self.is_image:
-            return self.x_train.double().mean(-2, keepdim=self.per_replica).float()
+            mean = host(self.x_train).double().mean(-2, keepdim=self.per_replica)
+            return mean.float().to(self.device)
         chunks = self.x_train.split(4096, dim=-4)
-        total = torch.stack([chunk.sum(-4, dtype=torch.float64) for chunk in chunks]).sum(0)
+        total = torch.stack([host(chunk).sum(-4, dtype=torch.float64) for chunk in chunks]).sum(0)
         scale, shift = self._affine
-        mean = (total / self.n_train).movedim(-1, -3).float() * scale + shift
+        mean = (total / self.n_train).movedim(-1, -3).float().to(self.device) * scale + shift
         return mean.unsqueeze(1) if self.per_replica else mean
 
     @cached_property
     def y_bar(self) -> Tensor:
         """(classes,) or (R, 1, classes), the training set's class frequencies (paper: y-bar)."""
-        return self.one_hot.double().mean(-2, keepdim=self.per_replica).float()
+        share = host(self.one_hot).double().mean(-2, keepdim=self.per_replica)
+        return share.float().to(self.device)

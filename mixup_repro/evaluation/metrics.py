@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mixup_repro.exact import host
+
 BINS = 15
 
 
@@ -54,7 +56,7 @@ def sums(logits: Tensor, y: Tensor) -> Sums:
     >>> whole == metrics(sums(logits[:, :3], y[:3]) + sums(logits[:, 3:], y[3:]))
     True
     """
-    logits = logits.float()
+    logits, y = host(logits.float()), host(y)
     log_p = logits.log_softmax(-1)
     p = log_p.exp()
     confidence, top = p.max(-1)

@@ -40,7 +40,7 @@ def scaled(logits: Tensor, y: Tensor) -> tuple[Tensor, float]:
     """
     shuffled = np.random.default_rng(0).permutation(len(y))
     halves = shuffled[::2], shuffled[1::2]
-    u, labels = logits.double().cpu().numpy(), y.cpu().numpy()
+    u, labels = logits.cpu().double().numpy(), y.cpu().numpy()
     out, temperatures = np.empty_like(u), []
     for held_out, fitted in (halves, halves[::-1]):
         temperature = fit_temperature(u[fitted], labels[fitted])

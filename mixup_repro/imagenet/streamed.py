@@ -25,6 +25,7 @@ from mixup_repro.data.pixels import affine, normalised
 from mixup_repro.data.rgb import READER
 from mixup_repro.distributed import add_up, from_main, rank, world_size
 from mixup_repro.errors import InputError
+from mixup_repro.exact import host
 from mixup_repro.imagenet.pictures import Wanted, read
 from mixup_repro.live import phase
 from mixup_repro.methods.registry import METHODS, PAIRS, needs_means
@@ -201,7 +202,7 @@ class StreamedSet:
                 cache.parent.mkdir(parents=True, exist_ok=True)
                 tensors.write(cache, total.cpu())
         scale, shift = self._affine
-        mean = (total.double() / self.n_train).float().to(scale.device)
+        mean = (host(total).double() / self.n_train).float().to(scale.device)
         return mean.movedim(-1, -3) * scale + shift
 
     def hashes(self) -> dict[str, str]:
@@ -225,7 +226,7 @@ class StreamedSet:
     def y_bar(self) -> Tensor:
         """(classes,), the training set's class frequencies."""
         counts = torch.bincount(self.y_train, minlength=self.classes)
-        return (counts.double() / self.n_train).float()
+        return (host(counts).double() / self.n_train).float().to(counts.device)
 
 
 class StreamedBatches(Batches):

@@ -40,6 +40,8 @@ def slots(hardware: HardwareConfig, device: torch.device) -> list[Slot]:
             numbers = hardware.slots
             each = hardware.threads or max(1, cpu_count() // len(numbers))
         return [Slot(f"cpu{k}", each, {"OMP_NUM_THREADS": str(each)}) for k in numbers]
+    if device.type == "mps":
+        raise InputError("hardware.slots: mps takes one process; leave hardware=node out")
     visible = visible_gpus()
     chosen = visible if hardware.slots == "auto" else [str(k) for k in hardware.slots]
     if unknown := set(chosen) - set(visible):

@@ -87,13 +87,22 @@ class Runs:
                 f"scale only"
             )
         check_one_data(folder / "runs.csv", runs, "dataset")
-        about = runs.drop_duplicates("run_id").set_index("run_id")[["method", "alpha"]].sort_index()
-        parts = {kind: _read(folder / kind, key, about) for kind, (_, key) in PARTS.items()}
         absent = len(planned - set(zip(runs["run_id"], runs["seed"])))
-        return ItemData(name, scale, absent, runs, **parts)
+        return with_parts(name, scale, absent, runs, folder)
 
     def _part(self, scale: str) -> list[str]:
         return self.only.get(scale, "").split()
+
+
+def with_parts(name: str, scale: str, absent: int, runs: pd.DataFrame, folder: Path) -> ItemData:
+    """Rows of runs.csv with what the results in `folder` have of these runs besides.
+
+    Raises:
+        InputError: a file of the runs is malformed.
+    """
+    about = runs.drop_duplicates("run_id").set_index("run_id")[["method", "alpha"]].sort_index()
+    parts = {kind: _read(folder / kind, key, about) for kind, (_, key) in PARTS.items()}
+    return ItemData(name, scale, absent, runs, **parts)
 
 
 def _planned(words: Sequence[str], known: set[str], folder: Path) -> set[tuple[str, int]] | None:

@@ -97,13 +97,15 @@ def _has(folder: RunFolder, name: str, say: Callable[[str], None]) -> bool:
 def _ask(group: list[RunFolder], name: str, source: DataSource) -> None:
     """Ask a stack of runs, and write their rows; a value that is not finite has none."""
     runs = [folder.run for folder in group]
+    if source.device.type == "mps":
+        raise InputError(f"probe={name} needs float64, which mps lacks; use hardware.device=cpu")
     dataset = in_memory(source.for_seeds([run.seed for run in runs]), f"probe={name}")
     network = restore_all(group, source).eval()
     try:
         answers = PROBES[name].ask(Subject(name, network, dataset, runs))
     except InputError as error:
         raise InputError(f"probe={name}: {error} ({group[0]})") from error
-    found = {key: value.detach().double().cpu() for key, value in answers.items()}
+    found = {key: value.detach().cpu().double() for key, value in answers.items()}
     for r, folder in enumerate(group):
         rows: list[dict[str, Any]] = [
             {"setting": setting, "metric": metric, "value": value[r].item()}

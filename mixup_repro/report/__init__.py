@@ -2,10 +2,12 @@
 
 Nothing here trains or reads runs, and what is said of an item is in its record (papers.items).
 `items` says what there is to show, `verdicts` what became of each claim, `figures` draws it under
-that, `sections` is what the report says of an entry; `markdown` writes it down,
-`notes` what the notes say, `errata` what is wrong in the papers, and `listing` what the site needs.
+that, `custom` draws runs that are no results, and `sections` is what the report says of an entry;
+`markdown` writes it down, `notes` what the notes say, `errata` what is wrong in the papers, and
+`listing` what the site needs.
 """
 
+from mixup_repro.report.custom import draw_custom
 from mixup_repro.report.errata import checkable, write_errata
 from mixup_repro.report.figures import came_out, draw, drawn
 from mixup_repro.report.items import PAPERS, Entry, entries, findings_table, prove, setting
@@ -21,6 +23,7 @@ __all__ = [
     "came_out",
     "checkable",
     "draw",
+    "draw_custom",
     "drawn",
     "entries",
     "findings_table",

@@ -29,6 +29,7 @@ killed leaves the old or the new one.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,16 +66,17 @@ class Gathered:
     kinds: dict[str, Row] = field(default_factory=dict)
 
 
-def collect(runs_dir: Path, results: Path) -> int:
+def collect(runs_dir: Path, results: Path, only: Container[str] | None = None) -> int:
     """Merge every finished run below `runs_dir` into `results`; returns how many there were.
 
+    only: the runs to merge, as <run_id>/seed<k>, where not all are wanted.
     For who holds `files.locked(results)`. All is checked before the first file is written.
 
     Raises:
         InputError: a file in `results` is malformed, a run's numbers are none, or a row is there
             already for another data set.
     """
-    new = _gather(runs_dir)
+    new = _gather(runs_dir, only)
     for path, table in _tables(new, results).items():
         write_table(path, table)
     for name, path in new.weights.items():
@@ -85,9 +87,11 @@ def collect(runs_dir: Path, results: Path) -> int:
     return new.count
 
 
-def _gather(runs_dir: Path) -> Gathered:
+def _gather(runs_dir: Path, only: Container[str] | None) -> Gathered:
     new = Gathered()
     for record in finished_records(runs_dir, print):
+        if only is not None and f"{record['run_id']}/seed{record['seed']}" not in only:
+            continue
         name, seed = record["run_id"], {"seed": record["seed"]}
         try:
             own, belong = rows(record), {kind: of(record) for kind, (of, _) in PARTS.items()}

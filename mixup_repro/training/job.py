@@ -53,6 +53,10 @@ def device_of(config: Config) -> torch.device:
             f"hardware.device={name}: where there are GPUs, processes talk by nccl, which is for "
             f"GPUs alone; hide them by CUDA_VISIBLE_DEVICES="
         )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError(f"hardware.device={name}: there is none here; use hardware.device=cpu")
+    if device.type == "mps" and world_size() > 1:
+        raise InputError(f"hardware.device={name}: one process only; use hardware.device=cpu")
     return device
 
 

@@ -30,7 +30,7 @@ def optimiser(recipe: RecipeConfig, network: Replicas) -> torch.optim.Optimizer:
     float32 on a GPU; on a CPU float64 gives exactly the steps of a plain number.
     """
     device = next(network.parameters()).device
-    lr = torch.tensor(recipe.lr, dtype=None if device.type == "cuda" else torch.float64)
+    lr = torch.tensor(recipe.lr, dtype=torch.float64 if device.type == "cpu" else None)
     common: dict[str, Any] = {
         "lr": lr.to(device),
         "weight_decay": recipe.weight_decay or 0.0,
@@ -81,6 +81,8 @@ def precision(config: Config, network: Replicas, device: torch.device) -> Option
 
 def has_bfloat16(device: torch.device) -> bool:
     """Whether a device computes in bfloat16 itself; emulated, it is slower than float32."""
+    if device.type == "mps":
+        return False  # some have it, and none was to be had for a test
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # Private, but the public get_capabilities is younger than the oldest PyTorch we support.

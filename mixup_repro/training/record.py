@@ -69,7 +69,7 @@ def finish(
         if logits is not None:
             record |= _keep_logits(folder, logits[r])
         if maps is not None:
-            record["map"] = maps[r].double().softmax(-1)[:, 1].tolist()
+            record["map"] = maps[r].cpu().double().softmax(-1)[:, 1].tolist()
         if asked.terms:
             record["terms"] = along_training(folder, dataset, asked.terms)
         folder.write_record(record)
@@ -82,7 +82,7 @@ def _keep_logits(folder: RunFolder, logits: Tensor) -> dict[str, Any]:
         np.savez(file, logits=logits.numpy())
     if len(logits) > PREDICTION_EXAMPLES:
         return {}
-    return {"predictions": logits.double().softmax(-1).tolist()}
+    return {"predictions": logits.cpu().double().softmax(-1).tolist()}
 
 
 def outputs(network: Replicas, dataset: DataSource) -> tuple[Optional[Tensor], Optional[Tensor]]:
@@ -130,6 +130,8 @@ def device_name(tensor: torch.Tensor) -> str:
     times = f"{world_size()} x " if world_size() > 1 else ""
     if tensor.is_cuda:
         return times + torch.cuda.get_device_name(tensor.device)
+    if tensor.device.type == "mps":
+        return f"mps ({platform.machine()})"
     return f"{times}cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
