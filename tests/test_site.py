@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import commands
+import pandas as pd
 import pytest
 import torch
 
@@ -268,6 +269,22 @@ def test_a_need_that_fails_or_means_nothing_is_named(need, says, tmp_path):
     copy = tmp_path / "copy.toml"
     copy.write_text(f'[sentence.one]\ntext = "Mixup fails."\nneeds = ["{need}"]\n')
     with pytest.raises(InputError, match=re.escape(says)):
+        read_copy(copy, tables.read(RESULTS))
+
+
+NEED = 'needs = ["chidambaram2022.fig1_fails: holds"]'
+NET = "cifar10-resnet32-imported-23d7d983"
+
+
+def test_a_number_of_a_network_that_nobody_here_trained_is_that_of_its_row(tmp_path):
+    frame = pd.read_csv(RESULTS / "imported.csv").set_index(["run_id", "evaluation", "eval_alpha"])
+    ece = 100 * frame.loc[(NET, "rescaled", 0.5), "ece"]
+    copy, ask = tmp_path / "copy.toml", f"imported {NET}: ece, rescaled at 0.5"
+    copy.write_text(f'[sentence.one]\ntext = "It is {{x}}."\nnumbers.x = "{ask}"\n{NEED}\n')
+    said = read_copy(copy, tables.read(RESULTS)).sentences["one"]
+    assert said == f"It is {ece:.2f}%."
+    copy.write_text(copy.read_text().replace("at 0.5", "at 0.7"))
+    with pytest.raises(InputError, match=r"at 0.7' names 0 rows of imported.csv"):
         read_copy(copy, tables.read(RESULTS))
 
 

@@ -7,6 +7,7 @@ A need reads `paper.claim`, then what it is asked on, then what its verdicts mus
     chidambaram2022.table1: 8 of 9 agrees        at least so many of so many parts that decide
 
 A number is `paper.claim` on one item, then a finding to be counted, `parts`, or `effect of` a part.
+Or it is a share (%) of a network that nobody here trained: `imported <run>: ece, rescaled at 1`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from mixup_repro.site.tables import Tables, Verdict
 from mixup_repro.site.words import WORDS
 
 ASKED = re.compile(r"(?P<paper>\w+)\.(?P<claim>\w+)(?: on (?P<item>\w+))?: (?P<what>.+)")
+IMPORTED = re.compile(r"imported (\S+): (accuracy|ece), (plain|rescaled)(?: at (\S+))?")
 SHARE = re.compile(r"(\d+) of (\d+) (\w+)")
 IN_WORDS = "no one two three four five six seven eight nine ten eleven twelve".split()
 
@@ -100,7 +102,14 @@ def _parts(found: list[Verdict]) -> list[Part]:
 
 
 def _number(ask: str, tables: Tables, path: Path) -> str:
-    """A count in words up to twelve, or an effect with its interval."""
+    """A count in words up to twelve, an effect with its interval, or a share in percent."""
+    if match := IMPORTED.fullmatch(ask):
+        run, metric, how, alpha = match.groups()
+        asked = (run, how, float(alpha) if alpha else None)
+        values = [row[metric] for row in tables.imported if _which(row) == asked]
+        if len(values) != 1:
+            raise InputError(f"{path}: {ask!r} names {len(values)} rows of imported.csv, not one")
+        return f"{100 * float(values[0]):.2f}%"
     found, what = _asked(ask, tables, path)
     if what.startswith("effect of "):
         name = what.removeprefix("effect of ")
@@ -111,6 +120,11 @@ def _number(ask: str, tables: Tables, path: Path) -> str:
     if what == "n":
         return in_words(min(v.n for v in found))
     return in_words(sum(what in ("parts", p.finding) for p in _parts(found)))
+
+
+def _which(row: Mapping[str, str]) -> tuple[str, str, float | None]:
+    alpha = row["eval_alpha"]
+    return row["run_id"], row["evaluation"], float(alpha) if alpha else None
 
 
 def in_words(count: int) -> str:

@@ -83,7 +83,11 @@ def results(site: Site) -> Context:
         }
         for name, about in site.copy.names["papers"].items()
     ]
-    return filter(site) | {"groups": groups, "missing": missing}
+    return filter(site) | {
+        "groups": groups,
+        "missing": missing,
+        "errata_count": sum(len(group.entries) for group in read_errata(site.folder)),
+    }
 
 
 def filter(site: Site) -> Context:

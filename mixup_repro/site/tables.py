@@ -133,10 +133,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Tables:
-    """All that the site knows."""
+    """All that the site knows. imported: rows of networks that nobody here trained."""
 
     claims: tuple[Claim, ...]
     pages: tuple[Page, ...]
+    imported: tuple[dict[str, str], ...]
 
     @cached_property
     def page_of(self) -> dict[tuple[str, str], Page]:
@@ -173,7 +174,9 @@ def read(folder: Path) -> Tables:
             an item that was run has no row of verdicts.
     """
     pages = _pages(folder)
-    tables = Tables(_claims(folder), pages)
+    imported = folder / "imported.csv"
+    others = rows(imported) if imported.exists() else []
+    tables = Tables(_claims(folder), pages, tuple(others))
     for claim in tables.claims:
         for v in claim.verdicts:
             for name in v.items:
