@@ -15,13 +15,14 @@ import pandas as pd
 import pytest
 from helpers import job, record, train_here
 
-from mixup_repro import cli
+from mixup_repro import cli, report
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
 from mixup_repro.launch import estimate, probe
 from mixup_repro.launch.status import Status
 from mixup_repro.paths import CHECKOUT
+from mixup_repro.report.listing import would_cost
 from mixup_repro.store import costs, results
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.store.tables import write_table
@@ -318,3 +319,18 @@ def test_a_precision_that_the_cpu_lacks_is_refused(monkeypatch, capsys, tmp_path
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: hardware.precision=bfloat16: this cpu has none")
     assert not list(tmp_path.rglob("seed*"))
+
+
+def test_a_setting_that_was_not_run_is_listed_with_what_it_would_cost(tmp_path):
+    (tmp_path / "costs.csv").write_bytes((CHECKOUT / "results/costs.csv").read_bytes())
+    grid, untimed = (
+        report.setting(f"carratino2020/{n}") for n in ("fig4_cifar100", "fig4_imagenet")
+    )
+    table = pd.read_csv(CHECKOUT / "results/costs.csv")
+    table = table[(table["network"] == "resnet34") & (table["device"] == GPU)]
+    epoch = table.groupby("method")["epoch_s"].mean()
+    hours = 200 * (10 * epoch["erm"] + 70 * epoch["mixup"]) / 3600  # 10 seeds, 7 alphas
+    assert f"80 runs: about {hours:.1f} GPU-hours on {GPU}" in would_cost(grid, tmp_path)
+    assert would_cost(untimed, tmp_path) == "40 runs: not measured yet."
+    distances = next(on for on in report.PAPERS[1].settings if "table2" in on[1].name)[1]
+    assert would_cost(distances, tmp_path) == ""  # no run is trained for it

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from mixup_repro.jobs import compose, expand
+from mixup_repro.launch.estimate import Left, bills
 from mixup_repro.papers.claims import NOT_RUN, Setting
-from mixup_repro.papers.items import Item, Paper
+from mixup_repro.papers.items import Item, On, Paper
 from mixup_repro.report.items import PAPERS, Entry
 from mixup_repro.report.sections import pictures, section, typed
+from mixup_repro.store.folder import RunFolder
+from mixup_repro.store.identity import run_id
 from mixup_repro.store.tables import write_table
 
 COLUMNS = (
@@ -34,8 +38,29 @@ def write_items(found: list[Entry], folder: Path) -> None:
         for item in paper.items:
             for on in item.on:
                 if on not in there:
-                    rows.append(_fixed(paper, item, on.name) | {"command": typed(on)})
+                    told = {"command": typed(on), "cost": would_cost(on, folder)}
+                    rows.append(_fixed(paper, item, on.name) | told)
     write_table(folder / "items.csv", pd.DataFrame(rows, columns=COLUMNS).fillna(""), None)
+
+
+def would_cost(on: On, folder: Path) -> str:
+    """What training the runs of a setting would cost on each kind of device, by costs.csv.
+
+    Evaluations of finished runs are left out. Checkpoints on this machine do not count: the same
+    results give the same words anywhere.
+    """
+    runs: dict[str, list[RunFolder]] = {}
+    for command, *words in on.source.commands(""):
+        own = [w for w in words if w != "-m"] if command == "train" else []
+        for job in compose([*own, f"runs_dir={folder / 'none'}"]) if own else ():
+            for run in expand(job):
+                runs.setdefault(run_id(run.config), []).append(RunFolder(run))
+    if not runs:
+        return ""
+    missing = [Left(folders) for folders in runs.values()]
+    total, hardware = sum(map(len, runs.values())), missing[0].config.hardware
+    told = [bill.line(total, hardware) for bill in bills(missing, [], folder)]
+    return f"{total} runs: {'; or '.join(told) or 'not measured yet'}."
 
 
 def _fixed(paper: Paper, item: Item, name: str) -> dict[str, str]:

@@ -70,6 +70,7 @@ def results(site: Site) -> Context:
         {
             "where": f"{site.neighbour(page)} ({i.item.replace('_', ' ')})",
             "command": i.command,
+            "cost": i.cost,
         }
         for page in site.tables.pages
         for i in page.items
