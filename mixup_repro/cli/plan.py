@@ -27,13 +27,14 @@ from mixup_repro.cli.ladder import ladder
 from mixup_repro.cli.words import Parser, source_of
 from mixup_repro.data import DataSource, Sizes, load, loader_of
 from mixup_repro.errors import InputError
-from mixup_repro.jobs import compose
+from mixup_repro.jobs import compose, expand
 from mixup_repro.launch import probe
 from mixup_repro.launch.board import board
 from mixup_repro.launch.estimate import bytes_needed, left, priced
 from mixup_repro.launch.status import HEADER, Status
 from mixup_repro.methods.registry import METHODS
 from mixup_repro.schema import Config
+from mixup_repro.store.folder import RunFolder, State
 from mixup_repro.training.job import check_fits, open_data
 from mixup_repro.training.progress import Progress
 
@@ -82,11 +83,14 @@ def check(job: Config, data: dict[str, DataSource | Sizes], timed: bool) -> None
     name, sizes = str(job.dataset), loader_of(job.dataset).sizes
     if name not in data:
         data[name] = open_data(job) if timed else sizes or load(job.dataset)
-    found = data[name]
+    found, method = data[name], METHODS[job.method.name]
+    if not method.loss and all(RunFolder(run).state() == State.DONE for run in expand(job)):
+        return  # made of a file, whatever the data
+    method.function  # noqa: B018  refused where its networks are not trained here
     if isinstance(found, Sizes):
         with torch.device("meta"):
             networks.build(job.architecture, found.input_shape, found.classes, [0])
-    elif METHODS[job.method.name].loss:
+    else:
         check_fits(job, found)
 
 
