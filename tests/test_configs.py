@@ -36,12 +36,18 @@ SHAPES = {
 FIG4_ALPHAS = [0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
 
 
-def experiment_jobs(name: str, scale: str) -> list[Config]:
+@cache
+def experiment_jobs(name: str, scale: str) -> tuple[Config, ...]:
     """The jobs of `train.py -m experiment=<name> scale=<scale>`, the file's own sweep expanded."""
     words = [f"experiment={name}", f"scale={scale}"]
-    params = compose_config(*words, hydra_node=True).hydra.sweeper.params or {}
-    sweep = [[f"{key}={value}" for value in str(params[key]).split(",")] for key in params]
-    return [job(*words, *cell) for cell in product(*sweep)]
+    return tuple(job(*words, *cell) for cell in product(*sweep_of(name)))
+
+
+@cache
+def sweep_of(name: str) -> list[list[str]]:
+    """The words of the file's own sweep, key by key; they are the same at every scale."""
+    params = compose_config(f"experiment={name}", hydra_node=True).hydra.sweeper.params or {}
+    return [[f"{key}={value}" for value in str(params[key]).split(",")] for key in params]
 
 
 def only_run(*words: str) -> Config:

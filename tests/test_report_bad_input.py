@@ -12,6 +12,7 @@ from mixup_repro import report
 from mixup_repro.errors import InputError
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.store import results
+from mixup_repro.store.kept import kept
 from mixup_repro.store.rows import COLUMNS
 
 SETTINGS = {"fig4_digits": "carratino2020", "table2_mnist": "chidambaram2022"}
@@ -29,6 +30,8 @@ def good(tmp_path_factory):
     fake_records(base / "runs", rescaling_helps_by_alpha)
     results.collect(base / "runs", base / "results")
     shutil.copy(CHECKOUT / "results/theorems.csv", base / "results")
+    report.entries(base / "results")
+    kept(base / "results").save()  # so that scripts compose no grid again
     return base / "results"
 
 
