@@ -24,6 +24,7 @@ def printed(script: str, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow  # half a minute, most of it starts of processes
 def test_quick_bench_prints_every_row():
     lines = printed("bench.py", "--threads", "1").splitlines()
     cells = [re.split(r"\s{2,}", line) for line in lines]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import commands
 import numpy as np
@@ -243,8 +244,16 @@ REFUSED = {  # what a kind lacks, by probe
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", sorted(probes.PROBES.keys() - {"memorised"}))  # has its own
+LONG = {("active", "digits")}  # it trains on what it chose
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param(*pair, marks=[pytest.mark.slow] if pair in LONG else [])
+        for pair in product(sorted(probes.PROBES.keys() - {"memorised"}), KINDS)  # has its own
+    ],
+)
 def test_a_stacks_answers_are_those_of_its_runs_alone(name, kind):
     if name in REFUSED[kind]:
         with pytest.raises(InputError, match=REFUSED[kind][name]):
