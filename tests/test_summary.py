@@ -60,6 +60,16 @@ def test_a_job_about_rescaling_shows_it_beside_the_plain_prediction(tmp_path):
     assert "Algorithm 1" in done.stderr
 
 
+def test_a_run_asked_for_other_alphas_than_its_own_is_shown_at_all_of_them(tmp_path, capsys):
+    words = [w for w in WORDS if not w.startswith("method")] + ["method=mixup", "method.alpha=1"]
+    words += ["seeds=2", "evaluation.alphas=[0.5,2]"]
+    assert train_here(*words, runs_dir=tmp_path) == 0
+    _, *rows = cells(capsys.readouterr().err)
+    assert [row[2] for row in rows] == ["plain", *(f"rescaled, alpha {a}" for a in ("0.5", 1, 2))]
+    name, _, _, *numbers, _ = rows[1]
+    assert numbers == truth(tmp_path, name, "rescaled", 0.5)
+
+
 def test_another_job_shows_the_plain_prediction_alone(tmp_path, capsys):
     assert train_here(*WORDS, "seeds=[0]", runs_dir=tmp_path) == 0
     told = capsys.readouterr().err

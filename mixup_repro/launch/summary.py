@@ -48,13 +48,15 @@ def summarise(results: Sequence[Result], progress: Progress) -> None:
 def predictions(results: Sequence[Result]) -> list[Prediction]:
     """Those of runs of one id that their job is about.
 
-    Every run is rescaled at its own alpha; a job that asks for alphas is about it. Of its runs
-    those trained with an alpha are shown at theirs, and the others, such as ERM's, at each.
+    Every run is rescaled at its own alpha; a job that asks for alphas is about it. Runs that were
+    trained with one of these are shown at it, as in a grid of alphas; others, such as ERM's, at
+    each of these, and at their own.
     """
     run = results[0].folder.run
-    if run.config.evaluation.alphas is None:
+    asked = run.config.evaluation.alphas
+    if asked is None:
         return [PLAIN]
-    alphas = sorted(run.rescaled_at) if run.alpha is None else [run.alpha]
+    alphas = [run.alpha] if run.alpha in asked else sorted(run.rescaled_at)
     return [PLAIN, *(("rescaled", alpha) for alpha in alphas)]
 
 
