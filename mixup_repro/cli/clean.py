@@ -152,7 +152,7 @@ def main(words: Sequence[str]) -> int:
         if paths:
             found[folder] = paths
     if not found:
-        progress.say(f"none of these {len(folders)} runs is {' or '.join(states)}")
+        progress.say(f"none of these {len(folders)} runs: {' or '.join(states)}")
         return 0
     rows, with_it, size = _rows(found, states)
     if args.yes:

@@ -68,7 +68,7 @@ def plan(jobs: list[Config], progress: Progress, timed: bool = False) -> list[In
     runs = sum(len(some.folders) for some in missing)
     progress.say(f"{runs} runs to train{': ' if missing else ''}{hours}")
     disk = sum(bytes_needed(some, data[str(some.config.dataset)]) for some in missing) / 2**20
-    progress.say(f"disk: {status.bytes() / 2**20:.3g} MiB used, about {disk:.3g} MiB more needed")
+    progress.say(f"disk: {status.bytes() / 2**20:.0f} MiB used, about {disk:.0f} MiB more needed")
     return refused
 
 

@@ -42,7 +42,8 @@ def line(missing: list[Left], jobs: list[Config], data: Mapping[str, Any]) -> st
             if hardware.slots:
                 torch.set_num_threads(slots(hardware, dataset.device)[0].threads)
             runs = [run for some in mine for run in some.runs]
-            with phase("timing", things=f"steps of {', '.join(some.what() for some in mine)}"):
+            networks = ", ".join(dict.fromkeys(some.what() for some in mine))
+            with phase("timing", things=f"steps of {networks}"):
                 each = epoch_seconds(job, runs, dataset)
             seconds += each * sum(some.epochs() for some in mine)
     if not missing:
