@@ -110,6 +110,8 @@ def test_a_run_that_replaces_another_is_counted_once_and_no_row_is_dropped():
     table = costs.merged(pd.DataFrame(columns=costs.COLUMNS), runs, {"a": kind})
     assert table[["runs", *costs.SECONDS]].to_numpy().tolist() == [[3, 2.0, 1.0, 3.0]]
     pd.testing.assert_frame_equal(costs.merged(table, runs, {}), table, check_dtype=False)
+    stale = table.assign(network="as it was called before")
+    assert costs.merged(stale, runs, {"a": kind})["network"].tolist() == [kind["network"]]
     other = costs.merged(table, runs.assign(run_id="b"), {"b": kind})
     assert other["run_id"].tolist() == ["a", "b"]
 
@@ -153,8 +155,8 @@ def test_rows_of_one_kind_are_pooled_by_their_runs_and_others_left_alone(tmp_pat
     committed(
         monkeypatch,
         tmp_path,
-        {"epoch_s": 1.0, "runs": 3},
-        {"epoch_s": 5.0, "runs": 1},
+        {"epoch_s": 1.0, "runs": 3, "fastest_s": 0.8, "slowest_s": 1.5},
+        {"epoch_s": 5.0, "runs": 1, "fastest_s": 4.0, "slowest_s": 6.0},
         {"epoch_s": 100.0, "network": "mlp hidden=[16]"},
         {"epoch_s": 100.0, "batch_size": 7},
         {"epoch_s": 100.0, "method": "erm"},
@@ -163,6 +165,7 @@ def test_rows_of_one_kind_are_pooled_by_their_runs_and_others_left_alone(tmp_pat
     )
     found = the_bills(tmp_path, "seeds=2")
     assert found[CPU].seconds == pytest.approx(2 * 4 * (3 * 1 + 5) / 4)
+    assert (found[CPU].fastest, found[CPU].slowest) == pytest.approx((2 * 4 * 0.8, 2 * 4 * 6.0))
     found = the_bills(tmp_path, "seeds=2", "hardware.precision=bfloat16")
     assert found[CPU].seconds == pytest.approx(2 * 4 * 0.5)
     assert the_bills(tmp_path, "dataset.train_examples=60")[CPU].seconds == pytest.approx(400)
@@ -184,6 +187,15 @@ def test_gpu_hours_count_every_gpu_and_slots_share_the_hours():
     assert cpu.on_cpu and cpu.amount(job(*JOB).hardware).startswith(
         "about 1.5 minutes of one process"
     )
+
+
+@pytest.mark.parametrize(("cuda", "order"), [(False, [CPU, GPU]), (True, [GPU, CPU])])
+def test_what_this_machine_has_is_priced_first(cuda, order, monkeypatch, tmp_path):
+    committed(monkeypatch, tmp_path, {"device": CPU}, {"device": GPU})
+    monkeypatch.setattr(estimate.torch.cuda, "is_available", lambda: cuda)
+    status = Status([job(*JOB, "method.alpha=1", f"runs_dir={tmp_path / 'runs'}")])
+    first, second = estimate.priced(estimate.left(status), status)
+    assert f" on {order[0]};" in first and second.startswith("or ") and f" on {order[1]};" in second
 
 
 def test_what_nobody_measured_is_named(capsys, monkeypatch, tmp_path):
@@ -332,5 +344,7 @@ def test_a_setting_that_was_not_run_is_listed_with_what_it_would_cost(tmp_path):
     hours = 200 * (10 * epoch["erm"] + 70 * epoch["mixup"]) / 3600  # 10 seeds, 7 alphas
     assert f"80 runs: about {hours:.1f} GPU-hours on {GPU}" in would_cost(grid, tmp_path)
     assert would_cost(untimed, tmp_path) == "40 runs: not measured yet."
+    write_table(tmp_path / "costs.csv", table[table["method"] == "erm"])
+    assert f"{GPU}, for 10 of them; measured: " in would_cost(grid, tmp_path)
     distances = next(on for on in report.PAPERS[1].settings if "table2" in on[1].name)[1]
     assert would_cost(distances, tmp_path) == ""  # no run is trained for it

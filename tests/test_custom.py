@@ -53,6 +53,8 @@ def test_a_cut_down_grid_is_drawn_from_its_runs_alone(runs_dir, tmp_path, capsys
     assert len(plain) == 2
     mean = table.loc["Mixup, alpha = 8", "accuracy"]
     assert mean == pytest.approx(sum(plain) / 2, rel=1e-5)
+    mixup = [f"Mixup, alpha = {a}{how}" for a in (1, 8) for how in ("", ", rescaled")]
+    assert set(table.index) == {"ERM", *mixup}  # ERM has no alpha of its own to rescale at
 
 
 def test_words_without_an_experiment_have_an_overview(runs_dir, tmp_path, capsys):

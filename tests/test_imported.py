@@ -30,7 +30,7 @@ from mixup_repro.launch.imported import Origin, fitted, import_run, read_weights
 from mixup_repro.networks import build
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.schema import ArchitectureConfig
-from mixup_repro.store import results
+from mixup_repro.store import costs, results
 from mixup_repro.store.identity import run_id
 from mixup_repro.store.records import finished_records
 
@@ -134,6 +134,7 @@ def test_an_imported_run_is_finished_and_labelled_and_tells_its_origin(imported,
     }
     assert (record["wall_s"], record["curves"], record["best"]) == (None, [], None)
     assert record["config"]["recipe"]["epochs"] == 0
+    assert costs.of_records([record]).empty  # nobody knows how long it took
     dataset = load(job(*words).dataset)
     (rows,) = evaluate(network(), dataset, [0.5])
     assert [row["evaluation"] for row in record["evaluations"]] == ["plain", "rescaled"]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import time
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from joblib import parallel_config
 from matplotlib.figure import Figure
 from test_report import fake_records, rescaling_helps_by_alpha
 
 from mixup_repro import report
 from mixup_repro.jobs import compose, expand
 from mixup_repro.papers import sources
+from mixup_repro.report import figures
 from mixup_repro.store import kept as module
 from mixup_repro.store import results
 from mixup_repro.store.identity import run_id
@@ -98,6 +102,21 @@ def test_a_second_report_draws_what_has_new_rows_and_composes_nothing(tmp_path, 
     report.draw(report.entries(folder), folder)
     after = {path: path.read_bytes() for path in before}
     assert len(before) >= 2 and all(after[path] != before[path] for path in before)
+
+
+def test_files_drawn_on_several_cores_come_in_the_order_of_their_entries(tmp_path, monkeypatch):
+    """The first of them takes longest; each is noted under the entry that it is of."""
+
+    def write(entry, folder):
+        time.sleep(0.3 if entry.stem == "0" else 0.0)
+        return [folder / entry.stem]
+
+    monkeypatch.setattr(figures, "_write", write)
+    monkeypatch.setattr(figures, "cpu_count", lambda: 3)
+    entries = [SimpleNamespace(stem=str(k)) for k in range(3 * figures.FEW)]
+    with parallel_config(backend="threading"):
+        files = [*figures._written(entries, tmp_path)]
+    assert files == [[tmp_path / entry.stem] for entry in entries]
 
 
 def test_plans_go_on_where_a_run_that_was_not_there_is(tmp_path):

@@ -33,6 +33,9 @@ def test_at_the_pace_of_those_that_ended():
     assert pace.words([Work(11, done=11, seconds=3)], 0, 2) == "3 of 6 processes ended"
     # One that takes longer than those before says nothing of when it ends.
     assert pace.seconds_left([Work(11, seconds=400)], 0, 2) == 0
+    # Nor does it take anything off the others: 18 s and the 66 s of those that wait.
+    late = [Work(11, seconds=400), Work(11, seconds=4)]
+    assert pace.seconds_left(late, 33, 2) == pytest.approx((18 + 66) / 2)
 
 
 def test_before_any_has_ended_the_checkpoints_say_it():

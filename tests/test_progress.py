@@ -195,6 +195,16 @@ def test_nothing_is_left_after_the_last_epoch_of_the_last_job(tmp_path, clock):
     assert Task("alone", names, 10, 1, 0, alone).all_left() == ""  # one job is no sweep
 
 
+def test_a_job_that_trains_only_what_failed_before_counts_nothing_else(tmp_path):
+    one = job(*DIGITS, "recipe.epochs=10", "seeds=3", "retry=failed", f"runs_dir={tmp_path}")
+    failed, *_ = folders(one)
+    failed.create()
+    (failed.path / "failed.json").write_text("{}")
+    sweep = Sweep()
+    sweep.expect(one)
+    assert sweep.ahead() == 10
+
+
 def test_a_log_has_a_line_a_minute_of_a_kind_however_many_there_are(capsys, monkeypatch):
     """A minute is 0.6 s here, and a phase, shown at once, takes 0.1 s."""
     monkeypatch.setattr(live, "MINUTE_S", 0.6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -30,7 +31,7 @@ from mixup_repro.papers.claims import (
 )
 from mixup_repro.papers.sources import Runs
 from mixup_repro.paths import CHECKOUT
-from mixup_repro.report import sections
+from mixup_repro.report import figures, sections
 from mixup_repro.report.markdown import came_out, readme_table
 from mixup_repro.report.published import draw_published, published
 from mixup_repro.report.verdicts import Verdict, Word, by_chance, counted
@@ -302,3 +303,22 @@ def test_runs_of_an_item_that_were_computed_differently_are_marked():
     assert marked in sections.computed(runs)
     other = runs.assign(precision=["float32", "bfloat16", "float32"])[:2]
     assert "1 in bfloat16 on cpu, 1 in float32 on cpu" in sections.computed(other)
+
+
+def test_a_figures_title_joins_the_papers_claims_by_verdict_without_questions_of_our_own(
+    monkeypatch,
+):
+    told = [
+        ("Rescaling helps.", Word.HOLDS, "holds here", False),
+        ("Mixup is better.", Word.UNCLEAR, "unclear here", False),
+        ("The gap grows (our reading).", Word.HOLDS, "holds here", False),
+        ("Does ERM gain too?", Word.HOLDS, "holds here", True),
+        ("Lines are straight.", Word.NOT_RUN, "not run", False),
+    ]
+    keys = ("says", "word", "phrase", "ours")
+    verdicts = [SimpleNamespace(**dict(zip(keys, v))) for v in told]
+    monkeypatch.setattr(figures, "of_entry", lambda _: verdicts)
+    assert figures.came_out(None).splitlines() == [
+        "Holds here: Rescaling helps; The gap grows.",
+        "Unclear here: Mixup is better.",
+    ]

@@ -93,6 +93,13 @@ def uses(svg: str, colour: str) -> np.ndarray:
     return np.array(places, dtype=float)
 
 
+def test_a_mark_with_a_rim_of_its_own_colour_is_as_wide_as_both():
+    figure = Figure((3, 2))
+    figure.subplots().plot([1, 2], "o", color=style.BLUE, markersize=6, markeredgewidth=1)
+    (wide,) = re.findall(r"stroke:#0a66c2;stroke-width:([\d.]+)", slim.slim(raw(figure)))
+    assert float(wide) == 10 * (6 + 1)  # half of the rim lies outside, on each side
+
+
 def test_marks_with_a_rim_are_one_path_with_a_marker():
     figure = Figure((3, 2))
     axis = figure.subplots()
@@ -140,6 +147,21 @@ def test_only_what_leaves_its_panel_is_clipped():
     text = slim.slim(raw(figure))
     assert not re.search(r"<path clip-path[^>]*#0a66c2", text)
     assert re.search(r"<path clip-path[^>]*#e4622f", text)
+
+
+def test_a_line_that_is_hardly_seen_keeps_fewer_points_and_no_farther_off():
+    """Bends of half a point: missed on a faint line alone, which stays within 0.7 points."""
+    kept = {}
+    for alpha in (0.2, 1.0):
+        figure = Figure((4, 2))
+        axis = figure.add_axes((0, 0, 1, 1))
+        axis.axis([0, 288, 0, 144])  # in points
+        x = np.arange(10.0, 280.0, 9.0)
+        axis.plot(x, 72 + 0.5 * (-1) ** np.arange(len(x)), color=style.BLUE, alpha=alpha)
+        (line,) = re.findall(r'<path[^>]*stroke:#0a66c2[^>]* d="([^"]+)"', slim.slim(raw(figure)))
+        kept[alpha] = np.array(points(line))
+        assert np.abs(kept[alpha][:, 1] - 72).max() <= 0.7
+    assert len(kept[0.2]) < len(kept[1.0]) == len(x)
 
 
 def test_mathematics_flows_as_words():

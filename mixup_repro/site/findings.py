@@ -117,8 +117,6 @@ def _number(ask: str, tables: Tables, path: Path) -> str:
         if len(told) != 1:
             raise InputError(f"{path}: {ask!r} names {len(told)} parts with an effect, not one")
         return told[0]
-    if what == "n":
-        return in_words(min(v.n for v in found))
     return in_words(sum(what in ("parts", p.finding) for p in _parts(found)))
 
 
