@@ -1,7 +1,8 @@
 """The last mile: from finished runs to the table, the verdicts and the report."""
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import commands
 import numpy as np
@@ -15,6 +16,7 @@ from mixup_repro.jobs import expand
 from mixup_repro.papers.carratino2020 import fig4
 from mixup_repro.papers.chidambaram2022 import line
 from mixup_repro.paths import CHECKOUT
+from mixup_repro.report import items as report_items
 from mixup_repro.store import results
 from mixup_repro.store.files import read_json, write_json
 from mixup_repro.store.folder import RunFolder
@@ -259,3 +261,22 @@ def test_committed_items_draw_the_papers_panels_and_rows_end_at_the_final_errors
 def test_the_notebooks_run():
     done = commands.run("scripts/notebooks.py", timeout=3600)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("seeds", "shown"),
+    [
+        ({"paper": 4, "smoke": 4}, ["paper"]),
+        ({"paper": 2, "short": 4, "smoke": 3}, ["paper", "short"]),
+        ({"short": 3}, ["short"]),
+    ],
+)
+def test_a_setting_is_shown_cut_short_only_where_the_whole_has_fewer_seeds(item, seeds, shown):
+    class Source:
+        def load(self, name, scale, folder, runs):
+            few = runs[runs["seed"] < seeds.get(scale, 0)]
+            return replace(item.data, scale=scale, runs=few) if len(few) else None
+
+    on = replace(item.on, source=Source())
+    found = report_items._at_scales(item.paper, item.item, on, Path("."), item.data.runs)
+    assert [entry.data.scale for entry in found] == shown

@@ -93,7 +93,7 @@ class Entry:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """Every item on each setting, at each scale at which it has runs of all that it compares.
+    """Every item on each setting, at the scales at which it has runs of all that it compares.
 
     Runs that were not evaluated as an item needs (on corrupted test sets, say) do not make it.
 
@@ -107,14 +107,23 @@ def entries(folder: Path) -> list[Entry]:
     if runs.empty:
         raise InputError(f"{folder}: no finished runs yet; type make reproduce")
     with phase("reading", things="results"):
-        found = [
-            Entry(paper, item, on, data)
+        return [
+            entry
             for paper in PAPERS
             for item, on in paper.settings
-            for scale in SCALES
-            if (data := on.source.load(on.name, scale, folder, runs)) is not None
+            for entry in _at_scales(paper, item, on, folder, runs)
         ]
-    return [entry for entry in found if entry.shows_something]
+
+
+def _at_scales(paper: Paper, item: Item, on: On, folder: Path, runs: pd.DataFrame) -> list[Entry]:
+    """A setting at its scales, the largest first; a smaller one only where it has more seeds."""
+    found: list[Entry] = []
+    for scale in SCALES:
+        data = on.source.load(on.name, scale, folder, runs)
+        if data is not None and all(data.seeds() > larger.data.seeds() for larger in found):
+            entry = Entry(paper, item, on, data)
+            found += [entry] if entry.shows_something else []
+    return found
 
 
 def setting(name: str) -> On:

@@ -118,10 +118,12 @@ def draw(data: ItemData) -> Figure:
         for axis in (above, below):
             style.alpha_ticks(axis, places)
         above.set_xlabel("")
+    off = f", {OFF} minus fixed" if OFF in data.beside else ""
     note = (
         r"$\alpha$: where it falls from, stays, or rises to; its mean is half of that. Below: "
-        "paired by seed; hollow: the interval includes zero. Blue ground: where the notes say that "
-        f"it lies. Each panel has its own scale. {curves.note(data)}"
+        f"falling minus each control{off}, by seed; hollow: the interval includes zero. Blue "
+        f"ground: where the notes say that it lies. Each panel has its own scale. "
+        f"{curves.note(data)}"
     )
     title = "Alpha that falls to zero, and its controls"
     return style.finish(figure, title, note, style.data_and_network(data.runs))
@@ -153,8 +155,7 @@ def _differences(axis: Axes, data: ItemData, quantity: Quantity, places: list[fl
             marker = MARKERS[name]
             style.effect(axis, at, table[alpha], _colour(name), marker=marker, beside=0.06)
     style.zero_line(axis, better=quantity.promised)
-    off = f"; {OFF}, minus fixed" if PAIRS[-1] in shown else ""
-    axis.set_title(f"Falling, minus each control{off}")
+    axis.set_title("Minus its control")
 
 
 def _colour(name: str) -> Any:
