@@ -99,7 +99,7 @@ def test_the_newest_entry_of_the_changelog_is_this_version():
 def test_make_demo_is_listed_and_its_words_are_one_grid():
     shown = subprocess.run(["make", "help"], cwd=CHECKOUT, capture_output=True, text=True).stdout
     assert re.search(r"make demo +\S", shown)
-    dry = ["make", "-n", "-o", ".venv/installed", "demo"]
+    dry = ["make", "-n", "--no-print-directory", "-o", ".venv/installed", "demo"]
     lines = subprocess.run(dry, cwd=CHECKOUT, capture_output=True, text=True).stdout.splitlines()
     train, report = (line.split() for line in lines)
     assert train[1:3] == ["scripts/train.py", "-m"] and report[1] == "scripts/report.py"

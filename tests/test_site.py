@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -110,6 +111,9 @@ def test_the_same_results_give_the_same_bytes_and_old_pages_go(built, tmp_path):
 
 def test_the_committed_pages_are_those_of_the_committed_results(built):
     """But for bitmaps, whose bytes are those of a version of zlib."""
+    git = ["git", "-C", str(CHECKOUT), "status", "--porcelain", "results"]
+    if subprocess.run(git, capture_output=True, text=True).stdout:
+        pytest.skip("results/ is not as committed: make reproduce has written it anew")
     for path in built.rglob("*.*"):
         committed = CHECKOUT / "site" / path.relative_to(built)
         assert committed.is_file(), f"{committed}: type make site"
@@ -232,7 +236,7 @@ def test_templates_hold_no_digit_but_in_code_headings_and_formulas():
             if not {"code", "pre", "h1", "h2", "h3", "title"} & set(stack):
                 assert not re.search(r"\d", words_), f"{path.name}: {words_.strip()!r}"
     for text in re.findall(r'^text = "(.*)"$', COPY.read_text(), flags=re.MULTILINE):
-        bare = re.sub(r"α [=≥≤] [\d.]+|\([\w/.-]+\.html\)|CIFAR-10|\{\w+\}", "", text)
+        bare = re.sub(r"α [=≥≤] [\d.]+|\([\w/.-]+\.html\)|CIFAR-10|ResNet-\d+|\{\w+\}", "", text)
         assert not re.search(r"\d", bare), text
 
 
