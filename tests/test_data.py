@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -292,6 +294,27 @@ def test_missing_mnist_that_cannot_be_downloaded_names_folder_and_remedy(tmp_pat
     with pytest.raises(InputError, match=r"MNIST is missing.*dataset\.root=") as error:
         load(DatasetConfig("mnist", root=str(tmp_path / "none")))
     assert str(tmp_path / "none") in str(error.value)
+
+
+def test_of_several_processes_one_downloads_and_the_others_wait(tmp_path, monkeypatch):
+    arrays = write_mnist(tmp_path / "server")
+    downloads = []
+
+    def bring(url, download_root, filename, md5):
+        downloads.append(filename)
+        name = filename.removesuffix(".gz")
+        whole = (tmp_path / "server/MNIST/raw" / name).read_bytes()
+        for part in (whole[:20], whole):  # a file that is there, but not yet whole
+            (Path(download_root) / name).write_bytes(part)
+            time.sleep(0.05)
+
+    monkeypatch.setattr(mnist, "download_and_extract_archive", bring)
+    config = DatasetConfig("mnist", root=str(tmp_path / "new"))
+    with ThreadPoolExecutor(3) as pool:
+        found = [f.result() for f in [pool.submit(load, config) for _ in range(3)]]
+    for dataset in found:
+        assert dataset.y_train.tolist() == arrays["y_train"].tolist()
+    assert len(downloads) == 4  # the files of one
 
 
 @pytest.mark.parametrize("kept", [0, 4, 100])

@@ -2,38 +2,62 @@
 
 from __future__ import annotations
 
-from subprocess import CompletedProcess
-from types import SimpleNamespace
+import json
+import os
+import signal
+import sys
+import threading
+import time
 
 import pytest
 from helpers import HARDWARE
 
 from mixup_repro import cli, report
 from mixup_repro.cli import reproduce
-from mixup_repro.launch.node import DOOR
 from mixup_repro.store import results
 
 DIGITS = "experiment=carratino2020/fig4_digits"
+FIG1 = "experiment=chidambaram2022/fig1"
+MOONS = "experiment=chidambaram2022/fig3_moons"
+# A command that notes its words, and sleeps, says and ends as `answers.json` has it for its words.
+FAKE = """
+import json, os, sys, time
+words = sys.argv[1:]
+with open("asked.jsonl", "a") as file:
+    file.write(json.dumps([words, os.environ.get("OMP_NUM_THREADS")]) + chr(10))
+for some, answer in json.load(open("answers.json")):
+    if set(some) <= set(words):
+        time.sleep(answer.get("seconds", 0))
+        print(answer.get("says", ""))
+        sys.exit(answer["code"])
+"""
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """The commands that are run, which end with the codes that are put in, or else with 0."""
-    commands, codes = [], []
+def asked(monkeypatch, tmp_path):
+    """What was run, each as (words, threads), by `answers`: ends with 0 where there is none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reproduce, "DOOR", [sys.executable, "-S", "-c", FAKE])
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 
-    def answer(words, **_):
-        commands.append(words[len(DOOR) :])
-        return CompletedProcess(words, codes.pop(0) if codes else 0)
+    class Asked:
+        def answer(self, answers=()):
+            (tmp_path / "answers.json").write_text(json.dumps(answers))
 
-    monkeypatch.setattr(reproduce, "subprocess", SimpleNamespace(run=answer))
-    return commands, codes
+        def __iter__(self):
+            path = tmp_path / "asked.jsonl"
+            return map(json.loads, path.read_text().splitlines() if path.exists() else ())
+
+    found = Asked()
+    found.answer()
+    return found
 
 
 def test_a_command_that_two_items_need_is_run_once(asked, capsys):
     words = ["carratino2020/fig5_digits", "carratino2020/fig6_digits", "scale=smoke", "seeds=1"]
     assert cli.run("reproduce", words) == 0
     part = ["scale=smoke", "method.alpha=[8]", "seeds=1"]
-    train, evaluate = asked[0]
+    (train, _), (evaluate, _) = asked
     assert train == ["train", "-m", DIGITS, *part]
     assert evaluate == ["evaluate", "-m", DIGITS, part[0], "benchmark=generated", *part[1:]]
     assert (
@@ -43,20 +67,68 @@ def test_a_command_that_two_items_need_is_run_once(asked, capsys):
 
 def test_a_table_that_is_measured_is_measured(asked):
     assert cli.run("reproduce", ["chidambaram2022/table2_cifar10"]) == 0
-    assert asked[0] == [["distances", "dataset=cifar10"]]
+    assert [words for words, _ in asked] == [["distances", "dataset=cifar10"]]
 
 
-def test_a_plan_trains_nothing(asked):
+def test_a_plan_trains_nothing(asked, capsys):
     assert cli.run("reproduce", ["--plan", "carratino2020/temperature_digits"]) == 0
-    assert asked[0] == [["plan", "-m", DIGITS]]
+    said = capsys.readouterr()
+    assert f"mixup-repro plan -m {DIGITS}" in said.out and "runs to train" in said.err
+    assert list(asked) == []
 
 
-@pytest.mark.parametrize("codes, code, ran", [([1, 0, 0], 1, 3), ([75], 75, 1), ([0, 2], 2, 3)])
-def test_a_failure_is_told_and_a_stop_stops(codes, code, ran, asked):
-    asked[1].extend(codes)
+def test_experiments_go_side_by_side_and_the_commands_of_one_in_turn(asked, capsys, monkeypatch):
+    monkeypatch.setattr(reproduce, "cpu_count", lambda: 6)
+    asked.answer([[["train", DIGITS], {"code": 0, "seconds": 1, "says": "trained"}]])
+    names = ["carratino2020/temperature_digits", "chidambaram2022/fig1"]
+    assert cli.run("reproduce", names) == 0
+    order = [(words[0], words[2]) for words, _ in asked]
+    assert order.index(("train", FIG1)) < order.index(("evaluate", DIGITS)) == 2
+    assert [threads for _, threads in asked] == ["3", "3", "3"]
+    out = capsys.readouterr().out
+    assert out.index("trained") < out.index("mixup-repro evaluate")
+
+
+def test_the_user_s_own_words_of_hardware_hold(asked, monkeypatch):
+    monkeypatch.setattr(reproduce, "cpu_count", lambda: 6)
+    names = ["chidambaram2022/fig3_moons", "chidambaram2022/fig1", "hardware=node"]
+    assert cli.run("reproduce", names) == 0
+    assert [(words[2], threads) for words, threads in asked] == [(MOONS, None), (FIG1, None)]
+
+
+@pytest.mark.parametrize(
+    "answers, code, ran",
+    [
+        ([[["train", DIGITS], {"code": 1}]], 1, 3),
+        ([[["train", DIGITS], {"code": 75}]], 75, 2),
+        ([[["train", FIG1], {"code": 2}]], 2, 3),
+        ([[["train", DIGITS], {"code": 1}], [["train", FIG1], {"code": 2}]], 2, 3),
+    ],
+)
+def test_a_failure_is_told_and_a_stop_stops(answers, code, ran, asked):
+    asked.answer([[["train", FIG1], {"code": 0, "seconds": 0.5}], *answers][::-1])
     names = ["carratino2020/temperature_digits", "chidambaram2022/fig1"]
     assert cli.run("reproduce", names) == code
-    assert len(asked[0]) == ran
+    assert len(list(asked)) == ran
+
+
+def test_a_signal_to_it_stops_what_it_started(asked, monkeypatch, capsys):
+    monkeypatch.setattr(reproduce, "cpu_count", lambda: 2)
+    asked.answer([[["train"], {"code": 75, "seconds": 60}]])  # SIGTERM ends it before
+    names = ["chidambaram2022/fig3_moons", "carratino2020/fig8_moons", "chidambaram2022/fig1"]
+
+    def stop():
+        while len(list(asked)) < 2:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop).start()
+    began = time.monotonic()
+    with pytest.raises(SystemExit) as ended:
+        cli.run("reproduce", names)
+    assert ended.value.code == 75 and time.monotonic() - began < 50
+    assert "stopped by SIGTERM; the same command goes on" in capsys.readouterr().out
+    assert len(list(asked)) == 2  # of four
 
 
 @pytest.mark.parametrize(
@@ -72,16 +144,12 @@ def test_a_failure_is_told_and_a_stop_stops(codes, code, ran, asked):
 def test_bad_words_are_one_line(command, words, says, asked, capsys):
     assert cli.run(command, words) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert says in line and asked[0] == []
+    assert says in line and list(asked) == []
 
 
-def test_what_was_reproduced_is_drawn(monkeypatch, tmp_path):
-    def here(words, **_):
-        command, *rest = words[len(DOOR) :]
-        return CompletedProcess(words, cli.run(command, rest))
-
-    monkeypatch.setattr(reproduce, "subprocess", SimpleNamespace(run=here))
-    words = ["carratino2020/temperature_digits", "scale=smoke", f"runs_dir={tmp_path / 'runs'}"]
-    assert cli.run("reproduce", [*words, *HARDWARE]) == 0
+def test_what_was_reproduced_is_drawn(tmp_path):
+    words = ["scale=smoke", f"runs_dir={tmp_path / 'runs'}", *HARDWARE]
+    for command, *rest in reproduce.commands(["carratino2020/temperature_digits"], words):
+        assert cli.run(command, rest) == 0
     results.collect(tmp_path / "runs", tmp_path)
     assert {"fig4_digits", "temperature_digits"} <= {e.name for e in report.entries(tmp_path)}

@@ -5,26 +5,36 @@
     mixup-repro reproduce carratino2020/temperature_digits --plan
 
 Items are named as in REPORT.md. Other words, such as hardware=node, go to train and evaluate; a
-command that several items need is run once. --plan shows what is done and missing, and what that
-costs (--probe: by steps timed here), and trains nothing. Then `mixup-repro report` draws.
-Exit codes: 0 fine; else that of the last command that failed, or of the one that was stopped (75,
-130); 2 bad input.
+command that several items need is run once. On a CPU, experiments go side by side, each on its
+share of the cores; on a GPU, or with a word of hardware, one after the other. --plan shows what is
+done and missing, and what that costs (--probe: by steps timed here), and trains nothing. Then
+`mixup-repro report` draws.
+Exit codes: 0 fine; else the highest of the commands': 1 failed, 2 bad input, 75 or 130 stopped.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 
-from mixup_repro import report
+import torch
+from joblib import cpu_count
+
+from mixup_repro import cli, interrupt, report
 from mixup_repro.cli.words import Parser
 from mixup_repro.errors import InputError
 from mixup_repro.launch.node import DOOR, here
 
+Command = list[str]
+STOPPED = (interrupt.EX_TEMPFAIL, 130)
 
-def commands(names: list[str], words: list[str]) -> list[list[str]]:
+
+def commands(names: list[str], words: list[str]) -> list[Command]:
     """Every command that makes the rows of these items, once.
 
     Raises:
@@ -34,6 +44,72 @@ def commands(names: list[str], words: list[str]) -> list[list[str]]:
     more = [word for word in words if not word.startswith("scale=")]
     found = [c for name in names for c in report.setting(name).source.commands(scale)]
     return [[*c, *more] for c in map(list, dict.fromkeys(map(tuple, found)))]
+
+
+def chains(todo: list[Command]) -> list[list[Command]]:
+    """The commands of each experiment, in their order: the later ones ask what the first trained.
+
+    A command without an experiment is a chain of its own.
+    """
+    found: dict[str, list[Command]] = {}
+    for command in todo:
+        name = next((w for w in command if w.startswith("experiment=")), shlex.join(command))
+        found.setdefault(name, []).append(command)
+    return list(found.values())
+
+
+class Chains:
+    """Runs chains of commands, several at a time.
+
+    side_by_side: how many. With more than one, each has its share of the CPU's threads, and its
+        output goes through a pipe, so that none draws on the terminal over another.
+    """
+
+    def __init__(self, side_by_side: int) -> None:
+        self.side_by_side = side_by_side
+        self.codes: list[int] = []  # of the commands that have ended
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def run(self, todo: list[list[Command]]) -> None:
+        """Returns when every command has ended, or has been asked to stop and has."""
+        told: list[subprocess.Popen[bytes]] = []
+        with interrupt.watching(), ThreadPoolExecutor(self.side_by_side) as pool:
+            waiting = {pool.submit(self._follow, chain) for chain in todo}
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.1)
+                for chain in done:
+                    chain.result()  # raises what it raised
+                for process in list(self.running) if interrupt.requested() else ():
+                    if process not in told:
+                        process.send_signal(signal.SIGTERM)
+                        told.append(process)
+            if interrupt.requested():
+                interrupt.leave(print)
+
+    def _follow(self, chain: list[Command]) -> None:
+        for command in chain:
+            if interrupt.requested() or set(STOPPED) & set(self.codes):
+                return
+            print(f"mixup-repro {shlex.join(command)}", flush=True)
+            self.codes.append(self._call(command))
+
+    def _call(self, command: Command) -> int:
+        together = self.side_by_side > 1
+        share = {"OMP_NUM_THREADS": str(cpu_count() // self.side_by_side)} if together else {}
+        process = subprocess.Popen(
+            [*DOOR, *command],
+            env=share | os.environ | here(),
+            stdout=subprocess.PIPE if together else None,
+            stderr=subprocess.STDOUT if together else None,
+        )
+        self.running.append(process)
+        if process.stdout is not None:
+            while said := os.read(process.stdout.fileno(), 65536):  # a table comes whole
+                sys.stdout.write(said.decode(errors="replace"))
+                sys.stdout.flush()
+        code = process.wait()
+        self.running.remove(process)
+        return code
 
 
 def main(words: Sequence[str]) -> int:
@@ -47,15 +123,22 @@ def main(words: Sequence[str]) -> int:
     names = [word for word in args.words if "=" not in word]
     if not names:
         raise InputError("name an item of the papers, such as carratino2020/fig4_digits")
-    todo = commands(names, [word for word in args.words if "=" in word])
+    fields = [word for word in args.words if "=" in word]
+    todo = commands(names, fields)
     if args.plan:
-        probe = ["--probe"] * args.probe
-        todo = [["plan", *probe, *rest] for command, *rest in todo if command == "train"]
-    code = 0
-    for command in todo:
-        print(f"mixup-repro {shlex.join(command)}", flush=True)
-        done = subprocess.run([*DOOR, *command], env=os.environ | here())
-        if done.returncode in (75, 130):  # stopped, to go on later
-            return done.returncode
-        code = done.returncode or code
-    return code
+        return plan(todo, ["--probe"] * args.probe)
+    asked = any(word.startswith("hardware") for word in fields) or torch.cuda.is_available()
+    each = chains(todo)
+    runner = Chains(1 if asked else min(cpu_count(), len(each)))
+    runner.run(each)
+    return max((1 if code < 0 else code for code in runner.codes), default=0)
+
+
+def plan(todo: list[Command], options: list[str]) -> int:
+    """What `mixup-repro plan` says of every command that trains."""
+    codes = [0]
+    for command, *rest in todo:
+        if command == "train":
+            print(f"mixup-repro {shlex.join(['plan', *rest])}", flush=True)
+            codes.append(cli.run("plan", [*options, *rest]))
+    return max(codes)

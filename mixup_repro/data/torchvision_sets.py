@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from mixup_repro.data.dataset import Dataset
@@ -70,13 +71,20 @@ def _open(name: str, root: Path) -> Parts:
     folders = [root / name / "raw", root / name, root]
     new = [folder for folder in folders if not folder.exists()]
     try:
-        return {part: _part(source, part, root, download=False) for part in SPLITS}
+        return _parts(source, root, download=False)
     except InputError:
         raise
     except Exception:  # missing, or cut short in one of many ways
+        lock = FileLock(root / ".download.lock")
         try:
-            return {part: _part(source, part, root, download=True) for part in SPLITS}
+            root.mkdir(parents=True, exist_ok=True)
+            with lock:
+                with suppress(Exception):  # another process has brought it
+                    return _parts(source, root, download=False)
+                return _parts(source, root, download=True)
         except Exception as error:  # torchvision raises many kinds: URL, checksum, archive
+            with suppress(OSError):
+                Path(lock.lock_file).unlink()
             for folder in new:
                 with suppress(OSError):  # a part that did come is kept
                     folder.rmdir()
@@ -85,6 +93,10 @@ def _open(name: str, root: Path) -> Parts:
                 f"({type(error).__name__}). Put its files there, or name their folder: "
                 f"dataset.root=<folder> or MIXUP_REPRO_DATA=<folder>"
             ) from error
+
+
+def _parts(source: Any, root: Path, download: bool) -> Parts:
+    return {part: _part(source, part, root, download) for part in SPLITS}
 
 
 def _part(source: Any, part: str, root: Path, download: bool) -> Any:
