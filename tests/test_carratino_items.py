@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,6 +104,17 @@ def test_following_is_judged_by_the_distance_of_erm(module, name):
     assert list(table["method"]) == ["ERM", "Mixup", "Approximate Mixup"]
     assert table["training loss"].iloc[2] == pytest.approx(1 / 3 + 0.1, abs=0.03)
     assert len(module.draw(near).axes) == len(module.draw(partial).axes) == 3
+
+
+def test_the_table_of_the_moons_keeps_erm_which_has_no_rescaled_curves():
+    level = curves({"mixup": 0.0, "approx_mixup": 0.1, "erm": 0.5})
+    for row in level:
+        if row["method"] == "erm":
+            row.update({c: np.nan for c in CURVES if c.endswith("_rescaled")})
+    data = item("fig8_moons", curves=level)
+    table = fig8.table(replace(data, beside={"one_logit": data}))
+    assert list(table["method"]) == ["ERM", "Mixup", "Approximate Mixup"]
+    assert list(table["n"]) == [4, 4, 4] and table["test accuracy, rescaled as one logit"].notna()[1]
 
 
 def terms(regularisation: dict[str, float], loss: dict[str, float]) -> list[dict]:

@@ -266,3 +266,19 @@ def test_times_that_were_never_reached_are_censored_and_not_numbers():
     assert half.effect.mean == most.effect.mean == 0
     assert half.verdict == most.verdict == CONTRADICTED
     assert "never" not in half.part and "5 of 5 seeds never" in most.part
+
+
+@pytest.mark.parametrize("lacking, seeds", [("mixup", [0, 1]), ("erm", [3, 4])])
+def test_a_seed_that_was_not_run_is_no_seed_that_never_got_there(lacking, seeds):
+    """Mixup reaches both levels as ERM does; the seeds that one of them lacks are not counted."""
+    curves = pd.DataFrame(
+        {"method": method, "alpha": alpha, "seed": seed, "epoch": e + 1, "train_accuracy": 1 - error}
+        for method, alpha in (("erm", np.nan), ("mixup", 1024.0))
+        for seed in range(5)
+        if method != lacking or seed not in seeds
+        for e, error in enumerate((0.30, 0.02))
+    )
+    runs = curves.drop_duplicates(["method", "seed"]).assign(dataset="mnist")
+    empty = dict.fromkeys(("predictions", "maps", "bins", "terms", "ood", "probes"), pd.DataFrame())
+    for finding in fig2.rate(ItemData("fig2_mnist", "paper", 2, runs, curves, **empty)):
+        assert (finding.effect.mean, finding.effect.n) == (1, 3) and "never" not in finding.part

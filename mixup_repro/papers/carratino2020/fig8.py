@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding
 from mixup_repro.papers.items import Item, On
-from mixup_repro.papers.shared import ItemData
+from mixup_repro.papers.shared import ItemData, summarise
 from mixup_repro.papers.sources import Beside, Runs
 
 COLUMNS = {
@@ -47,14 +48,17 @@ CLAIMS = (
 
 def table(data: ItemData) -> pd.DataFrame:
     """Losses and accuracies after the last epoch, rescaled ones too."""
-    name, methods = "test accuracy, rescaled", ("erm", "mixup", "approx_mixup")
-    both = COLUMNS | {"test_accuracy_rescaled": name}
-    alone = {"test_accuracy_rescaled": f"{name} {ONE_LOGIT}"}
-    found = curves.last_values(data.curves, both, methods)
+    column, name = "test_accuracy_rescaled", "test accuracy, rescaled"
+    shown = [(data.curves, *pair) for pair in (COLUMNS | {column: name}).items()]
     if "one_logit" in data.beside:
-        other = curves.last_values(data.other("one_logit").curves, alone, methods)
-        found = found.merge(other, on="method")
-    return found
+        shown.append((data.other("one_logit").curves, column, f"{name} {ONE_LOGIT}"))
+    return summarise(
+        (
+            {"method": style.METHODS[method]},
+            {name: partial(curves.last, rows, method, column) for rows, column, name in shown},
+        )
+        for method in ("erm", "mixup", "approx_mixup")
+    )
 
 
 def draw(data: ItemData) -> Figure:

@@ -72,10 +72,15 @@ def closer(data: ItemData) -> Iterator[Finding]:
 def epochs_to(data: ItemData, method: str, alpha: float | None, level: pd.Series) -> pd.Series:
     """The first epoch at which the training error is at most `level`, by seed; infinite if never.
 
-    A seed that never gets there is censored: it took longer than it was trained. So these times may
-    be compared, but not averaged.
+    level: one for each seed; a seed that lacks either a run or a level is left out. A seed that
+    never gets there took longer than it was trained: these times may be compared, but not averaged.
+
+    Raises:
+        NoValues: there are no such runs.
     """
-    reached = train_error(data, method, alpha).le(level, axis=1)
+    error = train_error(data, method, alpha)
+    both = error.columns.intersection(level.index)
+    reached = error[both].le(level[both], axis=1)
     return reached.idxmax().where(reached.any(), math.inf).astype(float)
 
 
@@ -88,13 +93,13 @@ def rate(data: ItemData) -> Iterator[Finding]:
     final = train_error(data, "erm").iloc[-1]
     guessing = GUESSING[data.runs["dataset"].iloc[0]]
     for share in LEVELS:
-        level = guessing - share * (guessing - final)
+        level = guessing - share * (guessing - final)  # by seed of ERM
         erm = epochs_to(data, "erm", None, level)
         ours = epochs_to(data, "mixup", WORST, level)
         never = int(np.isinf(ours).sum())
         unreached = f" ({never} of {len(ours)} seeds never)" if never else ""
         part = f"{share:.0%} of the way to ERM's error within twice its epochs, alpha = 1024"
-        yield mostly(part + unreached, ours < 2 * erm)
+        yield mostly(part + unreached, ours < 2 * erm[ours.index])
 
 
 def final_test_error(data: ItemData, method: str, alpha: float | None = None) -> pd.Series:
