@@ -14,7 +14,9 @@ import pytest
 from helpers import job, make_image_folder, make_imagenet
 
 from mixup_repro import cli, live
+from mixup_repro.cli import site as cli_site
 from mixup_repro.cli.words import source_of, whole_path
+from mixup_repro.errors import InputError
 from mixup_repro.training import run as run_module
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -290,6 +292,8 @@ def test_a_home_folder_is_written_out_in_every_option(tmp_path, monkeypatch):
     with pytest.raises(ArgumentTypeError, match="no such home folder"):
         whole_path("~nobody_of_this_name/results")
     (tmp_path / "more").mkdir()
+    with pytest.raises(InputError, match=str(tmp_path / "none")):  # and not of a folder named ~
+        cli_site.main(["--results-dir=~/none"])
     asked = Namespace(config_path=None, config_dir="~/more", config_name=None)
     assert source_of(asked).extra == str(tmp_path / "more")
 

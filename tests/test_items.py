@@ -226,6 +226,15 @@ def test_a_table_has_n_mean_and_half_width_and_no_row_without_values():
     assert summarise([]).empty
 
 
+def test_a_column_of_fewer_values_than_its_row_says_so():
+    """A probe needs weights, which not every run has kept: its mean is of fewer seeds."""
+    values = {"accuracy": [0.5, 0.6, 0.7], "AUC": [0.5, 0.7], "TPR": []}
+    columns = {name: lambda v=v: pd.Series(v, dtype=float) for name, v in values.items()}
+    table = summarise([({"method": "ERM"}, columns)])
+    assert list(table) == ["method", "n", "accuracy", "accuracy +-", "AUC", "AUC +-", "AUC n"]
+    assert table.loc[0, ["n", "AUC", "AUC n"]].tolist() == pytest.approx([3, 0.6, 2])
+
+
 def test_what_a_setting_lacks_is_not_run_and_not_an_error():
     """Runs of another evaluation, or none at all: every item answers, with verdicts or without."""
     run = {"run_id": "x", "method": "erm", "seed": 0, "evaluation": "plain", "accuracy": 0.5}

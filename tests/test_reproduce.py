@@ -74,7 +74,14 @@ def test_a_plan_trains_nothing(asked, capsys):
     assert cli.run("reproduce", ["--plan", "carratino2020/temperature_digits"]) == 0
     said = capsys.readouterr()
     assert f"mixup-repro plan -m {DIGITS}" in said.out and "runs to train" in said.err
+    assert f"mixup-repro evaluate -m {DIGITS}" in said.out
     assert list(asked) == []
+
+
+def test_a_plan_of_what_is_measured_says_what_would_be_run(asked, capsys):
+    assert cli.run("reproduce", ["--plan", "chidambaram2022/table2_mnist"]) == 0
+    assert list(asked) == []
+    assert "mixup-repro distances dataset=mnist" in capsys.readouterr().out
 
 
 def test_experiments_go_side_by_side_and_the_commands_of_one_in_turn(asked, capsys, monkeypatch):

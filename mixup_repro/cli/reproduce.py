@@ -4,11 +4,12 @@
     mixup-repro reproduce chidambaram2022/fig1 carratino2020/fig5_digits scale=smoke
     mixup-repro reproduce carratino2020/temperature_digits --plan
 
-Items are named as in REPORT.md. Other words, such as hardware=node, go to train and evaluate; a
-command that several items need is run once. On a CPU, experiments go side by side, each on its
-share of the cores; on a GPU, or with a word of hardware, one after the other. --plan shows what is
-done and missing, and what that costs (--probe: by steps timed here), and trains nothing. Then
-`mixup-repro report` draws.
+Items are named as in REPORT.md. Other words, such as hardware=node, go to every command that is
+run; a command that several items need is run once. On a CPU, experiments run side by side, each on
+its share of the cores; on a GPU, or with a word of hardware, one after the other. When all is done,
+`mixup-repro report` draws the items.
+--plan runs nothing: it shows which training runs are done and which are missing, what those cost
+(with --probe by timing a few steps here), and the other commands, whose cost is not known.
 Exit codes: 0 fine; else the highest of the commands': 1 failed, 2 bad input, 75 or 130 stopped.
 """
 
@@ -135,10 +136,12 @@ def main(words: Sequence[str]) -> int:
 
 
 def plan(todo: list[Command], options: list[str]) -> int:
-    """What `mixup-repro plan` says of every command that trains."""
+    """Run `mixup-repro plan` for every command that trains, and name the others."""
     codes = [0]
     for command, *rest in todo:
-        if command == "train":
-            print(f"mixup-repro {shlex.join(['plan', *rest])}", flush=True)
-            codes.append(cli.run("plan", [*options, *rest]))
+        if command != "train":
+            print(f"without a price: mixup-repro {shlex.join([command, *rest])}", flush=True)
+            continue
+        print(f"mixup-repro {shlex.join(['plan', *rest])}", flush=True)
+        codes.append(cli.run("plan", [*options, *rest]))
     return max(codes)

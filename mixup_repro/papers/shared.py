@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mixup_repro.stats import NoValues, interval
+from mixup_repro.stats import Interval, NoValues, interval
 
 Cells = dict[str, Any]
 # A row of a table: the cells that name it, and for each column a function that gives its values.
@@ -153,16 +154,19 @@ def by_epoch(rows: pd.DataFrame, column: str) -> pd.DataFrame:
 def summarise(rows: Iterable[Row]) -> pd.DataFrame:
     """A table: for each row what names it, then n, mean and half-width of each of its columns.
 
-    A column without values is left empty, and a row without any is left out.
+    n is the largest number of values that a column of the row has; a column of fewer is followed by
+    `<column> n`. A column without values is left empty, and a row without any is left out.
     """
     out = []
     for head, columns in rows:
-        cells: Cells = {}
+        found: dict[str, Interval] = {}
         for name, values in columns.items():
-            try:
-                cells |= interval(values()).cells(name)
-            except NoValues:
-                continue
-        if cells:
-            out.append(head | cells)
+            with suppress(NoValues):
+                found[name] = interval(values())
+        if not found:
+            continue
+        n, cells = max(at.n for at in found.values()), dict(head)
+        for name, at in found.items():
+            cells |= at.cells(name) | ({f"{name} n": at.n} if at.n < n else {})
+        out.append(cells | {"n": n})
     return pd.DataFrame(out)
