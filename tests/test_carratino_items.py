@@ -114,7 +114,9 @@ def test_the_table_of_the_moons_keeps_erm_which_has_no_rescaled_curves():
     data = item("fig8_moons", curves=level)
     table = fig8.table(replace(data, beside={"one_logit": data}))
     assert list(table["method"]) == ["ERM", "Mixup", "Approximate Mixup"]
-    assert list(table["n"]) == [4, 4, 4] and table["test accuracy, rescaled as one logit"].notna()[1]
+    assert (
+        list(table["n"]) == [4, 4, 4] and table["test accuracy, rescaled as one logit"].notna()[1]
+    )
 
 
 def terms(regularisation: dict[str, float], loss: dict[str, float]) -> list[dict]:

@@ -281,7 +281,13 @@ def test_times_that_were_never_reached_are_censored_and_not_numbers():
 def test_a_seed_that_was_not_run_is_no_seed_that_never_got_there(lacking, seeds):
     """Mixup reaches both levels as ERM does; the seeds that one of them lacks are not counted."""
     curves = pd.DataFrame(
-        {"method": method, "alpha": alpha, "seed": seed, "epoch": e + 1, "train_accuracy": 1 - error}
+        {
+            "method": method,
+            "alpha": alpha,
+            "seed": seed,
+            "epoch": e + 1,
+            "train_accuracy": 1 - error,
+        }
         for method, alpha in (("erm", np.nan), ("mixup", 1024.0))
         for seed in range(5)
         if method != lacking or seed not in seeds

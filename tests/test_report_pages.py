@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from test_report import fake_records, rescaling_helps_by_alpha
 
 from mixup_repro import report
 from mixup_repro.errors import InputError
-from mixup_repro.papers import smallest
+from mixup_repro.papers import smallest, style
 from mixup_repro.papers.claims import (
     AGREES,
     CONTRADICTED,
@@ -31,10 +32,12 @@ from mixup_repro.papers.claims import (
 )
 from mixup_repro.papers.sources import Runs
 from mixup_repro.paths import CHECKOUT
-from mixup_repro.report import figures, sections
+from mixup_repro.report import figures, notes, sections
+from mixup_repro.report import published as published_module
 from mixup_repro.report.markdown import came_out, readme_table
 from mixup_repro.report.published import draw_published, published
 from mixup_repro.report.verdicts import Verdict, Word, by_chance, counted
+from mixup_repro.stats import interval
 from mixup_repro.store import results
 
 FIG4 = "carratino2020", "fig4_acc"
@@ -134,12 +137,50 @@ def test_a_claim_over_alphas_says_at_which_it_holds_and_at_which_the_opposite():
     assert replace(verdict, findings=tuple(ece[1:3])).words == "holds"
 
 
-def test_a_claim_in_short_has_one_phrase_that_keeps_an_erratum():
-    parts = [Finding(str(k), None, "", kind) for k, kind in enumerate((SUPPORTED, ERRATUM))]
-    holds = Verdict("p", "c", "says", "where", setting=Setting.EXACT, findings=tuple(parts))
-    assert holds.phrase == "holds (with an erratum)"
-    assert replace(holds, findings=(parts[1],)).phrase == "erratum"
-    assert replace(holds, findings=(parts[0],)).phrase == "holds"
+def test_a_claim_in_short_says_how_many_parts_hold_where_not_all_do():
+    parts = [Finding(str(k), None, "", kind) for k, kind in enumerate((SUPPORTED, CONTRADICTED))]
+    part = Verdict("p", "c", "says", "where", setting=Setting.PAPER, findings=tuple(parts))
+    assert part.phrase == "holds in part (1 of 2)"
+    assert replace(part, findings=(parts[0],)).phrase == "holds"
+
+
+def test_a_line_of_the_notes_keeps_the_brackets_of_a_parts_name():
+    at = interval([1.0, 2.0])
+    names = ("rise (nats)", "fall (%)", "gap (%)", "slope (1/s)", "size (MiB)")
+    parts = [Finding(name, at, "> 0", SUPPORTED, alpha=1.0) for name in names]
+    parts[-1] = replace(parts[-1], verdict=CONTRADICTED, alpha=None)
+    told = notes._how_sure(Verdict("notes", "c", "says", "B1", n=2, findings=tuple(parts)))
+    assert told.startswith("supported: rise (nats) and fall (%)")
+    assert told.endswith("contradicted: size (MiB); n = 2")
+
+
+def test_every_setting_of_ours_stands_beside_what_others_published(tmp_path, monkeypatch):
+    """Two alphas of one network are two curves; one of them overwrote the other."""
+    runs = [("erm", np.nan), ("mixup", 0.5), ("mixup", 1.0)]
+    (tmp_path / "curves").mkdir()
+    for k, _ in enumerate(runs):
+        rows = pd.DataFrame(
+            {"seed": [0, 0], "epoch": [1, 2], "test_accuracy": [0.5, 0.6 + 0.1 * k]}
+        )
+        rows.to_csv(tmp_path / "curves" / f"run{k}.csv", index=False)
+    frame = pd.DataFrame(
+        {
+            "dataset": "cifar10",
+            "architecture": "resnet20",
+            "method": m,
+            "alpha": a,
+            "run_id": f"run{k}",
+        }
+        for k, (m, a) in enumerate(runs)
+    )
+    monkeypatch.setattr(published_module.results, "load", lambda folder: frame)
+    ours = published_module._ours(tmp_path, "ResNet-20 v1")
+    assert [style.named(method, alpha) for method, alpha, _ in ours] == [
+        "ERM",
+        "Mixup, alpha = 0.5",
+        "Mixup, alpha = 1",
+    ]
+    assert [values.loc[2, 0] for *_, values in ours] == pytest.approx([60, 70, 80])
 
 
 def test_the_report_links_to_the_errata(found, folder):

@@ -20,7 +20,7 @@ from sympy import Matrix
 from torch.nn.functional import softplus
 
 from mixup_repro import beta
-from mixup_repro.papers.chidambaram2022 import lecture, lecture_assumptions
+from mixup_repro.papers.chidambaram2022 import lecture, lecture_assumptions, section3
 from mixup_repro.papers.chidambaram2022.theorems import THEOREMS
 from mixup_repro.papers.claims import CONTRADICTED, ERRATUM
 from mixup_repro.theory import margins
@@ -815,6 +815,14 @@ def test_lemma_3_7_the_rate_by_wishart_matrices(n, enough):
     assert (rate >= 1 - 2 / n) == enough
     ours = [margins.interpolates(*gaussian(n, d, 2, seed)) for seed in range(400)]
     assert abs(np.mean(ours) - rate) < 5 * (rate * (1 - rate) / 400) ** 0.5 + 0.005
+
+
+def test_lemma_3_7_counts_only_draws_that_have_both_labels():
+    coin, _ = section3.lemma_3_7(draws=40)
+    draws = [
+        np.random.default_rng([s, n]).random(n) < 0.5 for n in (4, 6, 10, 20) for s in range(40)
+    ]
+    assert coin.cases == sum(0 < labels.sum() < len(labels) for labels in draws) < 160
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)

@@ -85,6 +85,11 @@ def network(name: str) -> str:
     return NETWORKS[name].title if name in NETWORKS else TIMM.get(name, name)
 
 
+def named(method: str, alpha: float) -> str:
+    """A method as figures show it, with its alpha where it has one (is not nan)."""
+    return METHODS[method] + (f", alpha = {alpha:g}" if np.isfinite(alpha) else "")
+
+
 def panels(
     columns: int, rows: int = 1, size: tuple[float, float] = PANEL, **kwargs: Any
 ) -> tuple[Figure, list[Axes]]:

@@ -93,16 +93,15 @@ def _settings(data: ItemData) -> Iterator[tuple[str, str, pd.DataFrame]]:
     several = {k for k, g in shown.groupby(_named(shown)) if g["run_id"].nunique() > 1}
     for run_id, rows in shown.groupby("run_id", sort=False):
         for evaluation, each in rows.groupby("evaluation"):
-            name = _named(each).iloc[0]
+            name = _named(each)[0]
             label = f"{name} ({str(run_id)[-8:]})" if name in several else name
             label += ", rescaled" * (evaluation == "rescaled")
             yield label, str(each["method"].iloc[0]), each
 
 
-def _named(rows: pd.DataFrame) -> pd.Series:
+def _named(rows: pd.DataFrame) -> list[str]:
     """The method of each row with its alpha, where it has one."""
-    alpha = [f", alpha = {a:g}" if np.isfinite(a) else "" for a in rows["alpha"].astype(float)]
-    return rows["method"].map(style.METHODS) + alpha
+    return list(map(style.named, rows["method"], rows["alpha"].astype(float)))
 
 
 def overview_table(data: ItemData) -> pd.DataFrame:

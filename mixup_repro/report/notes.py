@@ -65,17 +65,16 @@ def _table(own: list[Verdict]) -> str:
 
 
 def _how_sure(verdict: Verdict) -> str:
-    """Cases of a theorem and the parts that fail; effects with their intervals, and n, of runs.
+    """Of a theorem its number of cases and the parts that fail; of runs the effects and n.
 
-    Of many parts, which have which finding; the report has their numbers.
+    More than FEW parts are told without their numbers, which are in REPORT.md.
     """
     if verdict.setting == Setting.EXACT:
         wrong = [f.name for f in verdict.headline if f.verdict != SUPPORTED]
         but = f"; does not hold: {'; '.join(wrong)}" if verdict.word == Word.PART else ""
         return f"exact, {verdict.n} cases{but}"
     parts = [f for f in verdict.headline if f.effect and f.verdict != NOT_RUN]
-    by_finding = verdict.words.partition(" (")[2].rstrip(")")
-    told = [by_finding or f"all {len(parts)} parts {parts[0].verdict if parts else NOT_RUN}"]
-    if len(parts) <= FEW:
-        told = [f"{f.name + ': ' if f.name else ''}{f.effect} ({f.verdict})" for f in parts]
+    told = [f"{f.name + ': ' if f.name else ''}{f.effect} ({f.verdict})" for f in parts]
+    if len(parts) > FEW:
+        told = [verdict.by_finding or f"all {len(parts)} parts {parts[0].verdict}"]
     return "; ".join([*told, f"n = {verdict.n}"])

@@ -62,10 +62,12 @@ def draw_published(folder: Path) -> None:
     figure, axes = style.panels(2, size=(3.4, 2.9))
     for method, rows in curves.groupby("method"):
         axes[0].plot(rows["epoch"], 100 * rows["accuracy"], label=method, **_thin(str(method)))
-    for method, values in _ours(folder, curves["network"].iloc[0]).items():
-        axes[0].plot(values, color=style.SERIES[method]["color"], linewidth=2.2, alpha=0.5)
+    for method, alpha, values in _ours(folder, curves["network"].iloc[0]):
+        look = style.SERIES[style.METHODS[method]]
+        axes[0].plot(values, color=look["color"], linewidth=2.2, alpha=0.5)
         last = values.dropna(how="all").index[-1]
-        axes[0].annotate(f"{method}, ours", (last, values.loc[last].mean()), fontsize=8)
+        name = f"{style.named(method, alpha)}, ours"
+        axes[0].annotate(name, (last, values.loc[last].mean()), fontsize=8)
     axes[0].set_title("Test accuracy (%)")
     axes[0].set_xlabel("Epoch")
     axes[0].set_ylim(60, 95)
@@ -84,16 +86,22 @@ def _thin(method: str) -> dict[str, Any]:
     return style.SERIES[method] | {"marker": "", "linewidth": 1.0}
 
 
-def _ours(folder: Path, network: str) -> dict[str, pd.DataFrame]:
-    """Test accuracies (%) of our runs of a network on CIFAR-10: of a method, epochs by seeds."""
+def _ours(folder: Path, network: str) -> list[tuple[str, float, pd.DataFrame]]:
+    """Our runs of a network on CIFAR-10: method, alpha (nan without), test accuracies (%).
+
+    One entry for each run id, with epochs as rows and seeds as columns.
+
+    Raises:
+        InputError: runs.csv or a file of curves is malformed.
+    """
     runs = results.load(folder)
     titles = runs["architecture"].map(style.network)
     same = runs[(runs["dataset"] == "cifar10") & titles.map(lambda t: network.startswith(f"{t} "))]
-    found = {}
-    for (method, run_id), _ in same.groupby(["method", "run_id"]):
+    found = []
+    for (method, run_id), own in same.groupby(["method", "run_id"]):
         path = folder / "curves" / f"{run_id}.csv"
         rows = read_table(path, ["seed", "epoch", "test_accuracy"], ["seed", "epoch"])
-        found[style.METHODS[method]] = 100 * by_epoch(rows, "test_accuracy")
+        found.append((method, own["alpha"].iloc[0], 100 * by_epoch(rows, "test_accuracy")))
     return found
 
 

@@ -106,19 +106,23 @@ class Verdict:
 
     @property
     def phrase(self) -> str:
-        """The verdict in short: how many parts hold where not all do; that there is an erratum."""
-        if self.word == Word.PART:
-            good = sum(f.verdict in GOOD for f in self.headline)
-            return f"{self.said} ({good} of {len(self.headline)})"
-        misprinted = self.word != Word.ERRATUM and any(f.verdict == ERRATUM for f in self.headline)
-        return f"{self.said} (with an erratum)" if misprinted else self.said
+        """The verdict in short: what is said, and how many parts hold where not all do."""
+        if self.word != Word.PART:
+            return self.said
+        good = sum(f.verdict in GOOD for f in self.headline)
+        return f"{self.said} ({good} of {len(self.headline)})"
+
+    @property
+    def by_finding(self) -> str:
+        """Which parts that decide have which finding; nothing where all have the same."""
+        if len({f.verdict for f in self.headline}) < 2:
+            return ""
+        return _by_alpha(self.headline) or _counts(self.headline)
 
     @property
     def words(self) -> str:
         """The verdict, and which parts have which finding where they differ."""
-        if len({f.verdict for f in self.headline}) < 2:
-            return self.said
-        return f"{self.said} ({_by_alpha(self.headline) or _counts(self.headline)})"
+        return f"{self.said} ({self.by_finding})" if self.by_finding else self.said
 
 
 def _counts(findings: list[Finding]) -> str:

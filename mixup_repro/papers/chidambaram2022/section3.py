@@ -5,6 +5,7 @@ Each function checks a statement and gives, part by part, the worst that was fou
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import product
 
@@ -71,12 +72,14 @@ def _gaussian(n: int, positive: int, seed: int) -> tuple[np.ndarray, np.ndarray]
 def lemma_3_7(draws: int = 300) -> list[Check]:
     """How often the maximum margin solution interpolates, just above the bound on d.
 
-    Labels by coin, and by the sign of a coordinate: the paper does not say how they come about. At
-    99.9 % of an exact binomial interval; n <= 2 is left out, where the rate 1 - 2/n says nothing.
-    Whether Muthukumar et al. state it so was not looked up.
+    The paper does not say how labels come about: here by coin, or by the sign of a coordinate. A
+    draw whose labels are all the same is no case. The frequency counts as the lower end of its
+    exact (Clopper-Pearson) interval, at 99.9 % on that side. n <= 2 is left out, where the rate
+    1 - 2/n is no more than 0. Whether Muthukumar et al. state it so was not looked up.
     """
-    short: dict[str, list[float]] = {"labels by coin": [], "labels by a coordinate's sign": []}
-    for n, (name, lack) in product((4, 6, 10, 20), short.items()):
+    lacks: dict[str, list[float]] = {"labels by coin": [], "labels by a coordinate's sign": []}
+    cases = Counter[str]()
+    for n, (name, lack) in product((4, 6, 10, 20), lacks.items()):
         hits = tries = 0
         for seed in range(draws):
             x, coin = _gaussian(n, 0, seed)[0], np.random.default_rng([seed, n]).random(n)
@@ -85,8 +88,9 @@ def lemma_3_7(draws: int = 300) -> list[Check]:
                 hits, tries = hits + margins.interpolates(x, y), tries + 1
         least = stats.binomtest(hits, tries).proportion_ci(0.998).low
         lack.append(1 - 2 / n - least)
+        cases[name] += tries
     part = "1 - 2/n less the frequency"
-    return [Check(f"{part}, {k}", len(v) * draws, max(v), 0.0) for k, v in short.items()]
+    return [Check(f"{part}, {name}", cases[name], max(v), 0.0) for name, v in lacks.items()]
 
 
 # How many of ten points are positive, and whether pairs of one class are left out.
