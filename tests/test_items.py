@@ -123,6 +123,13 @@ def test_no_two_claims_of_a_paper_on_one_setting_have_one_id():
             assert len({claim.id for claim in item.claims}) == len(item.claims)
 
 
+def test_what_the_papers_say_always_happens_is_judged_so():
+    """Carratino et al., section 5: ERM "always deteriorate", and the gap "always grows"."""
+    claims = [claim for paper in report.PAPERS for item in paper.items for claim in item.claims]
+    assert {claim.id for claim in claims if claim.always} == {"fig4_erm", "fig6_severity"}
+    assert all("always" in claim.sentence for claim in claims if claim.always)
+
+
 @pytest.mark.parametrize("name", ASKING)
 def test_a_setting_asks_runs_of_its_grid_for_what_its_item_is_about(name):
     source = ON_RUNS[name]

@@ -6,11 +6,12 @@
     mixup-repro plan --ladder experiment=carratino2020/fig4_cifar10
     mixup-repro plan experiment=carratino2020/fig4_cifar10 --watch 10
 
-Words are those of train. Hours are those that finished runs of the same kind took, here or else in
-results/costs.csv: of every device that any was measured on, so that neither it nor the data need be
-here. --probe times a few steps on this machine, with the data. --ladder shows an experiment at the
-paper's scale and with the smaller networks that there are, with the command of each.
---watch SECONDS shows the runs' states again and again, until all are done or failed.
+The words are those of train. Hours are taken from finished runs of the same kind: from runs on this
+machine, or else from results/costs.csv, which has several devices. So this machine needs neither
+the device nor the data. --probe times a few steps on this machine, for which the data must be here.
+--ladder shows an experiment at the paper's scale and with smaller networks, where there are
+experiments with these, each with its command.
+--watch SECONDS shows the states of the runs every so many seconds, until all are done or failed.
 Exit codes: 0 fine; 2 bad input.
 """
 
@@ -42,12 +43,12 @@ DAY_S = 86_400
 
 
 def plan(jobs: list[Config], progress: Progress, timed: bool = False) -> list[InputError]:
-    """Say it; returns what is wrong with jobs that cannot run.
+    """Print states, hours and disk of the jobs; returns the errors of those that cannot run.
 
-    timed: hours are of steps timed now, with the data and on the device.
+    timed: hours come from steps that are timed now, with the data and on the device.
 
     Raises:
-        InputError: none can.
+        InputError: no job can run; it is the first job's error.
     """
     fit, refused = [], []
     data: dict[str, DataSource | Sizes] = {}
@@ -73,9 +74,10 @@ def plan(jobs: list[Config], progress: Progress, timed: bool = False) -> list[In
 
 
 def check(job: Config, data: dict[str, DataSource | Sizes], timed: bool) -> None:
-    """Add to `data` what is known of the job's, by its config, and hold the job against it.
+    """Find out what is known of the job's data set, and whether the job can run on it.
 
-    A released set is opened for a probe only: a login node need not have it.
+    data: known data sets by their config as text; the job's is added. A downloaded or published set
+    is opened only where steps are timed, since the machine that plans may not have it.
 
     Raises:
         InputError: the job cannot run as asked.
@@ -85,8 +87,8 @@ def check(job: Config, data: dict[str, DataSource | Sizes], timed: bool) -> None
         data[name] = open_data(job) if timed else sizes or load(job.dataset)
     found, method = data[name], METHODS[job.method.name]
     if not method.loss and all(RunFolder(run).state() == State.DONE for run in expand(job)):
-        return  # made of a file, whatever the data
-    method.function  # noqa: B018  refused where its networks are not trained here
+        return  # made of a file of weights, so there is nothing to train and nothing to check
+    method.check_trainable()
     if isinstance(found, Sizes):
         with torch.device("meta"):
             networks.build(job.architecture, found.input_shape, found.classes, [0])
@@ -95,6 +97,7 @@ def check(job: Config, data: dict[str, DataSource | Sizes], timed: bool) -> None
 
 
 def watch(jobs: list[Config], seconds: float, progress: Progress) -> None:
+    """Show the runs' states every so many seconds until all are done or have failed."""
     status = Status(jobs)
     with board(progress, every=seconds) as update:
         update(status)
@@ -129,6 +132,6 @@ def main(words: Sequence[str]) -> int:
         watch(jobs, args.watch, progress)
     else:
         refused += plan(jobs, progress, args.probe)
-    for line in dict.fromkeys(one_line(error, args.overrides)[0] for error in refused):
+    for line in dict.fromkeys(one_line(error, args.overrides)[0] for error in refused):  # each once
         progress.say(f"error: {line}")
     return 2 if refused else 0

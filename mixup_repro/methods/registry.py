@@ -53,18 +53,26 @@ class Method:
         """The fields of `method` that it reads."""
         return tuple(self.defaults)
 
-    @property
-    def function(self) -> Callable[..., Any]:
-        """Its loss: (network, batch, MethodConfig) to an `Outcome`.
+    def check_trainable(self) -> None:
+        """Refuse a method whose networks are made of files and not trained here.
 
         Raises:
-            InputError: its networks are not trained here.
+            InputError: it is such a method.
         """
         if not self.loss:
             raise InputError(
                 f"method={self.title.lower()}: nothing to train; mixup-repro import-weights makes "
                 f"such a run of a file of weights, and mixup-repro evaluate asks it"
             )
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """Its loss: (network, batch, MethodConfig) to an `Outcome`.
+
+        Raises:
+            InputError: as `check_trainable`.
+        """
+        self.check_trainable()
         return resolve_name(f"mixup_repro.methods.{self.loss}")
 
 

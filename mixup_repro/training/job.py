@@ -93,7 +93,7 @@ def run(job: Config, dataset: DataSource, progress: Progress, train: bool = True
     say = (lambda _: None) if train else progress.say  # what trains it again says so itself
     done = from_main(lambda: [_finished(folder, dataset, say) for folder in folders])
     if train or not all(done):
-        _ = METHODS[job.method.name].function  # what nobody trains here is refused at once
+        METHODS[job.method.name].check_trainable()
     if not folders:
         return []
     if not train:

@@ -1,8 +1,8 @@
 """Figure 4: ERM and Mixup, plain and rescaled, against alpha.
 
 The paper trains ResNet-34 on CIFAR-10 and CIFAR-100 and ResNet-50 on ImageNet. It prints no numbers
-for the CIFAR rows, so ours stand beside its claims. The paper's bars are standard errors over 10
-repetitions; ours are 95 % t intervals.
+for the figure, so ours stand beside its claims. The paper's bars are standard errors, over 10
+repetitions on CIFAR and 5 on ImageNet; ours are 95 % t intervals.
 """
 
 from __future__ import annotations

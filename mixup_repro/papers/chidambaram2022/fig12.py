@@ -20,7 +20,8 @@ CLAIMS = (
     Claim(
         "fig12_both",
         "Fig. 12",
-        "Separation 0.1: ERM's boundary captures the shape too: it is less linear than at 0.5.",
+        "Separation 0.1: ERM too captures more of the shape (its boundary is less linear than at "
+        "0.5).",
         boundaries.captures_shape,
     ),
     Claim(
