@@ -332,6 +332,18 @@ def test_published_numbers_stand_in_a_table_of_their_own(found, folder):
             (folder / name).unlink(missing_ok=True)
 
 
+def test_the_cost_is_that_of_all_runs_that_the_command_makes(found):
+    """An item that compares runs of two grids costs both, as its command trains both."""
+    entry = found[0]
+    runs = entry.data.runs
+    other = replace(entry.data, absent=2, runs=runs.assign(run_id=runs["run_id"] + "-other"))
+    both = replace(entry, data=replace(entry.data, absent=1, beside={"other": other}))
+    alone, together = (dict(sections.section(e).facts)["Cost"].split() for e in (entry, both))
+    assert int(together[0]) == 2 * int(alone[0]) > 0
+    assert float(together[2]) == pytest.approx(2 * float(alone[2]), abs=0.11)
+    assert " ".join(together).endswith("3 more runs have not finished.")
+
+
 def test_runs_of_an_item_that_were_computed_differently_are_marked():
     cpu, gpu = "cpu (x86_64, 1 threads)", "NVIDIA H100"
     runs = pd.DataFrame(

@@ -4,7 +4,8 @@
     mixup-repro evaluate dataset=digits method.alpha=1 evaluation.temperature=true
     mixup-repro evaluate -m experiment=carratino2020/fig4_digits probe=jacobian
 
-Exit codes: 0 fine; 2 bad input.
+Exit codes: 0 fine; 1 a run could not be evaluated; 2 bad input; 75 stopped by a signal, and the
+same command goes on.
 """
 
 from __future__ import annotations

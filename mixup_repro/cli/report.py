@@ -99,8 +99,8 @@ def draw_words(words: Sequence[str], source: Source, results_dir: Path) -> None:
             f"what is missing"
         )
     only = {f"{name}/seed{seed}" for name, seeds in status.ids.items() for seed in seeds}
-    named = [w.rpartition("/")[2] for w in words if w.startswith("experiment=")]
-    stem = named[0] if named else jobs[0].dataset.name
+    named = [w.removeprefix("experiment=") for w in words if w.startswith("experiment=")]
+    stem = named[0].rpartition("/")[2] if named else jobs[0].dataset.name
     folder = results_dir / f"{stem}-{digest(' '.join(sorted(only)).encode())[:8]}"
     with locked(results_dir):
         shutil.rmtree(folder, ignore_errors=True)  # of the same runs, as they were before

@@ -75,6 +75,8 @@ RC: dict[Any, object] = {
     "svg.hashsalt": "mixup_repro",
 }
 PANEL = (2.7, 2.2)  # inches
+LINES = ("-", "--", "-.")  # of curves that differ in alpha or eps
+EXACT = "Exact, no training"  # below the title of what is computed and not trained
 FEW = 10  # so many runs are drawn one by one
 # Titles of timm's networks that the papers and the notes use.
 TIMM = {"resnet50": "ResNet-50", "vit_tiny_patch16_224": "tiny ViT"}

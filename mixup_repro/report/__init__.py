@@ -9,18 +9,16 @@ that, `custom` draws runs that are no results, and `sections` is what the report
 
 from mixup_repro.report.custom import draw_custom
 from mixup_repro.report.errata import checkable, write_errata
-from mixup_repro.report.figures import came_out, draw, drawn
+from mixup_repro.report.figures import draw, drawn
 from mixup_repro.report.items import PAPERS, Entry, entries, findings_table, prove, setting
 from mixup_repro.report.listing import write_items
 from mixup_repro.report.markdown import write, write_readme
 from mixup_repro.report.notes import write_notes
-from mixup_repro.report.verdicts import Verdict, verdicts
+from mixup_repro.report.verdicts import verdicts
 
 __all__ = [
     "PAPERS",
     "Entry",
-    "Verdict",
-    "came_out",
     "checkable",
     "draw",
     "draw_custom",

@@ -46,10 +46,12 @@ class Section:
 def section(entry: Entry) -> Section:
     """The paper's side, what differs, the commands, the cost; findings and the item's table."""
     data, on = entry.data, entry.on
-    about = data.runs.drop_duplicates([*{"run_id", "seed", "share"} & set(data.runs)])
+    every = (data, *data.beside.values())  # what the command makes
+    runs = pd.concat([each.runs for each in every], ignore_index=True)
+    about = runs.drop_duplicates([*{"run_id", "seed", "share"} & set(runs)])
     cost = f"{len(about)} runs, {about['wall_s'].sum() / 60:.1f} minutes on {computed(about)}"
-    if data.absent:
-        cost += f" {data.absent} more runs of the grid have not finished."
+    if absent := sum(each.absent for each in every):
+        cost += f" {absent} more runs have not finished."
     differs = on.differs
     if data.scale != "paper":
         cuts = f"what scale `{data.scale}` cuts is in `{on.source.origin}`."

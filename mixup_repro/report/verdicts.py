@@ -1,4 +1,4 @@
-"""What became of every claim of both papers, tested or not."""
+"""What became of every claim of the papers and the notes, tested or not."""
 
 from __future__ import annotations
 
@@ -274,12 +274,12 @@ def of_entry(entry: Entry) -> list[Verdict]:
 
 
 def _of_claim(paper: Paper, claim: Claim, item: Item, entries: list[Entry]) -> list[Verdict]:
-    """Those of its settings that were run, and one more for those that were not."""
+    """A verdict for each setting that was run, and one more for all that were not."""
     out = [v for entry in entries for v in of_entry(entry) if v.claim == claim.id]
     there = {entry.name for entry in entries}
     names = sorted(on.name for on in item.on if claim.concerns(on.name))
     missing = tuple(name for name in names if name not in there)
-    if missing or not out:
+    if missing:
         about = (paper.name, claim.id, claim.sentence, claim.where)
         out.append(Verdict(*about, missing, ours=claim.ours))
     return out

@@ -124,9 +124,8 @@ def same_picture(p: Sequence[float], q: Sequence[float], alpha: float) -> float:
         p_in, q_in, both = (_covers(a, b, r) for a, b in ((p, p), (q, q), (p, q)))
         return 1 - p_in - q_in + 2 * both
 
-    kinks = [2 * side for x in (*p, *q) for side in (x, 1 - x)]
-    kinks += [abs(a - b) for a, b in zip(p, q)]
-    kinks += [s for a, b in zip(p, q) for s in (2 * min(a, b), 2 * (1 - max(a, b)))]
+    kinks = [2 * side for x in (*p, *q) for side in (x, 1 - x)]  # a box about x reaches an edge
+    kinks += [abs(a - b) for a, b in zip(p, q)]  # a box can cover both
     return over_lambda(given, alpha, [1 - r**2 for r in kinks if 0 < r < 1])
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.special import digamma, xlogy
+from scipy.special import xlogy
 
 from mixup_repro.beta import lambda_quadrature
 from mixup_repro.theory.mixing import Beta, Mixing
@@ -205,17 +205,6 @@ def mixup_loss(x: ArrayLike, y: ArrayLike, alpha: float, g: Classifier, nodes: i
         outputs = g(mixed.reshape(-1, x.shape[1])).reshape(shares.shape)
         loss -= weight * xlogy(shares, outputs).sum(-1).mean()
     return float(loss)
-
-
-def least_mixup_loss(y: ArrayLike, alpha: float) -> float:
-    """The least J_mix where no point lies on a segment of two others, and no two segments overlap.
-
-    Then h is the mixture's label, so that J_mix(h) is the labels' mean entropy: 0 for a pair of one
-    class, else E[-lam log lam - (1 - lam) log(1 - lam)] = psi(2 alpha + 1) - psi(alpha + 1).
-    """
-    y = np.asarray(y)
-    mixed = (y[:, None] != y).mean()
-    return float(mixed * (digamma(2 * alpha + 1) - digamma(alpha + 1)))
 
 
 def failing_alpha(eps: float) -> float:

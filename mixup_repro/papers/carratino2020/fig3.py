@@ -17,8 +17,8 @@ from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
 from mixup_repro.stats import NoValues
 
-METHODS = ("mixup", "erm", "erm_modified")
-OTHERS = {"erm": "ERM", "erm_modified": "ERM on modified data"}
+OTHERS = ("erm", "erm_modified")
+METHODS = ("mixup", *OTHERS)
 LABELS = {
     "regularisation": r"Regularisation $R_1 + R_3$ (nats)",
     "modified_loss": "Loss on modified data (nats)",
@@ -39,8 +39,8 @@ def difference(data: ItemData, column: str, other: str) -> pd.DataFrame:
 
 def smallest_regularisation(data: ItemData) -> Iterator[Finding]:
     """Mixup's regularisation terms are below each other method's."""
-    for other, name in OTHERS.items():
-        less = difference(data, "regularisation", other)
+    for other in OTHERS:
+        less, name = difference(data, "regularisation", other), style.METHODS[other]
         at_end = f"R1 + R3 at the end, Mixup - {name}"
         yield signed(at_end, less.iloc[-1], -1, least=SMALLEST["regularisation"])
         yield signed(f"mean along training, Mixup - {name}", less.mean(), -1, headline=False)
@@ -48,9 +48,9 @@ def smallest_regularisation(data: ItemData) -> Iterator[Finding]:
 
 def not_smallest_loss(data: ItemData) -> Iterator[Finding]:
     """Mixup's loss on modified data is above the other's; one smaller than Mixup's is enough."""
-    for other, name in OTHERS.items():
+    for other in OTHERS:
         less = difference(data, "modified_loss", other).iloc[-1]
-        part = f"modified-data loss at the end, Mixup - {name}"
+        part = f"modified-data loss at the end, Mixup - {style.METHODS[other]}"
         yield signed(part, less, 1, other == "erm_modified", SMALLEST["modified_loss"])
 
 

@@ -18,7 +18,6 @@ from mixup_repro.theory.taylor import logistic, quadratic_risk
 
 ALPHAS = (0.2, 1.0, 8.0)
 COLOURS = tuple(style.shade(k, len(ALPHAS)) for k in range(len(ALPHAS)))
-LINES = ("-", "--", "-.")
 
 
 def _plane(n: int) -> tuple[torch.Tensor, np.ndarray]:
@@ -30,7 +29,7 @@ def theta() -> Figure:
     """The density of theta, and its moments against alpha (Theorem 1, Lemma 1)."""
     figure, axes = style.panels(2, size=(3.2, 2.2))
     grid = np.linspace(0.5, 0.999, 400)
-    for alpha, colour, line in zip(ALPHAS, COLOURS, LINES):
+    for alpha, colour, line in zip(ALPHAS, COLOURS, style.LINES):
         label = rf"$\alpha = {alpha:g}$"
         axes[0].plot(grid, density(grid, alpha), line, color=colour, label=label)
         axes[0].axvline(theta_bar(alpha), color=colour, linestyle=":", linewidth=1)

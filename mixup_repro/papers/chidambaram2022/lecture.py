@@ -23,10 +23,6 @@ from mixup_repro.theory.optimal import (
 )
 
 COLOURS = (style.BLUE, style.ORANGE)  # of two classes
-LINES = ("-", "--", "-.")
-EXACT = "Exact, no training"
-
-
 # Six points in two classes, and what Lemma 2.3 is drawn for: a query, eps, and lambda's law.
 POINTS = np.array([[-1.0, -0.2], [-0.6, 0.9], [0.1, 1.1], [1.0, 0.3], [0.7, -0.8], [-0.4, -0.9]])
 LABELS, NAMES = np.array([0, 0, 0, 1, 1, 1]), [f"${c}_{k}$" for c in "st" for k in (1, 2, 3)]
@@ -112,7 +108,7 @@ def optimal_line() -> Figure:
         jumps = jumps[(jumps > 0) & (jumps < 2)]
         beside = [np.linspace(0, 2, 801), jumps - 1e-9, jumps, jumps + 1e-9]
         queries = np.sort(np.concatenate(beside))
-        for k, (alpha, line) in enumerate(zip((1, 32, 128), LINES)):
+        for k, (alpha, line) in enumerate(zip((1, 32, 128), style.LINES)):
             h = mixup_optimal(*LINE, Beta(alpha, alpha), eps, queries)[:, 0]
             h[np.isin(queries, jumps)] = np.nan  # a line that jumps has a gap there
             axis.plot(queries, h, line, color=style.shade(k, 3), label=rf"$\alpha = {alpha}$")
@@ -124,7 +120,7 @@ def optimal_line() -> Figure:
         axis.set_title(rf"Probability of class 1, $\epsilon = {eps:g}$")
         axis.set_xlabel("$x$")
     note = "Gaps: jumps, where a data point enters or leaves the ball of radius eps."
-    return style.finish(figure, r"The Mixup-optimal classifier on $X_3^2$", note, EXACT)
+    return style.finish(figure, r"The Mixup-optimal classifier on $X_3^2$", note, style.EXACT)
 
 
 def optimal_plane() -> Figure:
@@ -150,7 +146,7 @@ def optimal_plane() -> Figure:
         axis.grid(False)
     style.colour_bar(axes[2], shown, "Probability of class 1", [0, 0.5, 1])
     section = np.linspace(-0.5, 0.5, 2001)
-    for k, (eps, line) in enumerate(zip((0.3, 0.1, 0.01), LINES)):
+    for k, (eps, line) in enumerate(zip((0.3, 0.1, 0.01), style.LINES)):
         points = np.c_[np.zeros_like(section), section]
         h = mixup_optimal(*CROSS, Beta(1, 1), eps, points)[:, 0]
         axes[0].plot(section, h, line, color=style.shade(k, 3), label=rf"$\epsilon = {eps:g}$")
@@ -159,7 +155,7 @@ def optimal_plane() -> Figure:
     axes[0].set_xlabel("$x_2$, at $x_1 = 0$")
     note = "Grey: no mixture within eps."
     title = "The Mixup-optimal classifier of Proposition 2.5"
-    return style.finish(figure, title, note, EXACT)
+    return style.finish(figure, title, note, style.EXACT)
 
 
 def thresholds() -> Figure:
@@ -182,7 +178,7 @@ def thresholds() -> Figure:
     style.name_lines(axis)
     note = "Theorem 2.7. Dotted: from here on the proof's alpha is too small."
     title = r"How large $\alpha$ must be for $h_\epsilon$ to err"
-    return style.finish(figure, title, note, rf"$X_3^2$. {EXACT}")
+    return style.finish(figure, title, note, rf"$X_3^2$. {style.EXACT}")
 
 
 def angles(n: int = 20, draws: int = 10) -> Figure:
@@ -206,7 +202,7 @@ def angles(n: int = 20, draws: int = 10) -> Figure:
                     found[i, seed, k] = margins.angle(theta, best)
         names = ("Mixup", "Mixup across classes only", "ERM, gradient descent")
         colours = (style.BLUE, style.PURPLE, style.GREY)
-        for k, (name, colour, line) in enumerate(zip(names, colours, LINES)):
+        for k, (name, colour, line) in enumerate(zip(names, colours, style.LINES)):
             mean, low, high = (f(found[..., k], axis=1) for f in (np.mean, np.min, np.max))
             axis.fill_between(dimensions, low, high, color=colour, alpha=0.15, linewidth=0)
             axis.plot(dimensions, mean, line, color=colour, label=name)

@@ -36,7 +36,7 @@ def sandwich() -> Figure:
         axis.set_xlabel("$x$")
     note = f"Squares: class 1; circle: class 2. Grey: the ball about 1, eps = {eps:g}."
     title = r"Mixtures of 0 and 2 come to lie on 1 as $\alpha$ grows"
-    return style.finish(figure, title, note, r"$X_3^2$. Exact, no training")
+    return style.finish(figure, title, note, rf"$X_3^2$. {style.EXACT}")
 
 
 def _densities(z: np.ndarray, mixing: Beta) -> Iterator[tuple[str, np.ndarray, str, str]]:
@@ -110,7 +110,7 @@ def closer() -> Figure:
     values.set_title("$h$ of class 1: above 1/2, but no limit")
     note = r"Crosses: the segments' middles. Uniform $\lambda$. Theorem 3.2 says continuous."
     title = "Assumption 3.1: nearer to class 1 on every segment"
-    return style.finish(figure, title, note, "Four points in two classes. Exact, no training")
+    return style.finish(figure, title, note, f"Four points in two classes. {style.EXACT}")
 
 
 PICTURES = {

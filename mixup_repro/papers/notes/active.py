@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import Claim, Finding, over_alphas
-from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.items import Item
 from mixup_repro.papers.notes import bank
 from mixup_repro.papers.shared import ItemData, Row, summarise
 from mixup_repro.papers.smallest import SMALLEST
@@ -130,7 +130,7 @@ ITEM = Item(
         "always true, for it can be less uncertain between classes than Bayes (B40)."
     ),
     on=(
-        On(
+        bank.setting(
             "active_digits",
             Runs(
                 "notes/bank_digits",
@@ -138,11 +138,10 @@ ITEM = Item(
                 only=dict.fromkeys(SCALES, "method=erm,mixup"),
             ),
             stands_in="an MLP on digits",
-            differs=(
+            here=(
                 f"{bank.RUNS} {LABELS[0]} of 898 training pictures are labelled by chance, then 20 "
                 "at a time, with a network trained anew after each, in as many steps as on all."
             ),
-            code="the notes have none.",
         ),
     ),
     claims=CLAIMS,

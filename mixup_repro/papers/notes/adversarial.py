@@ -110,7 +110,7 @@ ATTACKS = (
     "counts where none succeeds."
 )
 ON = (
-    bank.on("adversarial", "probe=[adversarial,jacobian,segments]", ATTACKS),
+    bank.on_digits("adversarial", "probe=[adversarial,jacobian,segments]", ATTACKS),
     bank.on_cifar10("adversarial", "probe=[adversarial,jacobian]", ATTACKS),
 )
 ITEM = Item(

@@ -177,18 +177,17 @@ def _on_cifar10(network: str, suffix: str, fixed: str) -> On:
         name: _part(fixed, f"method=mixup method.alpha=[{a}]", "recipe.epochs=2")
         for name, a in (("fixed", 1), ("fixed at the mean", 0.5))
     } | {OFF: _part(f"notes/anneal_off_cifar10{suffix}", "method=mixup")}
-    return On(
+    return bank.setting(
         f"anneal_cifar10{suffix}",
         Beside(Runs(f"notes/anneal_cifar10{suffix}"), beside),
         stands_in=f"{network} on CIFAR-10",
-        differs=(
-            f"the notes describe no runs; here {network} on CIFAR-10. Alpha falls from 1 by equal "
+        here=(
+            f"{network} on CIFAR-10. Alpha falls from 1 by equal "
             "steps from epoch to epoch. Its controls: alpha fixed at 1, or at 0.5, which is the "
             "mean. A third schedule is Mixup at alpha 1, off for the last tenth of the epochs, as "
             "in GluonCV's logs, whose networks gained 0.28 to 0.71 points of accuracy when it was "
             "switched off for the last 20 of 220."
         ),
-        code="the notes have none.",
     )
 
 
@@ -204,16 +203,15 @@ ITEM = Item(
     title="Alpha that falls to zero",
     paper="An alpha that falls from high to zero beats a fixed one (B18).",
     on=(
-        On(
+        bank.setting(
             "anneal_digits",
             Beside(Runs("notes/anneal_digits"), BESIDE),
             stands_in="an MLP on digits",
-            differs=(
+            here=(
                 f"{bank.RUNS} Alpha falls by equal steps from epoch to epoch. Its controls: alpha "
                 "fixed at the start, or at half of it, which is the mean; and alpha that rises "
                 f"from {NEARLY_ZERO:g} to it."
             ),
-            code="the notes have none.",
         ),
         _on_cifar10("LeNet", "", "carratino2020/fig4_cifar10_lenet"),
         _on_cifar10("ResNet-20", "_resnet20", "carratino2020/fig4_cifar10_resnet20"),

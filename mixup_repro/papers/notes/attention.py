@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from mixup_repro.papers.claims import Claim, Finding, signed
-from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.items import Item
 from mixup_repro.papers.notes import bank
 from mixup_repro.papers.notes.bank import Quantity, probed
 from mixup_repro.papers.notes.calibration import ACCURACY
@@ -70,17 +70,16 @@ ITEM = Item(
         "patches; CutMix makes it focus sharply on the foreign patch (B34)."
     ),
     on=(
-        On(
+        bank.setting(
             "attention_digits",
             Runs("notes/attention_digits", ask="probe=attention"),
             stands_in="a tiny transformer on digits",
-            differs=(
-                "the notes describe no runs; here timm's transformer with two blocks of width 32 "
+            here=(
+                "timm's transformer with two blocks of width 32 "
                 "and 16 patches of 2 x 2 pixels, on scikit-learn's digits. Mean over 400 test "
                 "pictures, heads and blocks; clean, mixed with another by halves, or cut as "
                 "CutMix cuts at alpha 1."
             ),
-            code="the notes have none.",
         ),
     ),
     claims=CLAIMS,

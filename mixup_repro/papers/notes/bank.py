@@ -17,7 +17,7 @@ from mixup_repro.papers.carratino2020 import curves
 from mixup_repro.papers.claims import NOT_RUN, Finding, over_alphas
 from mixup_repro.papers.items import On
 from mixup_repro.papers.shared import ItemData, summarise
-from mixup_repro.papers.sources import Runs
+from mixup_repro.papers.sources import Runs, Source
 from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues, interval, paired
 
@@ -202,31 +202,30 @@ def _changes(axis: Axes, data: ItemData, quantity: Quantity, places: list[float]
     axis.set_title("Minus ERM's")
 
 
-RUNS = "the notes describe no runs; here an MLP of 26,000 weights on scikit-learn's digits."
+RUNS = "an MLP of 26,000 weights on scikit-learn's digits."
 
 
-def on(name: str, ask: str = "", differs: str = "") -> On:
-    """The bank's setting of an item; ask: what it asks the runs besides."""
-    return On(
-        f"{name}_digits",
-        Runs("notes/bank_digits", ask=ask),
-        stands_in="an MLP on digits",
-        differs=" ".join(filter(None, (RUNS, differs))),
-        code="the notes have none.",
-    )
+def setting(name: str, source: Source, stands_in: str, here: str) -> On:
+    """A setting of an item of the notes, which describe no runs and have no code.
+
+    here: what the runs are here, in words that end in a full stop.
+    """
+    differs = f"the notes describe no runs; here {here}"
+    return On(name, source, stands_in, differs, code="the notes have none.")
+
+
+def on_digits(name: str, ask: str = "", differs: str = "") -> On:
+    """The bank's runs as a setting of an item; ask: what `evaluate` is to ask them besides."""
+    source = Runs("notes/bank_digits", ask=ask)
+    return setting(f"{name}_digits", source, "an MLP on digits", f"{RUNS} {differs}".strip())
 
 
 def on_cifar10(name: str, ask: str, differs: str = "") -> On:
     """The runs of Carratino et al.'s Figure 7 as a setting of an item."""
     own = "method=erm,label_smoothing,mixup,approx_mixup method.epsilon=0.1"
     about = (
-        "the notes describe no runs; here LeNet on CIFAR-10, trained for 200 epochs as for "
-        "Figure 7 of Carratino et al.: alpha = 1, label smoothing at 0.1, no CutMix."
+        "LeNet on CIFAR-10, trained for 200 epochs as for Figure 7 of Carratino et al.: alpha = 1, "
+        "label smoothing at 0.1, no CutMix."
     )
-    return On(
-        f"{name}_cifar10",
-        Runs("carratino2020/fig7_cifar10", ask=ask, only=dict.fromkeys(SCALES, own)),
-        stands_in="LeNet on CIFAR-10",
-        differs=" ".join(filter(None, (about, differs))),
-        code="the notes have none.",
-    )
+    source = Runs("carratino2020/fig7_cifar10", ask=ask, only=dict.fromkeys(SCALES, own))
+    return setting(f"{name}_cifar10", source, "LeNet on CIFAR-10", f"{about} {differs}".strip())

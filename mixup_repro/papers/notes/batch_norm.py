@@ -8,11 +8,11 @@ from functools import partial
 import pandas as pd
 
 from mixup_repro.papers.claims import Claim, Finding, changes
-from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.items import Item
 from mixup_repro.papers.notes import bank
-from mixup_repro.papers.notes.bank import Quantity, metric, probed
+from mixup_repro.papers.notes.bank import Quantity, probed
+from mixup_repro.papers.notes.calibration import ACCURACY, ECE
 from mixup_repro.papers.shared import ItemData
-from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
 from mixup_repro.stats import paired
 from mixup_repro.theory.moments import beta_moment, shrink
@@ -31,8 +31,6 @@ WITHIN, MEANS = (
     Quantity(f"{words}, share of the variance", probed("batch_norm", "layer 1", name), 0, "")
     for name, words in (("within", "examples"), ("means", "their means over pixels"))
 )
-ACCURACY = Quantity("accuracy", metric("accuracy"), 1, "Accuracy (%)", 100, SMALLEST["accuracy"])
-ECE = Quantity("ECE", metric("ece"), -1, "ECE (%)", 100, SMALLEST["ece"])
 CLEAN_ACCURACY, CLEAN_ECE = (
     Quantity(
         f"{name} with clean statistics", probed("batch_norm", "clean", name), 0, f"Clean: {title}"
@@ -106,17 +104,16 @@ ITEM = Item(
         "of features within a batch (B27)."
     ),
     on=(
-        On(
+        bank.setting(
             "batch_norm_digits",
             Runs("notes/batch_norm_digits", ask="probe=batch_norm"),
             stands_in="a small CNN on digits",
-            differs=(
-                "the notes describe no runs; here three convolutions with BatchNorm on "
+            here=(
+                "three convolutions with BatchNorm on "
                 "scikit-learn's digits. Variances that training left are divided by those of all "
                 "clean training examples, mean over channels; CutMix, of which the note says "
                 "nothing here, keeps the variance of every pixel."
             ),
-            code="the notes have none.",
         ),
     ),
     claims=CLAIMS,

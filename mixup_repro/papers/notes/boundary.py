@@ -90,17 +90,16 @@ def draw(data: ItemData) -> Figure:
 
 def on(layout: str, lies: str) -> On:
     """The setting of a layout."""
-    return On(
+    return bank.setting(
         f"{PREFIX}{layout}",
         Runs(f"notes/plane_{layout}", ask="probe=boundary"),
         stands_in="an MLP on data of our own",
-        differs=(
-            "the notes describe no runs; here each class is a mixture of Gaussians, so that the "
+        here=(
+            "each class is a mixture of Gaussians, so that the "
             f"density is known: 2,000 training points, an MLP 2-128-128-2; {lies} Boundaries are "
             "traced on a grid inside the square of the figure, and turns counted between steps of "
             "0.1; the distance is to the nearest training point."
         ),
-        code="the notes have none.",
     )
 
 

@@ -186,7 +186,7 @@ HALVES = (
     "Temperatures are fitted on one half of the test set and metrics read on the other, both ways."
 )
 ENTROPY = "labels have the mean entropy of Mixup's at alpha 1"
-ON = bank.on("calibration", ASK, f"{HALVES} Label smoothing is at 0.0878, where {ENTROPY}.")
+ON = bank.on_digits("calibration", ASK, f"{HALVES} Label smoothing is at 0.0878, where {ENTROPY}.")
 ON_CIFAR10 = bank.on_cifar10("calibration", ASK, f"{HALVES} At 0.0878 smoothed {ENTROPY}.")
 ITEM = Item(
     title="Calibration",

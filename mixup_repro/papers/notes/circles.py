@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from mixup_repro.data.toy import circles
 from mixup_repro.papers.claims import Claim, Finding, signed
-from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.items import Item
 from mixup_repro.papers.notes import bank, plane
 from mixup_repro.papers.notes.bank import Quantity, probed
 from mixup_repro.papers.notes.calibration import ACCURACY, NLL
@@ -73,15 +73,14 @@ ITEM = Item(
         "mixing gives ambiguous labels to points that are clearly in one class, and harms (B17)."
     ),
     on=(
-        On(
+        bank.setting(
             "circles",
             Runs("notes/circles", ask="probe=groups"),
             stands_in="an MLP on circles of our own",
-            differs=(
-                "the notes describe no runs; here the inner circle has half of the outer one's "
+            here=(
+                "the inner circle has half of the outer one's "
                 "radius, coordinates have noise of 0.05, and an MLP 2-64-64-2 has 200 points."
             ),
-            code="the notes have none.",
         ),
     ),
     claims=CLAIMS,

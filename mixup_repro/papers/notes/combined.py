@@ -10,7 +10,7 @@ import pandas as pd
 
 from mixup_repro.papers import style
 from mixup_repro.papers.claims import Claim, Finding, over_alphas
-from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.items import Item
 from mixup_repro.papers.notes import bank
 from mixup_repro.papers.notes.bank import Quantity
 from mixup_repro.papers.notes.calibration import ACCURACY, ECE, NLL
@@ -75,19 +75,18 @@ ITEM = Item(
     title="Beside weight decay and label smoothing",
     paper="Both are often combined with weight decay and label smoothing (C113).",
     on=(
-        On(
+        bank.setting(
             "combined_digits",
             Beside(
                 Runs("notes/combined_digits"),
                 {UNDECAYED: Runs("notes/combined_digits_undecayed")},
             ),
             stands_in="an MLP on digits",
-            differs=(
+            here=(
                 f"{bank.RUNS} The note says that it is often done: that it helps is what is tested "
                 "here. Weight decay is 0.0005 or none, smoothing 0.0878; labels are smoothed and "
                 "then mixed."
             ),
-            code="the notes have none.",
         ),
     ),
     claims=CLAIMS,

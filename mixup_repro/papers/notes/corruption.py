@@ -9,7 +9,7 @@ import pandas as pd
 from mixup_repro.papers.carratino2020 import fig5
 from mixup_repro.papers.carratino2020.corruptions import family
 from mixup_repro.papers.claims import Claim
-from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.items import Item
 from mixup_repro.papers.notes import bank
 from mixup_repro.papers.notes.bank import Quantity
 from mixup_repro.papers.notes.calibration import ACCURACY
@@ -85,7 +85,7 @@ ITEM = Item(
     title="Corrupted pictures",
     paper="Mixup is more robust under natural corruption (C71, C77), as reliability asks (C100).",
     on=(
-        On(
+        bank.setting(
             "corruption_digits",
             Runs(
                 "carratino2020/fig4_digits",
@@ -93,11 +93,7 @@ ITEM = Item(
                 only=dict.fromkeys(SCALES, fig5.THREE) | {"smoke": "method.alpha=[8]"},
             ),
             stands_in="an MLP on digits",
-            differs=(
-                "the notes describe no runs; here the MLP on scikit-learn's digits of Carratino "
-                f"et al.'s Figure 5. {MEANS}"
-            ),
-            code="the notes have none.",
+            here=f"the MLP on scikit-learn's digits of Carratino et al.'s Figure 5. {MEANS}",
         ),
         bank.on_cifar10(
             "corruption",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from mixup_repro.papers.claims import Claim, Finding, changes
-from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.items import Item
 from mixup_repro.papers.notes import bank
 from mixup_repro.papers.notes.bank import Quantity, probed
 from mixup_repro.papers.shared import ItemData
@@ -89,12 +89,11 @@ ITEM = Item(
         "noise (C101)."
     ),
     on=(
-        On(
+        bank.setting(
             "cutmix_digits",
             Runs("notes/cutmix_digits", ask=ASK),
             stands_in="an MLP on digits",
-            differs=f"{bank.RUNS} {ALTERED}",
-            code="the notes have none.",
+            here=f"{bank.RUNS} {ALTERED}",
         ),
         bank.on_cifar10("cutmix", ASK, ALTERED),
     ),

@@ -30,17 +30,16 @@ def labelled(each: int) -> On:
         only = f"dataset.points={10 * each} dataset.hops={hops}"
         return Runs("notes/graph_digits", only=dict.fromkeys(SCALES, only))
 
-    return On(
+    return bank.setting(
         f"graph_digits{each}",
         Beside(runs(2), {PIXELS: runs(0)}),
         stands_in="a graph of digits",
-        differs=(
-            "the notes describe no runs; here scikit-learn's digits are nodes of a graph, each "
+        here=(
+            "scikit-learn's digits are nodes of a graph, each "
             "joined to the five nearest, and their pixels are averaged twice over neighbours, of "
             f"test scans as well; an MLP of 10,000 weights learns from {each} of each class, drawn "
             "for each seed."
         ),
-        code="the notes have none.",
     )
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 
 from mixup_repro.papers.claims import Claim, Finding, over_alphas
-from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.items import Item
 from mixup_repro.papers.notes import bank
 from mixup_repro.papers.notes.bank import Quantity
 from mixup_repro.papers.notes.calibration import ACCURACY, NLL
@@ -42,12 +42,11 @@ ITEM = Item(
     title="Hidden values mixed",
     paper="Manifold Mixup mixes hidden values in place of inputs, which regularises more (B21).",
     on=(
-        On(
+        bank.setting(
             "hidden_digits",
             Runs("notes/hidden_digits", ask="probe=segments"),
             stands_in="an MLP on digits",
-            differs=f"{bank.RUNS} Inputs or the values after either hidden layer are mixed.",
-            code="the notes have none.",
+            here=f"{bank.RUNS} Inputs or the values after either hidden layer are mixed.",
         ),
     ),
     claims=CLAIMS,

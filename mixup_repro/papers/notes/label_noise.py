@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 
 from mixup_repro.papers.claims import Claim, Finding, changes
-from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.items import Item
 from mixup_repro.papers.notes import bank
 from mixup_repro.papers.notes.bank import Quantity, probed
 from mixup_repro.papers.notes.calibration import ACCURACY
@@ -90,22 +90,17 @@ ITEM = Item(
         "much it memorises (C51)."
     ),
     on=(
-        On(
+        bank.setting(
             "label_noise_digits",
             Beside(Runs("notes/label_noise_digits", ask="probe=memorised"), {"dropout": DROPOUT}),
             stands_in="an MLP on digits",
-            differs=f"{bank.RUNS} 40 % of the training labels are wrong, uniform over others.",
-            code="the notes have none.",
+            here=f"{bank.RUNS} 40 % of the training labels are wrong, uniform over others.",
         ),
-        On(
+        bank.setting(
             "label_noise_cifar10",
             Runs("notes/label_noise_cifar10", ask="probe=memorised"),
             stands_in="LeNet on CIFAR-10",
-            differs=(
-                "the notes describe no runs; here LeNet on CIFAR-10 with people's labels, the "
-                "worst of CIFAR-10N, and no CutMix."
-            ),
-            code="the notes have none.",
+            here="LeNet on CIFAR-10 with people's labels, the worst of CIFAR-10N, and no CutMix.",
         ),
     ),
     claims=CLAIMS,

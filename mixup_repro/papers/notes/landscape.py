@@ -104,7 +104,7 @@ CLAIMS = (
     ),
 )
 SHOWN = (CLEAN, OWN, MIXED, VARIANCE)
-ON = bank.on(
+ON = bank.on_digits(
     "landscape",
     "probe=[sharpness,gradient_noise]",
     "Eigenvalues are the largest of the Hessian of a mean loss at the last weights. A network "

@@ -15,8 +15,6 @@ from mixup_repro.theory.moments import Pairing, batch_factor, shrink
 
 ALPHAS = (0.2, 1.0, 8.0)
 SHADES = tuple(style.shade(k, len(ALPHAS)) for k in range(len(ALPHAS)))
-LINES = ("-", "--", "-.")
-EXACT = "Exact, no training"
 TRIANGLE = np.array([[0.0, 0.0], [1.0, 0.1], [0.35, 0.9]])
 NAMES = ("$x_1$", "$x_2$", "$x_3$")
 
@@ -51,7 +49,7 @@ def segments() -> Figure:
 def _uncertain(axis: Axes, x: np.ndarray, bayes: np.ndarray, ours: list[np.ndarray]) -> None:
     """Entropies of Bayes' prediction and of the optimum under three alphas."""
     axis.plot(x, _nats(bayes), color=style.BLUE, linewidth=2.4, label="Bayes")
-    for p, alpha, colour, line in zip(ours, ALPHAS, SHADES, LINES):
+    for p, alpha, colour, line in zip(ours, ALPHAS, SHADES, style.LINES):
         label = rf"Mixup, $\alpha = {alpha:g}$"
         axis.plot(x, _nats(p), line, color=colour, label=label)
     axis.set_ylim(0, 0.73)
@@ -81,14 +79,14 @@ def uncertainty() -> Figure:
         "or uniform on [-2, 1] and [-1, 2]. For x < 0: the mirror image."
     )
     title = "Less sure than Bayes, or more: it depends on the classes"
-    return style.finish(figure, title, note, EXACT)
+    return style.finish(figure, title, note, style.EXACT)
 
 
 def covariance_factor() -> Figure:
     """The factor of the covariance by alpha: of one example, and inside of small batches (B13)."""
     figure, axes = style.panels(2, size=(3.2, 2.4), sharey=True)
     alphas = np.geomspace(0.02, 50, 100)
-    looks = zip(Pairing, (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE), (*LINES, ":"))
+    looks = zip(Pairing, (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE), (*style.LINES, ":"))
     for pairing, colour, line in looks:
         for axis, per_example in zip(axes, (False, True)):
             b = 5 if pairing == Pairing.ODD_REVERSAL else 4
@@ -113,7 +111,9 @@ def covariance_factor() -> Figure:
         "Expected covariance inside of a mixed batch of 4 (the odd one: 5), over that of the "
         r"batch. Large batches: $(\alpha + 1) / (2 \alpha + 1)$."
     )
-    return style.finish(figure, "How much Mixup shrinks a batch, by who is paired", note, EXACT)
+    return style.finish(
+        figure, "How much Mixup shrinks a batch, by who is paired", note, style.EXACT
+    )
 
 
 PICTURES = {

@@ -83,7 +83,7 @@ DEVIATIONS = (
     "their mixed labels."
 )
 ON = (
-    bank.on("linearity", "probe=segments", DEVIATIONS),
+    bank.on_digits("linearity", "probe=segments", DEVIATIONS),
     bank.on_cifar10("linearity", "probe=segments", DEVIATIONS),
 )
 ITEM = Item(

@@ -142,14 +142,13 @@ def _differences(
             style.effect(axis, place, table[alpha], colour, marker="os"[k], beside=0.06)
 
 
-def on(name: str, grid: str, stands_in: str, differs: str) -> On:
+def on(name: str, grid: str, stands_in: str, here: str) -> On:
     """The setting of a grid whose runs the probe `groups` asks."""
-    return On(
+    return bank.setting(
         f"local_{name}",
         Runs(grid, ask="probe=groups"),
         stands_in=stands_in,
-        differs=f"{differs} The temperature is fitted on halves of all test examples.",
-        code="the notes have none.",
+        here=f"{here} The temperature is fitted on halves of all test examples.",
     )
 
 
@@ -178,7 +177,7 @@ ITEM = Item(
                 layout,
                 f"notes/plane_{layout}",
                 "an MLP on data of our own",
-                "the notes describe no runs; here each class is a mixture of Gaussians, so that "
+                "each class is a mixture of Gaussians, so that "
                 "true probabilities are known: 2,000 training points, an MLP 2-128-128-2; "
                 f"{lies} Overlap: the likelier class has a probability below {SURE:g}.",
             )

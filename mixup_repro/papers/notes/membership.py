@@ -85,7 +85,7 @@ ATTACK = (
 
 def few(name: str, flipped: str, words: str) -> On:
     """A setting with 200 training examples; flipped: share of wrong labels, as Hydra has it."""
-    return On(
+    return bank.setting(
         name,
         Runs(
             "notes/membership_digits",
@@ -93,8 +93,7 @@ def few(name: str, flipped: str, words: str) -> On:
             only=dict.fromkeys(SCALES, f"dataset.flipped={flipped}"),
         ),
         stands_in="an MLP on 200 digits",
-        differs=f"{bank.RUNS} 200 training examples, {words}. {ATTACK}",
-        code="the notes have none.",
+        here=f"{bank.RUNS} 200 training examples, {words}. {ATTACK}",
     )
 
 
@@ -106,7 +105,7 @@ ITEM = Item(
         "cannot tell them as well; alpha tunes how strongly (B38)."
     ),
     on=(
-        bank.on("membership", "probe=membership", ATTACK),
+        bank.on_digits("membership", "probe=membership", ATTACK),
         few(FEW[0], "null", "right labels"),
         few(FEW[1], "0.2", "a fifth of the labels wrong"),
         bank.on_cifar10("membership", "probe=membership", ATTACK),

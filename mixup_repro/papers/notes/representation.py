@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from mixup_repro.papers.claims import Claim, Finding
-from mixup_repro.papers.items import Item, On
+from mixup_repro.papers.items import Item
 from mixup_repro.papers.notes import bank
 from mixup_repro.papers.notes.bank import Quantity, probed
 from mixup_repro.papers.notes.hidden import versus_mixup
@@ -47,17 +47,16 @@ ITEM = Item(
         "well-behaved (B21)."
     ),
     on=(
-        On(
+        bank.setting(
             "representation_digits",
             Runs("notes/hidden_digits", ask="probe=representation"),
             stands_in="an MLP on digits",
-            differs=(
+            here=(
                 f"{bank.RUNS} Our readings of smooth: hidden values at the middle of two training "
                 "points of different classes lie near the middle of both's, by their distance "
                 "(bend); of well-behaved: the singular values of a class's test points are small, "
                 "which is what the authors of Manifold Mixup report (spread)."
             ),
-            code="the notes have none.",
         ),
     ),
     claims=CLAIMS,

@@ -67,14 +67,13 @@ CLAIMS = (
 )
 
 
-def on(grid: str, differs: str, ask: str = "") -> On:
+def on(grid: str, here: str, ask: str = "") -> On:
     """The setting of a grid."""
-    return On(
+    return bank.setting(
         grid,
         Runs(f"notes/{grid}", ask=ask),
         stands_in="an MLP on digits",
-        differs=f"{bank.RUNS} {differs}",
-        code="the notes have none.",
+        here=f"{bank.RUNS} {here}",
     )
 
 

@@ -46,7 +46,7 @@ CLAIMS = (
     ),
 )
 SHOWN = (OWN, RELATIVE, CLEAN, MIXED)
-ON = bank.on(
+ON = bank.on_digits(
     "smooth",
     "probe=smoothness",
     "At eleven places of the straight line from initial to last weights a gradient is compared "

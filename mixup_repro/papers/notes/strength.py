@@ -106,7 +106,7 @@ ITEM = Item(
         "alpha it errs on both (B17); the best alpha lies between (A9, B18). Mixup and CutMix "
         "raise accuracy (C70)."
     ),
-    on=(bank.on("strength"),),
+    on=(bank.on_digits("strength"),),
     claims=CLAIMS,
     draw=partial(bank.draw, quantities=SHOWN, title="Accuracy against the strength of mixing"),
     table=partial(bank.table, quantities=(*SHOWN, NLL)),
