@@ -1,4 +1,4 @@
-"""ERRATA.md: what the papers misprint, or what holds under a condition only or not at all."""
+"""ERRATA.md: what the papers misprint, what lacks a condition, and what is false."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from mixup_repro.store.kept import kept
 INTRO = """\
 # Errata
 
-Written by `make report`; do not edit. Each can be checked in five minutes: by hand, by its
-derivation, and by its numbers, which `mixup-repro check <id>` computes anew. What is printed is
-told in our words. *Right* is by a formula or the library, the last column by another route, such as
-enumeration, quadrature or more digits; what rounding explains is written as 0. Where the paper
-gives no number its column is empty. An erratum is no verdict on a claim: those are in
-[`REPORT.md`](REPORT.md)."""
+Written by `make report`; do not edit. Each erratum can be checked in five minutes: by hand, with
+its derivation, and by its numbers, which `mixup-repro check <id>` computes anew. What the paper
+prints is given in our words. In the tables *Printed* is what the paper's formula or statement
+gives, and is empty where it gives no number; *Right* is computed with the formula that we hold for
+right, or with the library; the last column is the same number by another route, such as
+enumeration, quadrature or more digits. A difference that rounding explains is written as 0. An
+erratum is no verdict on a claim: verdicts are in [`REPORT.md`](REPORT.md)."""
 
 
 def write_errata(folder: Path) -> None:

@@ -40,61 +40,72 @@ BEGIN, END = "<!-- verdicts -->", "<!-- /verdicts -->"
 
 
 def write(found: list[Entry], folder: Path) -> None:
-    """Write <folder>/REPORT.md: the verdicts first, then each item.
+    """Write <folder>/REPORT.md: the verdicts first, then each paper with its items; verdicts.csv.
 
     Raises:
-        InputError: theorems.csv is malformed.
+        InputError: a table of the results is malformed.
     """
     every = verdicts(found, folder)
     write_verdicts(every, folder)
     parts = [
-        "# Report\n",
+        "# Report",
         "Written by `make report` from the runs in `runs.csv`; do not edit. "
         "[`site/index.html`](../site/index.html) shows the same as pages with a filter. "
-        "[`ERRATA.md`](ERRATA.md) has what the papers misprint, or what holds under a condition "
-        "only or not at all.\n",
-        "## What came out\n",
-        *(f"{came_out(paper, every)}\n" for paper in PAPERS),
-        "## How claims are judged\n",
-        f"{ABOUT}\n",
-        "## Verdicts\n",
-        f"{summary(every)}\n",
+        "[`ERRATA.md`](ERRATA.md) has what the papers misprint, what needs a condition that they "
+        "leave out, and what is false.",
+        "## What came out",
+        *(came_out(paper, every) for paper in PAPERS),
+        "## How claims are judged",
+        ABOUT,
+        "## Verdicts",
+        summary(every),
     ]
     for paper in PAPERS:
         rows = [row(v) for v in every if v.paper == paper.name and not v.ours]
-        parts += [f"### {paper.title}\n", markdown(pd.DataFrame(rows)), ""]
+        parts += [f"### {paper.title}", markdown(pd.DataFrame(rows))]
     ours = [row(v) for v in every if v.ours]
-    parts += ["### Questions of our own, which no count has\n", markdown(pd.DataFrame(ours)), ""]
+    parts += ["### Questions of our own, which no count has", markdown(pd.DataFrame(ours))]
     for paper in PAPERS:
-        parts += [f"## {paper.title}\n", *([f"{paper.about}\n"] if paper.about else [])]
-        parts.append("### Theorems\n")
-        parts += [markdown(theory(paper, folder)) or "Not checked here: `make report`.", ""]
-        for name, figure, caption in pictures(paper):
-            parts += [f"![{name}](figures/{figure})\n", f"{caption}\n"]
-        for title, table in ((CONTRADICTIONS, contradictions(paper)), (UNSAID, unsaid(paper))):
-            parts += [f"### {title}\n", markdown(table), ""] if len(table) else []
-        parts += [_section(entry.name, section(entry)) for entry in found if entry.paper is paper]
-        if absent := missing(paper, found):
-            parts.append("### Not run here, or not all of it\n")
-            parts += [f"- `{name}`: {commands}" for name, commands in absent]
-            parts.append("")
-    if not (table := imported(folder)).empty:
-        parts += [f"## {IMPORTED}\n", f"{ABOUT_IMPORTED}\n", markdown(table), ""]
-    if not (table := published(folder)).empty:
-        parts += [f"## {PUBLISHED}\n", f"{ABOUT_PUBLISHED}\n", markdown(table), ""]
-        if (folder / CURVES).exists():
-            parts += [f"![published runs](figures/{FIGURE})\n", CAPTION]
+        parts += _of_paper(paper, found, folder)
+    parts += _of_others(folder)
     with replacing(folder / "REPORT.md") as file:
-        file.write("\n".join(parts).rstrip() + "\n")
+        file.write("\n\n".join(part.rstrip() for part in parts if part) + "\n")
+
+
+def _of_paper(paper: Paper, found: list[Entry], folder: Path) -> list[str]:
+    """A paper's theorems with pictures, what it leaves open, its items, and what was not run."""
+    parts = [f"## {paper.title}", paper.about, "### Theorems"]
+    parts.append(markdown(theory(paper, folder)) or "Not checked here: `make report`.")
+    for name, figure, caption in pictures(paper):
+        parts += [f"![{name}](figures/{figure})", caption]
+    for title, table in ((CONTRADICTIONS, contradictions(paper)), (UNSAID, unsaid(paper))):
+        parts += [f"### {title}", markdown(table)] if len(table) else []
+    parts += [_section(entry.name, section(entry)) for entry in found if entry.paper is paper]
+    if absent := missing(paper, found):
+        lines = [f"- `{name}`: {commands}" for name, commands in absent]
+        parts += ["### Not run here, or not all of it", "\n".join(lines)]
+    return parts
+
+
+def _of_others(folder: Path) -> list[str]:
+    """Networks that others trained, and numbers that others published."""
+    parts = []
+    if not (table := imported(folder)).empty:
+        parts += [f"## {IMPORTED}", ABOUT_IMPORTED, markdown(table)]
+    if not (table := published(folder)).empty:
+        parts += [f"## {PUBLISHED}", ABOUT_PUBLISHED, markdown(table)]
+        if (folder / CURVES).exists():
+            parts += [f"![published runs](figures/{FIGURE})", CAPTION]
+    return parts
 
 
 def write_readme(found: list[Entry], folder: Path, readme: Path) -> None:
-    """Replace what stands between the two comments in the README by the table of verdicts.
+    """Replace what stands between BEGIN and END in the README by the table of verdicts.
 
-    For who holds the lock on the results: it is theirs too.
+    Call it while holding the lock on the results, so that no other process writes it meanwhile.
 
     Raises:
-        InputError: it has not each of the two comments once, in this order.
+        InputError: the README lacks BEGIN, or END behind it; or theorems.csv is malformed.
     """
     remove_leftovers(readme.parent, readme.name)
     before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
@@ -107,9 +118,9 @@ def write_readme(found: list[Entry], folder: Path, readme: Path) -> None:
 
 
 def readme_table(every: list[Verdict]) -> str:
-    """How many verdicts of the papers' claims have which word: a row for each setting.
+    """How many verdicts on the papers' claims have which word: a row for each setting.
 
-    The site and REPORT.md have every claim; questions of our own and the notes count nowhere here.
+    Questions of our own, and the claims of the notes, are not counted.
     """
     counts = [v for v in every if v.paper not in _apart()]
     claims, run = _claims(counts)
@@ -125,14 +136,14 @@ def readme_table(every: list[Verdict]) -> str:
 
 
 def summary(every: list[Verdict]) -> str:
-    """How many claims there are, and the verdicts on them by setting, best known first."""
+    """How many claims there are, and how many verdicts of each word, a line for each setting."""
     counts = [v for v in every if v.paper not in _apart()]
     claims, run = _claims(counts)
     tested, wrong = by_chance(counts)
     lines = [
-        f"{claims} claims, {claims - run} of them not run. Of the {tested} verdicts that "
-        f"rest on tests of runs, about {wrong:.1f} would have a part supported or contradicted by "
-        f"chance alone, if no effect were there. Verdicts by setting:\n"
+        f"{claims} claims, {claims - run} of them not run. {tested} verdicts rest on tests of "
+        f"runs. If there were no effects at all, about {wrong:.1f} of these would still have a "
+        f"part that is supported or contradicted, by chance. Verdicts by setting:\n"
     ]
     for setting in Setting:
         told = _told(counted(counts, setting)) or "none yet"
@@ -149,7 +160,7 @@ def summary(every: list[Verdict]) -> str:
 
 
 def _apart() -> dict[str, str]:
-    """Titles, by name, of what is no publication: its claims are counted apart."""
+    """Titles by name of papers that are no publications (the notes): they are counted apart."""
     return {paper.name: paper.title for paper in PAPERS if not paper.published}
 
 
@@ -165,7 +176,7 @@ def _told(counts: dict[Word, int]) -> str:
 
 
 def came_out(paper: Paper, every: list[Verdict]) -> str:
-    """A line for each word at each setting, with the claims: the first page."""
+    """The claims of a paper that were run: a line for each setting and word."""
     lines = [f"**{paper.title}**\n"]
     run = [v for v in every if v.paper == paper.name and v.setting and not v.ours]
     for setting in Setting:
@@ -225,4 +236,4 @@ def _section(name: str, content: Section) -> str:
     facts = "\n".join(f"- {label}: {text}" for label, text in content.facts)
     image = f"![{name}](figures/{content.figure})"
     tables = [markdown(table) for table in content.tables]
-    return "\n\n".join([f"### {content.title}", image, facts, *tables]) + "\n"
+    return "\n\n".join([f"### {content.title}", image, facts, *tables])

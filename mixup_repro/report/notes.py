@@ -1,4 +1,4 @@
-"""NOTES.md: the notes on Mixup and CutMix, a line a claim, with the pictures; to be taught from."""
+"""NOTES.md: a line for each claim of the notes on Mixup and CutMix, with pictures; for teaching."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FEW = 4  # parts whose effects fit in a line
 INTRO = """\
 # What the notes say, and what holds
 
-Written by `make report`; do not edit. Each claim of the three notes in one line: what is printed
-(in our words, with its place), what came out, and how sure that is. *Exact* is mathematics, checked
-in double precision by two routes (`mixup-repro check <claim>`); the rest is measured on the data
-and network named, which are ours and not a note's, so it holds or fails *here*.
-[`REPORT.md`](REPORT.md) has every part and number."""
+Written by `make report`; do not edit. Each claim of the three notes has one line: what is printed
+(in our words, with its place), what came out, and how sure that is. *Exact* claims are mathematics,
+checked in double precision by two routes (`mixup-repro check <claim>`). All others are measured on
+the data and network in the heading, which are our choice since the notes describe no experiments:
+so a claim holds or does not hold *here*. [`REPORT.md`](REPORT.md) has every part and number."""
 
 
 def write_notes(found: list[Entry], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What others published of such runs, beside ours: a table, and curves to draw ours into."""
+"""Test accuracies that others published: as a table, and as curves with ours drawn beside them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from mixup_repro.store import results
 from mixup_repro.store.tables import read_table
 
 PUBLISHED = "Beside published numbers"
-ABOUT_PUBLISHED = """What others report of such runs, where the papers print nothing: test
-accuracy (%), the median of the last ten epochs. Their recipes are not the papers' (weight decay
-1e-4 in the logs of dmlc/web-data), so no verdict counts them. `references.csv` has alpha, where it
-is told."""
-CAPTION = "Published runs and ours: none is in a verdict. `reference_curves.csv` has the points."
+ABOUT_PUBLISHED = """What others report of ERM and Mixup, where the papers print no numbers: test
+accuracy (%), the median of the last ten epochs. Their recipes are not the papers' (the logs of
+dmlc/web-data have weight decay 1e-4), so no verdict counts them. `references.csv` has alpha, where
+the source gives it."""
+CAPTION = (
+    "Published runs and ours; no verdict counts the published ones. `reference_curves.csv` has the "
+    "points of their curves."
+)
 CURVES, FIGURE = "reference_curves.csv", "published.png"
 KEY = "dataset network method alpha epochs source differs".split()
 CURVES_KEY = "dataset network method epoch source".split()
-LOGS = "dmlc/web-data"  # where the curves are from, and what Mixup's last 20 epochs are without
+LOGS = "dmlc/web-data"  # GluonCV's logs, whose Mixup runs do not mix in their last 20 epochs
 
 
 def published(folder: Path) -> pd.DataFrame:
@@ -47,10 +50,11 @@ def _references(folder: Path) -> pd.DataFrame:
 
 
 def draw_published(folder: Path) -> None:
-    """Write figures/published.png and .pdf, where the two tables are there.
+    """Write figures/published.png and .pdf; nothing where one of the two tables is missing.
 
-    Left, test accuracies along the published runs, with ours of the same network. Right, what Mixup
-    changes in each network of those logs, before and after its last 20 epochs without mixing.
+    Left: test accuracy (%) by epoch of the published runs, and of ours with the same network.
+    Right: Mixup's accuracy less ERM's for each network of the logs, before and after its last 20
+    epochs without mixing.
 
     Raises:
         InputError: references.csv, reference_curves.csv or a curve of ours is malformed.

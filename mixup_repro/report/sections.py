@@ -13,24 +13,31 @@ from mixup_repro.papers.items import On, Paper
 from mixup_repro.report.items import Entry, findings_table, proven
 from mixup_repro.store import results
 
-ABOUT = f"""A claim *holds* where all its parts do, *in part* where some do or some were not run,
-*does not hold* where none does, and is *unclear* where the data are too few. What a paper says
-*always* happens does not hold where one part is contradicted, and is unclear until all parts hold.
-A verdict is said with *here* of a stand-in, another network or other data than the paper's: that
-neither confirms nor contradicts the paper. A part is *supported* where the 95 % interval of its
-effect excludes zero in the paper's direction, *contradicted* where it excludes zero in the other,
-and else *inconclusive*; but *negligible* where the whole interval is smaller than the smallest
-effect that matters: {smallest.about()}. A number *agrees* where the paper's lies within the 95 % t
-interval of the difference of two such means, *differs* where it does not. Intervals are t intervals
-over seeds (what is counted in seeds is judged by an exact one, 95 % on each side); differences are
-paired by seed. A part's p value is corrected for the number of parts of its claim (Holm), and what
-it does not bear at 5 % is inconclusive, or agrees; intervals are shown as they are. Each alpha is a
-part, and a mean over alphas decides nothing. The paper's own setting is its data, network, schedule
-and repetitions; what is cut short, or has fewer seeds, says so. Theorems are checked by numbers in
-float64: n is the number of cases, and a part is supported where the worst error is what rounding
-explains. The verdict is on the statement: a formula as printed beside it, or a constant of its
-proof, that is wrong is an *erratum*, and counts neither way. *Not run* names the settings that a
-claim can be tested on and was not. `verdicts.csv` has every part."""
+ABOUT = f"""- **Parts.** A claim has parts, such as a metric, a method or an alpha each. A part is
+  *supported* where the 95 % interval of its effect excludes zero in the paper's direction,
+  *contradicted* where it excludes zero in the other direction, and *inconclusive* otherwise. It is
+  *negligible* where the whole interval is smaller than the smallest effect that matters:
+  {smallest.about()}. A number *agrees* where the paper's lies within the 95 % t interval of the
+  difference of two such means, and *differs* otherwise.
+- **Claims.** A claim *holds* where all its parts do, *holds in part* where some do or some were not
+  run, *does not hold* where none does, and is *unclear* where the data are too few. What a paper
+  says *always* happens does not hold as soon as one part is contradicted, and is unclear until all
+  parts hold.
+- **Settings.** The paper's own setting is its data, network, schedule and repetitions; what is cut
+  short, or has fewer seeds, says so. A stand-in is another network or other data than the paper's.
+  Its verdict is said with *here*, because it neither confirms nor contradicts the paper.
+- **Intervals and tests.** Intervals are t intervals over seeds, and differences are paired by seed.
+  What is counted in seeds is judged by an exact interval, at 95 % on each side. The p value of a
+  part is corrected for the number of parts of its claim (Holm). A part that is no longer
+  significant at 5 % is inconclusive, or agrees where it is a number; its interval is shown as it
+  is. Each alpha is a part; a mean over alphas is shown and decides nothing.
+- **Theorems** are checked by numbers in float64: n is the number of cases, and a part is supported
+  where the worst error is no larger than rounding explains. The verdict is on the statement. Where
+  a formula as printed beside it, or a constant of its proof, is wrong, that is an *erratum*, which
+  counts neither way.
+- **Not run** names the settings on which a claim can be tested and was not.
+
+`verdicts.csv` has every part."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Section:
 
 
 def section(entry: Entry) -> Section:
-    """The paper's side, what differs, the commands, the cost; findings and the item's table."""
+    """What the paper reports, what differs here, the command and its cost; findings and table."""
     data, on = entry.data, entry.on
     every = (data, *data.beside.values())  # what the command makes
     runs = pd.concat([each.runs for each in every], ignore_index=True)
@@ -69,9 +76,10 @@ def section(entry: Entry) -> Section:
 
 
 def computed(about: pd.DataFrame) -> str:
-    """The machines of runs (a row each), and how they computed.
+    """The machines of runs (a row each) and their precision, as a sentence.
 
-    Another device or precision is another way to compute; another number of threads is rounding.
+    It warns where runs differ in device or precision. The number of threads, which stands in
+    brackets behind a CPU's name, changes only rounding.
     """
     machines = ", ".join(sorted(about["device"].unique()))
     if "precision" not in about:
@@ -85,7 +93,7 @@ def computed(about: pd.DataFrame) -> str:
 
 
 def typed(on: On, scale: str = "") -> str:
-    """What to type for the rows of a setting, at its own scale where none is named."""
+    """The commands that make the rows of a setting; "" for the scale is the grid's own."""
     commands = on.source.commands(scale)
     return ", then ".join(f"`python scripts/{c}.py {shlex.join(words)}`" for c, *words in commands)
 
@@ -119,12 +127,12 @@ def pictures(paper: Paper) -> list[tuple[str, str, str]]:
 
 
 IMPORTED = "Networks that nobody here trained"
-ABOUT_IMPORTED = """Published weights, measured by the same code: a row is one network, so one seed.
-`scripts/import_weights.py` makes a run of a file, whose sha256 is in `imported.csv`, and
-`scripts/evaluate.py` asks it. A cell is accuracy / cross-entropy / ECE of a prediction: plain,
-rescaled at an alpha (with the mean of all training pictures), or scaled by a temperature fitted on
-the other half of the test set. How a network was trained is told by its source. No verdict counts
-them."""
+ABOUT_IMPORTED = """Published weights, evaluated by the same code. A row is one network, so one
+seed; how it was trained is what its source says. `scripts/import_weights.py` makes a run of a file
+of weights, whose sha256 is in `imported.csv`, and `scripts/evaluate.py` evaluates the run. A cell
+is accuracy / cross-entropy / ECE of a prediction: plain, rescaled at an alpha (with the mean of all
+training pictures), or scaled by a temperature that was fitted on the other half of the test set. No
+verdict counts these networks."""
 
 
 def imported(folder: Path) -> pd.DataFrame:
