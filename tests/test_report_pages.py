@@ -32,7 +32,7 @@ from mixup_repro.papers.claims import (
 )
 from mixup_repro.papers.sources import Runs
 from mixup_repro.paths import CHECKOUT
-from mixup_repro.report import figures, notes, sections
+from mixup_repro.report import figures, listing, notes, sections
 from mixup_repro.report import published as published_module
 from mixup_repro.report.markdown import came_out, readme_table
 from mixup_repro.report.published import draw_published, published
@@ -330,6 +330,16 @@ def test_published_numbers_stand_in_a_table_of_their_own(found, folder):
     finally:
         for name in ("references.csv", "reference_curves.csv", "figures/published.png"):
             (folder / name).unlink(missing_ok=True)
+
+
+def test_the_list_of_items_counts_the_seeds_that_verdicts_rest_on(found):
+    """A seed that was trained and not evaluated is behind no verdict."""
+    (entry,) = [entry for entry in found if entry.name == "fig4_digits"]
+    seeds, runs = entry.data.seeds(), entry.data.runs
+    unasked = (runs["evaluation"] == "rescaled") & (runs["seed"] == runs["seed"].min())
+    fewer = replace(entry, data=replace(entry.data, runs=runs[~unasked]))
+    assert listing._of_entry(entry)["n"] == str(seeds)
+    assert fewer.data.seeds() == seeds and listing._of_entry(fewer)["n"] == str(seeds - 1)
 
 
 def test_the_cost_is_that_of_all_runs_that_the_command_makes(found):

@@ -1,4 +1,4 @@
-"""items.csv: what there is of each item, for the site, which knows the tables alone."""
+"""items.csv: what there is of each item. The site is made from this and the other tables alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mixup_repro.papers.claims import NOT_RUN, Setting
 from mixup_repro.papers.items import Item, On, Paper
 from mixup_repro.report.items import PAPERS, Entry
 from mixup_repro.report.sections import pictures, section, typed
+from mixup_repro.report.verdicts import of_entry
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.store.identity import run_id
 from mixup_repro.store.tables import write_table
@@ -24,8 +25,9 @@ COLUMNS = (
 def write_items(found: list[Entry], folder: Path) -> None:
     """Write <folder>/items.csv: a row for each setting of an item, and each picture of a theory.
 
-    page: the page of the site that it is on, such as fig4. figure: below figures/, without ending;
-    none where nothing was run, and then the command says what would be.
+    page: the page of the site that the item is on, such as fig4. n: seeds that its verdicts rest
+    on. figure: its path below figures/, without the file's ending; empty where nothing was run,
+    where the command and the cost are those of the runs that are missing.
     """
     rows = []
     for paper in PAPERS:
@@ -44,10 +46,10 @@ def write_items(found: list[Entry], folder: Path) -> None:
 
 
 def would_cost(on: On, folder: Path) -> str:
-    """What training the runs of a setting would cost on each kind of device, by costs.csv.
+    """What training all runs of a setting would cost on each kind of device, from costs.csv.
 
-    Evaluations of finished runs are left out. Checkpoints on this machine do not count: the same
-    results give the same words anywhere.
+    Without evaluations of finished runs, and whatever checkpoints this machine has: the same
+    results give the same words on every machine.
     """
     runs: dict[str, list[RunFolder]] = {}
     for command, *words in on.source.commands(""):
@@ -69,7 +71,18 @@ def _fixed(paper: Paper, item: Item, name: str) -> dict[str, str]:
     return about | {"title": item.title, "says": item.paper, "setting": NOT_RUN}
 
 
+def _seeds(entry: Entry) -> int:
+    """The smallest number of seeds behind a verdict; behind a row of the table if there is none.
+
+    Not every run is evaluated on everything, so an item can rest on fewer seeds than were trained.
+    """
+    judged = [verdict.n for verdict in of_entry(entry) if verdict.n]
+    rows = [int(n) for n in entry.table.get("n", ()) if n > 0]
+    return min(judged or rows, default=entry.data.seeds())
+
+
 def _of_entry(entry: Entry) -> dict[str, str]:
+    """The row of a setting that was run."""
     data, network = entry.trained
     told = dict(section(entry).facts)
     return _fixed(entry.paper, entry.item, entry.name) | {
@@ -77,7 +90,7 @@ def _of_entry(entry: Entry) -> dict[str, str]:
         "scale": entry.data.scale,
         "dataset": data,
         "network": network,
-        "n": str(entry.data.seeds()),
+        "n": str(_seeds(entry)),
         "differs": entry.on.differs,
         "code": entry.on.code,
         "command": told["Command"],
