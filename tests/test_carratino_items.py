@@ -232,7 +232,10 @@ def test_temperatures_are_compared_with_theta_bar():
     assert verdicts(temperature, half)["fig4_temperature_slope"] == [SUPPORTED]
     table = temperature.table(half)
     assert table["temperature, fitted, shrunk inputs"].iloc[1] == pytest.approx(0.3, abs=0.02)
-    assert len(temperature.draw(half).axes) == 2
+    figure = temperature.draw(half)
+    assert len(figure.axes) == 2 and "interval over 4 seeds" in said_below(figure)
+    unfitted = (half.runs["evaluation"] == "temperature") & (half.runs["seed"] == 0)
+    assert "3 to 4 seeds" in said_below(temperature.draw(replace(half, runs=half.runs[~unfitted])))
 
 
 def maps(score) -> list[dict]:
@@ -359,6 +362,18 @@ def test_a_seed_that_lacks_a_corrupted_set_is_left_out():
     runs = [r | {"seed": s, "alpha": 0.5} for s in SEEDS for r in rows("mixup")]
     some = [r for r in corrupted(lambda level: 0.1) if (r["seed"], r["corruption"]) != (0, "fog")]
     assert 0 not in fig5.change(item("fig5_x", runs, ood=some), "accuracy", 0.5).dropna().index
+
+
+def said_below(figure) -> str:
+    """The note at the foot of a figure, without its line breaks."""
+    return figure.texts[-1].get_text().replace("\n", " ")
+
+
+def test_the_foot_of_a_figure_counts_the_seeds_that_were_evaluated_not_those_trained():
+    runs = [r | {"seed": s, "alpha": 0.5} for s in SEEDS for r in rows("mixup")]
+    some = [r for r in corrupted(lambda level: 0.1) if r["seed"] > 0]
+    data = item("corruptions_x", runs, ood=some)
+    assert data.seeds() == 4 and "and 3 seeds. Scale" in said_below(corruptions.draw(data))
 
 
 def test_frost_is_in_the_figure_and_in_every_mean_generated_or_released():

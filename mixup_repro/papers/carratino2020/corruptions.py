@@ -72,8 +72,8 @@ def draw(data: ItemData) -> Figure:
     note = (
         "Dots: severities 1 to 5, from small and grey to large and dark. Hollow: the 95 % t "
         "interval includes zero. Blue ground, to the right: rescaling is better. Families and rows "
-        f"by mean change in accuracy. Mean over alpha = {alphas} and {data.seeds()} seeds. Scale: "
-        f"{data.scale}."
+        f"by mean change in accuracy. Mean over alpha = {alphas} and "
+        f"{len(changes['accuracy'])} seeds. Scale: {data.scale}."
     )
     about = f"{style.data_and_network(data.runs)}, on {benchmark(data)}"
     title = "Rescaled minus plain Mixup, corruption by corruption"

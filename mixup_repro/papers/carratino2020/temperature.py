@@ -128,7 +128,9 @@ def draw(data: ItemData) -> Figure:
     for axis in axes:
         style.name_lines(axis)
     title, about = "Temperature scaling of Mixup", style.data_and_network(data.runs)
-    return style.finish(figure, title, curves.note(data), about)
+    mixup = data.runs[data.runs["method"] == "mixup"]
+    each = mixup.assign(run_id=mixup["run_id"] + mixup["evaluation"])  # not all runs have each
+    return style.finish(figure, title, curves.note(data, rows=each), about)
 
 
 FITTED = (
