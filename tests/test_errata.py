@@ -45,7 +45,7 @@ def door(monkeypatch, capsys):
 @pytest.mark.parametrize("erratum", CARRATINO.errata, ids=lambda e: e.id)
 def test_a_witness_bears_its_erratum_out(erratum):
     numbers = erratum.witness()
-    assert numbers and not [n.what for n in numbers if not n.bears_out]
+    assert numbers and not [n.what for n in numbers if not n.confirms]
 
 
 def test_ids_are_unique_among_errata_and_theorems():
@@ -75,15 +75,15 @@ def test_every_field_says_something_and_no_line_looks_like_a_step(erratum):
     ids=lambda n: n.what,
 )
 def test_a_broken_number_does_not_bear_out(broken, door, monkeypatch):
-    assert not broken.bears_out
+    assert not broken.confirms
     fine = Number("fine", 2.0, 1.0, 1.0)
     made = {"made_up": made_up(fine, broken), "other": made_up(fine)}
     monkeypatch.setattr(report, "checkable", lambda: made)
     code, out, err = door("made_up")
-    assert (code, err) == (1, "") and out.endswith(f"Not borne out: {broken.what}\n\n")
+    assert (code, err) == (1, "") and out.endswith(f"Not confirmed: {broken.what}\n\n")
     assert door("other")[0] == 0
     code, out, _ = door("all")
-    assert code == 1 and out.count("The numbers bear it out.") == 1 and "Eq. (0)" in out
+    assert code == 1 and out.count("The numbers confirm it.") == 1 and "Eq. (0)" in out
 
 
 # --- the command ---------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def test_an_erratum_is_shown_with_its_numbers_computed_anew(door):
     for told in ("**Printed.**", "**Right.**", "**Derivation.**", "**What holds.**"):
         assert told in out
     assert "| coefficient of \\|b - b_bar\\|^2 | 1 | 0.5 | 0.5 |" in out
-    assert out.endswith("The numbers bear it out.\n\n")
+    assert out.endswith("The numbers confirm it.\n\n")
 
 
 def test_a_theorem_is_checked_by_its_id(door, monkeypatch):
@@ -111,7 +111,7 @@ def test_a_theorem_is_checked_by_its_id(door, monkeypatch):
     wrong = Theorem("t", "Thm 0", "Zero is one.", lambda: [Check("0 = 1", 1, 1.0, 1e-9)])
     monkeypatch.setattr(report, "checkable", lambda: {"t": wrong})
     code, out, _ = door("t")
-    assert code == 1 and out.endswith("Not borne out: 0 = 1\n\n")
+    assert code == 1 and out.endswith("Not confirmed: 0 = 1\n\n")
     fine = made_up(Number("fine", 2.0, 1.0, 1.0))
     monkeypatch.setattr(report, "checkable", lambda: {"t": wrong, "made_up": fine})
     code, out, _ = door("all")  # errata alone: a theorem may well not hold

@@ -32,7 +32,7 @@ LINE = np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 0])
 @pytest.mark.parametrize("erratum", ERRATA, ids=lambda e: e.id)
 def test_both_routes_agree_and_what_is_printed_is_neither(erratum):
     numbers = erratum.witness()
-    assert numbers and all(number.bears_out for number in numbers)
+    assert numbers and all(number.confirms for number in numbers)
     if erratum.kind in (Kind.MISPRINT, Kind.FALSE):
         assert any(number.printed is not None for number in numbers)
 

@@ -1,9 +1,9 @@
-"""The door: `mixup-repro <command> ...`, and the one place that turns errors into exit codes.
+"""The command line, `mixup-repro <command> ...`, and the one place where errors become exit codes.
 
 Each command is a module of this package: its docstring is what --help prints, and its `main` takes
-the words after the command. 0 fine; 1 something failed, or a file cannot be written; 2 bad input,
-told in one line; 75 stopped by a signal, to go on later; 130 stopped by Ctrl-C. With
-HYDRA_FULL_ERROR=1 errors come with their traceback.
+the words after the command. Exit codes: 0 fine; 1 something failed, or a file cannot be written;
+2 bad input, which is printed as one line; 75 stopped by a signal, and the same command goes on;
+130 stopped by Ctrl-C. With HYDRA_FULL_ERROR=1 errors are printed with their traceback.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ COMMANDS = tuple(
 
 
 def main() -> int:
-    """What `mixup-repro` does; returns its exit code."""
+    """Run the command on the command line; returns the exit code."""
     words = sys.argv[1:]
-    if words[:1] == ["-sc"]:  # a shell that completes a line; Hydra knows no commands of ours
+    if words[:1] == ["-sc"]:  # a shell completes a line; Hydra must not see the command's name
         line = os.environ.get("COMP_LINE", "").split(" ")
         os.environ["COMP_LINE"] = " ".join([*line[:1], *line[2:]])
         words = [*line[1:2], *words]
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def run(command: str, words: Sequence[str]) -> int:
-    """Run a command; returns its exit code. Errors that are the user's to fix become one line."""
+    """Run a command; returns its exit code. Errors that a user can mend are printed as one line."""
     with outliving_readers():
         return _run(command, words)
 
@@ -87,4 +87,4 @@ def _about() -> str:
 
 {lines}
 
-mixup-repro <command> --help says more. --version: of mixup-repro."""
+mixup-repro <command> --help explains a command; mixup-repro --version prints the version."""

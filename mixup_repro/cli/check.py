@@ -1,11 +1,11 @@
-"""Check an erratum or a theorem of the papers: derivation, and numbers computed anew.
+"""Check an erratum or a theorem of the papers: print its derivation, and compute its numbers anew.
 
-    mixup-repro check             list all of them, a line each
-    mixup-repro check eq19        one: the place, what is printed, what is right, and the numbers
+    mixup-repro check             list all errata and theorems, a line each
+    mixup-repro check eq19        an erratum: place, what is printed, what is right, the numbers
     mixup-repro check all         every erratum, in seconds
     mixup-repro check thm1        a theorem: the worst error of each of its parts
 
-Exit codes: 0 the numbers bear it out; 1 they do not; 2 bad input.
+Exit codes: 0 the numbers confirm it; 1 they do not; 2 bad input.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mixup_repro.report.markdown import markdown
 
 def main(words: Sequence[str]) -> int:
     parser = Parser("check", __doc__)
-    parser.add_argument("id", nargs="?", help="of an erratum or theorem; all: every erratum")
+    parser.add_argument("id", nargs="?", help="an erratum or theorem, or all for every erratum")
     name = parser.parse_args(words).id
     every = report.checkable()
     if name is None:
@@ -47,7 +47,7 @@ def line(one: Erratum | Theorem) -> str:
 
 
 def check(one: Erratum | Theorem) -> bool:
-    """Compute and print one; whether its numbers bear it out."""
+    """Compute and print an erratum or a theorem; returns whether its numbers confirm it."""
     if isinstance(one, Theorem):
         checks = one.check()
         rows = [
@@ -65,6 +65,6 @@ def check(one: Erratum | Theorem) -> bool:
     else:
         numbers = one.witness()
         print(section(one, numbers))
-        failed = [number.what for number in numbers if not number.bears_out]
-    print(f"Not borne out: {'; '.join(failed)}\n" if failed else "The numbers bear it out.\n")
+        failed = [number.what for number in numbers if not number.confirms]
+    print(f"Not confirmed: {'; '.join(failed)}\n" if failed else "The numbers confirm it.\n")
     return not failed

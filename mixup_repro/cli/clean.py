@@ -1,15 +1,17 @@
-"""Remove runs: those named, in the states named, and nothing else.
+"""Remove runs: only those that you name, and of these only the ones in a state that you name.
 
     mixup-repro clean failed experiment=carratino2020/fig4_digits
     mixup-repro clean interrupted failed dataset=digits method.alpha=1 seeds=10
     mixup-repro clean done digits-mlp-mixup-a1-0fd53858 runs_dir=runs --yes
     mixup-repro clean leftovers runs_dir=runs
 
-States: failed, interrupted, done. Runs are named by the words of a train command line, or by
-their ids. Without --yes this lists what would go, and each file of yours that would go with it. A
-run that is being trained is never removed, nor what is reached by a link.
-leftovers: folders without a record, a failure or a checkpoint, and in finished runs what processes
-that were killed left; with no run named, of all runs in runs_dir.
+States are failed, interrupted and done. Runs are named by the words of a train command line, or by
+their ids. Without --yes nothing is removed: this lists the runs that would be, and the files in
+their folders that mixup-repro did not write. A run that is being trained is never removed, nor a
+folder that is reached by a symbolic link.
+leftovers stands for run folders that hold no record, no failure and no checkpoint, and for files
+that killed processes left in the folders of finished runs. Where you name no run, it looks at all
+runs in runs_dir.
 Exit codes: 0 fine; 2 bad input, and nothing was removed.
 """
 
@@ -41,7 +43,9 @@ OWN = re.compile(
 
 
 def named(words: list[str], source: Source, every: bool) -> list[Path]:
-    """The folders of the runs that overrides, or ids, name; every: of all, where none is named.
+    """The folders of the runs that overrides or ids name.
+
+    every: where none is named, those of all runs in runs_dir.
 
     Raises:
         InputError: no run is named, or one of them lies outside of runs_dir.
@@ -82,7 +86,7 @@ def _named(words: list[str], source: Source) -> list[Path]:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """What is of no use in a run's folder: all of it, or files of a finished run."""
+    """What can be removed from a run's folder without loss: all of it, or files, or nothing."""
     state = state_of(folder)
     if state == State.DONE:
         checkpoints = sorted(folder.glob("epoch*.pt"))  # of no use beside a record
@@ -100,10 +104,11 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def remove(found: dict[Path, list[Path]], states: list[str]) -> None:
-    """Remove what was found in run folders, all or nothing.
+    """Remove the paths found in each run folder: all of them, or none where one cannot be removed.
 
     Raises:
-        InputError: a run is being trained, or has finished since it was listed.
+        InputError: a run is being trained, or has finished since it was listed, or its folder
+            cannot be written.
     """
     with ExitStack() as locks:
         for folder in found:

@@ -3,8 +3,9 @@
     mixup-repro distances dataset=mnist                       20 % of the data, 10 draws
     mixup-repro distances dataset=cifar10 --share 1 --draws 1
 
-Merges its rows into results/distances.csv, where `make report` finds them. A draw that is there
-already is not measured again. Exit codes: 0 fine; 1 the table could not be written; 2 bad input.
+The rows are merged into results/distances.csv, which `make report` reads. A draw that is in the
+table already is not measured again.
+Exit codes: 0 fine; 1 the table could not be written; 2 bad input.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ ALPHA = 1024.0
 def main(words: Sequence[str]) -> int:
     parser = Parser("distances", __doc__)
     parser.add_argument("overrides", nargs="+", help="such as dataset=mnist")
-    parser.add_argument("--share", type=float, default=0.2, help="of the data (default: 0.2)")
-    parser.add_argument("--draws", type=int, default=10, help="how many (default: 10)")
-    parser.add_argument("--results-dir", type=whole_path, default=home() / "results")
+    parser.add_argument("--share", type=float, default=0.2, help="share of the data (default: 0.2)")
+    parser.add_argument("--draws", type=int, default=10, help="number of draws (default: 10)")
+    parser.add_argument(
+        "--results-dir", type=whole_path, default=home() / "results", help="default: results/"
+    )
     parser.add_source()
     args = parser.parse_args(words)
     if args.draws < 1:

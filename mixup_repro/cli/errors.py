@@ -1,4 +1,4 @@
-"""An error in one line, for those that a user can mend, and the exit code that goes with it."""
+"""Errors that a user can mend, as one line each, with the exit code that goes with them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,10 @@ NOISE = re.compile(
 
 
 def one_line(error: Exception, words: Sequence[str] = ()) -> tuple[str, int]:
-    """What to print, and the exit code: 2 for bad input, 1 for a file that cannot be written, 75
-    for what the same command goes on from.
+    """The line to print and the exit code; ("", 1) for an error that needs its traceback.
 
-    words: of the command line.
-
-    ("", 1) for what is no user's fault: it deserves its traceback.
+    words: those of the command line. Exit codes: 2 for bad input, 1 for a file that cannot be
+    written, 75 where the same command can go on.
     """
     if isinstance(error, InputError):
         return str(error), 2
@@ -57,7 +55,7 @@ def one_line(error: Exception, words: Sequence[str] = ()) -> tuple[str, int]:
 
 
 def _meant(error: Exception, words: Sequence[str]) -> str:
-    """What was meant perhaps, where Hydra knows no such group, option or field."""
+    """A suggestion, where Hydra does not know a group, an option or a field."""
     word = ""
     if isinstance(error, MissingConfigException):
         word = (error.missing_cfg_file or "").replace("/", "=", 1)
@@ -69,7 +67,7 @@ def _meant(error: Exception, words: Sequence[str]) -> str:
 
 
 def _choices(error: Exception) -> str:
-    """What there is to choose from, where Hydra does not say it."""
+    """The choices that there are, where Hydra's message does not list them."""
     if isinstance(error, MissingConfigException):
         group, _, name = (error.missing_cfg_file or "").partition("/")
         if group != "experiment":
@@ -97,7 +95,7 @@ def _is_item(name: str) -> bool:
 
 
 def _raised_in(error: Exception) -> str:
-    """The package whose code raised it."""
+    """The name of the package whose code raised the error; "" if it was never raised."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
@@ -105,7 +103,7 @@ def _raised_in(error: Exception) -> str:
 
 
 def _told(error: BaseException) -> str:
-    """A message of several lines in one: Hydra lists choices below a heading."""
+    """A message of several lines as one line; choices below a heading are joined by commas."""
     lines = [line.strip() for line in NOISE.sub("", str(error)).splitlines() if line.strip()]
     text = "; ".join(lines).rstrip(".")
     heading, colon, choices = text.partition(":; ")

@@ -6,9 +6,10 @@
         dataset=cifar10 architecture=resnet20 'evaluation.alphas=[0.5,1]' \\
         'dataset.mean=[0.485,0.456,0.406]' 'dataset.std=[0.229,0.224,0.225]'
 
-The words after the options are those of train: data set (with the mean and sd that the network
-was trained with), architecture, evaluation. The last line says by which words evaluate asks the
-run more. Exit codes: 0 fine; 2 bad input, and no run was made.
+The words after the options are those of train: the data set (with the mean and standard deviation
+that the network was trained with), the architecture, the evaluation. The last line that is printed
+is the command that evaluates this run again; add to it what else is to be evaluated.
+Exit codes: 0 fine; 2 bad input, and no run was made.
 """
 
 from __future__ import annotations

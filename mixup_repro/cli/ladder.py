@@ -1,4 +1,4 @@
-"""The same experiment in several sizes, down to what any machine trains: `plan --ladder`."""
+"""`plan --ladder`: an experiment in several sizes, down to one that takes any machine seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NETWORKS = ("resnet18w16", "resnet20", "lenet")  # in place of the paper's: <exp
 
 
 def rungs(name: str) -> Iterator[list[str]]:
-    """Words of train, from the paper's setting down to seconds."""
+    """The words for train of each size: the paper's, smaller networks at scale short, smoke."""
     smaller = [other for n in NETWORKS if (other := f"{name}_{n}") in experiments()]
     yield [f"experiment={name}"]
     for other in smaller or [name]:
@@ -24,23 +24,22 @@ def rungs(name: str) -> Iterator[list[str]]:
 
 
 def ladder(words: Sequence[str], source: Source, progress: Progress) -> None:
-    """Say what each size of an experiment costs, and what to type for it.
+    """Print what each size of an experiment costs, and the command that trains it.
 
-    words: one names the experiment; the others go with each size.
+    words: one of them names the experiment, and the others are added to each command.
 
     Raises:
-        InputError: none names an experiment that there is.
+        InputError: not exactly one word names an experiment, or there is no such experiment.
     """
-    named = [word for word in words if word.startswith("experiment=")]
-    if len(named) != 1 or named[0].removeprefix("experiment=") not in experiments():
+    named = [w.removeprefix("experiment=") for w in words if w.startswith("experiment=")]
+    if len(named) != 1 or named[0] not in experiments():
         raise InputError("--ladder: name one experiment, such as experiment=<paper>/<grid>")
-    more = [word for word in words if word not in named and not word.startswith("scale=")]
-    for rung in rungs(named[0].removeprefix("experiment=")):
+    more = [word for word in words if not word.startswith(("experiment=", "scale="))]
+    for rung in rungs(named[0]):
         status = Status(jobs := list(compose([*rung, *more], source)))
-        missing, network = left(status), jobs[0].architecture.name
-        runs, there = sum(len(some.folders) for some in missing), status.count().total()
-        epochs = jobs[0].recipe.epochs
-        of = f"{there} runs of {epochs} epoch{'s' * (epochs > 1)}"
+        missing, network, epochs = left(status), jobs[0].architecture.name, jobs[0].recipe.epochs
+        runs = sum(len(some.folders) for some in missing)
+        of = f"{status.count().total()} runs of {epochs} epoch{'s' * (epochs > 1)}"
         progress.say(f"{network}, {of}, {runs} to train")
         for line in priced(missing, status):
             progress.say(f"  {line}")

@@ -1,4 +1,4 @@
-"""The word that a user may have meant, where there is none like the one that was typed."""
+"""Suggestions for words of a command line that name no group, option or field."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mixup_repro.jobs import experiments
 from mixup_repro.methods.registry import METHODS
 from mixup_repro.paths import CONFIGS
 
-CLOSE = 0.7  # of difflib's measure, in which words that differ in one letter of six have 0.83
+CLOSE = 0.7  # difflib's similarity from which on a word is suggested; one wrong letter of six: 0.83
 
 
 def meant(word: str) -> str:
-    """`group=option` or `group.field=value` nearest to a word of a command line; "" if none is.
+    """The `group=option` or `group.field=value` nearest to a word; "" if nothing is near.
 
     >>> from mixup_repro.cli.nearest import meant
     >>> meant("network=lenet"), meant("schedule.epochs=1"), meant("architecture=lenett")
@@ -34,14 +34,14 @@ def meant(word: str) -> str:
 
 
 def options() -> dict[str, list[str]]:
-    """The options of every group of configs."""
+    """The options of every config group, by group."""
     folders = [path for path in sorted(CONFIGS.iterdir()) if path.is_dir()]
     found = {folder.name: [p.stem for p in sorted(folder.glob("*.yaml"))] for folder in folders}
     return found | {"method": list(METHODS), "experiment": experiments()}
 
 
 def _field(key: str) -> str:
-    """The field nearest to a key: in its own group, else of its name, else alike."""
+    """The field nearest to a key: a similar one in its group, else one of its name, else any."""
     group, _, name = key.rpartition(".")
     known = _fields()
     own = [full for full in known if full.rpartition(".")[0] == group]
@@ -59,7 +59,7 @@ def _fields() -> list[str]:
 
 
 def _near(name: str, names: list[str]) -> str:
-    """The name most like this one, also by its last part alone: papers' items have two."""
+    """The most similar name, or ""; of <paper>/<item> the last part alone may match."""
     parts = {n.rpartition("/")[2]: n for n in names}
     near = get_close_matches(name, [*names, *parts], 1, CLOSE)
     return parts.get(near[0], near[0]) if near else ""

@@ -1,15 +1,16 @@
 """Merge finished runs into the committed results, draw every figure, and write REPORT.md.
 
-mixup-repro report                  all of it
-mixup-repro report --no-collect     figures and report from the committed results alone
-mixup-repro report experiment=carratino2020/fig4_digits recipe.epochs=1     figures of these runs
+    mixup-repro report                  all of it
+    mixup-repro report --no-collect     figures and report from the committed results alone
+    mixup-repro report experiment=carratino2020/fig4_digits recipe.epochs=1     these runs alone
 
-With words as for train, their finished runs alone are drawn, marked as custom, in a folder of their
-own below results/custom/, which git ignores; nothing else in results/ changes. Without:
-Writes REPORT.md, NOTES.md (the notes, a line a claim), and what `mixup-repro site` makes pages of.
-Theorems and ERRATA.md are computed anew where runs are merged. Of the checkout's own results also
-the table of verdicts in README.md. Waits while another process writes the same results. Every file
-is replaced as a whole: what is killed or fails leaves the old or the new one.
+Without words it writes the figures, REPORT.md, NOTES.md (a line for each claim of the notes), and
+the tables that `mixup-repro site` makes pages of. Where runs are merged, theorems and ERRATA.md are
+computed anew. For the checkout's own results it also writes the table of verdicts in README.md.
+With words as for train, it draws only the finished runs that the words name, marked as custom, in a
+folder of their own below results/custom/, which git ignores. Nothing else in results/ changes.
+It waits while another process writes the same results. Every file is replaced as a whole: a process
+that fails or is killed leaves the old file or the new one, never a part.
 Exit codes: 0 fine; 1 a file cannot be written; 2 bad input.
 """
 
@@ -36,15 +37,17 @@ def main(words: Sequence[str]) -> int:
     parser = Parser("report", __doc__)
     runs = parser.add_mutually_exclusive_group()
     runs.add_argument("--runs-dir", type=whole_path, help="default: the checkout's, if it has one")
-    runs.add_argument("--no-collect", action="store_true", help="leave runs.csv as it is")
+    runs.add_argument("--no-collect", action="store_true", help="merge no runs into the results")
     parser.add_argument("overrides", nargs="*", help="as for train")
     parser.add_argument("-m", "--multirun", action="store_true", help="as for train; always on")
     parser.add_source()
-    parser.add_argument("--results-dir", type=whole_path, default=home() / "results")
+    parser.add_argument(
+        "--results-dir", type=whole_path, default=home() / "results", help="default: results/"
+    )
     args = parser.parse_intermixed_args(words)
     if args.overrides:
         if args.no_collect or args.runs_dir is not None:
-            parser.error("--no-collect and --runs-dir: not with fields; runs_dir=... is one")
+            parser.error("--no-collect and --runs-dir do not go with words; use runs_dir=...")
         draw_words(args.overrides, source_of(args), args.results_dir / "custom")
         return 0
     if args.runs_dir is not None and not args.runs_dir.is_dir():
@@ -57,7 +60,9 @@ def main(words: Sequence[str]) -> int:
 
 
 def make(folder: Path, runs_dir: Path | None) -> None:
-    """Merge the runs into the results in `folder`, if any are named, and write all that shows them.
+    """Merge the runs in `runs_dir` into the results in `folder`, and write all that shows them.
+
+    runs_dir: None to merge nothing.
 
     Raises:
         InputError: a file is malformed, or there are no results.

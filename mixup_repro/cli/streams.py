@@ -1,4 +1,4 @@
-"""Output that nobody reads any more: the work goes on in silence."""
+"""Work goes on where nobody reads its output any more, as in `mixup-repro train ... | head -1`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Outliving:
 
 @contextmanager
 def outliving_readers() -> Iterator[None]:
-    """While it lasts, stdout and stderr do not fail when whoever reads them has gone away."""
+    """Inside, writing to stdout and stderr does not fail once their reader has gone away."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (_Outliving(stream) for stream in before)
     try:

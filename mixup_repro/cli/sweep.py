@@ -27,7 +27,8 @@ from mixup_repro.launch.session import Session, Work
 def sweep(command: str, words: Sequence[str], work: Work, about: str | None) -> int:
     """Do `work` on each job that the words name; returns the exit code.
 
-    Hydra's own flags, which show something and run no job, do what they do anywhere.
+    Hydra's own flags that print something and run no job, such as --cfg, work as in any Hydra
+    application.
     """
     args = _parsed(command, words)
     source = source_of(args)
@@ -60,18 +61,18 @@ def _show(words: Sequence[str], session: Session) -> int:
 
 
 def _hydra(words: Sequence[str], session: Session) -> None:
-    """Hydra's application, which reads sys.argv: overrides in a row, and of an option given twice
-    the last."""
+    """Run Hydra's application, which reads sys.argv.
+
+    Overrides must stand in a row there, and of an option that is given twice the last one counts.
+    """
     options = [word for word in words if word not in session.words]
     register()
     argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     sys.argv = [argv[0], *session.words, *options, *session.source.options()]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises its errors, for the door to tell
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises its errors, for `cli.run` to print
     try:
-        with (
-            _each_alone(session),
-            warnings.catch_warnings(),
-        ):  # a folder of configs that is not there is bad input
+        with _each_alone(session), warnings.catch_warnings():
+            # A folder of configs that is not there is bad input, and Hydra only warns of it.
             warnings.filterwarnings("error", r"provider=.* is not\s+available", UserWarning)
             hydra.main(version_base="1.3", config_path=session.source.path)(session.add)()
     finally:
@@ -83,10 +84,11 @@ def _hydra(words: Sequence[str], session: Session) -> None:
 
 @contextmanager
 def _each_alone(session: Session) -> Iterator[None]:
-    """A job of a sweep that Hydra cannot compose is refused; the others run.
+    """Inside, a job of a sweep that Hydra cannot compose is refused, and the others run.
 
-    Hydra composes all jobs of a sweep before the first one runs, and raises at one that it cannot.
-    Where they then run here in a row, the session knows what is to come.
+    Hydra composes all jobs of a sweep before the first one runs, and raises an error at the first
+    job that it cannot compose. Its check of a sweep is replaced by one that takes such jobs out.
+    Where the jobs then run one after the other in this process, the session is told all of them.
     """
     sweepers: Any = Sweeper
     validate = sweepers.validate_batch_is_legal
@@ -115,7 +117,7 @@ def _each_alone(session: Session) -> Iterator[None]:
 
 
 def _in_a_row(sweeper: Any) -> bool:
-    """Whether its jobs are all known, and run in this process."""
+    """Whether all jobs of the sweeper are known at once, and run one by one in this process."""
     hydra = sweeper.config.hydra
     kinds = [node["_target_"].rpartition(".")[2] for node in (hydra.sweeper, hydra.launcher)]
     return kinds == ["BasicSweeper", "BasicLauncher"] and hydra.sweeper.max_batch_size is None

@@ -1,5 +1,4 @@
-"""What the commands' parsers share: bad words are one line, and configs come from where Hydra's
-options say."""
+"""What the parsers of the commands share: errors of one line, and Hydra's options for configs."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from mixup_repro.jobs import Source
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of one command, with the options of `parents`; `about` is what --help says first."""
+    """A parser of one command, with the options of `parents`; `about` is the text of --help."""
 
     def __init__(self, command: str, about: str | None, *parents: argparse.ArgumentParser) -> None:
         super().__init__(
@@ -25,6 +24,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
+        """Raise InputError, which `cli.run` prints as one line."""
         raise InputError(message)
 
     def add_source(self) -> None:
@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole_path(text: str) -> Path:
-    """A path of an option, with ~ written out as a shell does it.
+    """A path that an option gives, with ~ expanded as a shell does it.
 
     Raises:
         argparse.ArgumentTypeError: there is no such home folder.
@@ -50,7 +50,7 @@ def whole_path(text: str) -> Path:
 
 
 def source_of(args: argparse.Namespace) -> Source:
-    """Where configs are, with absolute paths.
+    """Where the options of `add_source` say that configs are, with absolute paths.
 
     Raises:
         InputError: a folder is not there.

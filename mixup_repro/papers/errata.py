@@ -40,8 +40,8 @@ class Number:
     allowed: float = 1e-9
 
     @property
-    def bears_out(self) -> bool:
-        """Whether both routes agree, and what is printed is neither."""
+    def confirms(self) -> bool:
+        """Whether both routes agree, and what is printed differs from them."""
         agree = abs(self.right - self.independent) <= self.allowed
         return agree and (self.printed is None or abs(self.printed - self.right) > self.allowed)
 
