@@ -17,7 +17,7 @@ SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusi
 AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
 ERRATUM, NEGLIGIBLE = "erratum", "negligible"
 LEVEL = 0.05  # of every test
-# What is left of a finding that its test does not bear once the number of parts is corrected for.
+# What a finding becomes where its corrected p value is above LEVEL.
 UNCORRECTED = {SUPPORTED: INCONCLUSIVE, CONTRADICTED: INCONCLUSIVE, DIFFERS: AGREES}
 Values: TypeAlias = "Sequence[float] | pd.Series"
 
@@ -33,9 +33,11 @@ class Setting(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One tested part of a claim. `headline` parts are the claim's verdicts, others its detail.
+    """One tested part of a claim.
 
-    alpha: where the part is one alpha of several. p: of its test; none where nothing is tested.
+    effect: mean and interval of what is tested; None where nothing was run. headline: whether the
+    part decides the claim's verdict; a detail does not. alpha: set where the part is one alpha of
+    several. p: of the part's test, two-sided; None where nothing is tested.
     """
 
     part: str
@@ -53,7 +55,7 @@ class Finding:
         return ", ".join(filter(None, (self.part, at)))
 
     def corrected(self, p: float) -> Finding:
-        """The same with a p value that is corrected for the number of parts."""
+        """The finding with a p value corrected for the number of parts, and its verdict by that."""
         kept = p <= LEVEL or self.verdict not in UNCORRECTED
         return replace(self, p=p, verdict=self.verdict if kept else UNCORRECTED[self.verdict])
 
@@ -70,12 +72,12 @@ def corrected(findings: Sequence[Finding]) -> list[Finding]:
 
 @dataclass(frozen=True)
 class Claim:
-    """`id` as in the registry; `where` in the paper; `sentence` in our words.
+    """A claim: its `id` here, `where` it stands in the paper, and its `sentence` in our words.
 
-    test: gives the findings, part by part; where one function tests several claims, `partial`
-    says which. on: the settings it is tested on, by name; none for all of its item.
-    ours: a question of our own, which the paper does not speak of, and no count has.
-    always: the paper says that it always happens, so one part that is contradicted refutes it.
+    test: yields the findings, part by part, from the runs. on: names of the settings on which the
+    claim is tested; empty for all settings of its item. ours: it is a question of our own, of which
+    the paper says nothing, and is not counted among the paper's claims. always: the paper says that
+    it always happens, so that one contradicted part refutes it.
     """
 
     id: str
@@ -91,9 +93,9 @@ class Claim:
         return not self.on or name in self.on
 
     def findings(self, data: ItemData) -> list[Finding]:
-        """What the runs say, corrected for the number of parts.
+        """The findings, corrected for the number of parts.
 
-        From the part on whose runs are missing, all are one that was `not run`.
+        The first part whose runs are missing, and all parts after it, become one `not run`.
         """
         found = []
         try:
@@ -106,11 +108,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Check:
-    """One part of a theorem, tried on `cases` random or chosen cases: the worst error of them.
+    """One part of a theorem, computed for so many cases.
 
-    `allowed` is what rounding explains; a larger error contradicts the statement.
-    printed: the part is not the statement but a formula as printed, or a constant or step of the
-    proof; a larger error is an erratum then, and the verdict on the statement is of other parts.
+    worst_error: the largest of all cases. allowed: the largest error that rounding explains; a
+    larger one contradicts the statement. printed: the part is not the statement itself but a
+    formula as printed, or a constant or step of its proof; then a larger error is an erratum, and
+    the statement is judged by the other parts.
     """
 
     part: str
@@ -128,7 +131,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Theorem:
-    """A deterministic claim: checked by numbers in float64, not by runs."""
+    """A mathematical claim, which `check` tests by numbers in float64 and not by training runs."""
 
     id: str
     where: str
@@ -147,8 +150,12 @@ def signed(
     """The paper says that the mean of `values` is positive (sign 1) or negative (sign -1).
 
     Supported where the 95 % interval excludes zero in the paper's direction, contradicted where it
-    excludes zero in the other; but negligible where all of it is smaller than `least`, the
-    smallest effect that matters (papers.smallest), which a margin or a slope of ours lacks.
+    excludes zero in the other direction, otherwise inconclusive; negligible where the whole
+    interval lies within -least and least. `least` is the smallest effect that matters, as in
+    papers.smallest; 0 for margins and slopes of our own, for which there is none.
+
+    Raises:
+        NoValues: there are no values.
     """
     effect = interval(values)
     low, high = sorted((sign * effect.low, sign * effect.high))
@@ -159,14 +166,14 @@ def signed(
 
 
 def said(sign: int) -> str:
-    """What the paper says of an effect, as a table has it."""
+    """What the paper says of an effect, as tables show it: "> 0" or "< 0"."""
     return "> 0" if sign > 0 else "< 0"
 
 
 def over_alphas(part: str, table: pd.DataFrame, sign: int, least: float = 0.0) -> Iterator[Finding]:
-    """`signed` for each alpha (columns; seeds are rows); as detail for their mean.
+    """`signed` for each alpha (a column of `table`, whose rows are seeds), and for their mean.
 
-    The mean decides nothing: it could hide alphas at which the opposite is true.
+    The mean is a detail that decides nothing, as it can hide alphas at which the opposite is true.
 
     Raises:
         NoValues: there are no alphas.
@@ -181,10 +188,14 @@ def over_alphas(part: str, table: pd.DataFrame, sign: int, least: float = 0.0) -
 
 
 def mostly(part: str, flags: Sequence[bool] | pd.Series) -> Finding:
-    """The paper says that something happens; here it is counted in how many seeds it does.
+    """The paper says that something happens; `flags` say in which seeds it does.
 
-    Supported where it does in more than half, contradicted where it does in fewer, at 95 % of an
-    exact (Clopper-Pearson) interval on that side; five of five seeds are enough.
+    Supported where it happens in more than half of the seeds, contradicted where it happens in
+    fewer, by an exact (Clopper-Pearson) interval with 5 % outside on each side; five of five seeds
+    are enough.
+
+    Raises:
+        NoValues: there are no seeds.
     """
     n, k = len(flags), int(sum(flags))
     if not n:
@@ -196,7 +207,7 @@ def mostly(part: str, flags: Sequence[bool] | pd.Series) -> Finding:
 
 
 def changes(part: str, values: Values, alpha: float | None = None) -> Finding:
-    """A difference that no paper speaks of: `differs` where its interval excludes zero."""
+    """A difference of which no paper says anything: `differs` where its interval excludes zero."""
     effect, p = interval(values), p_value(values)
     verdict = DIFFERS if effect.low > 0 or effect.high < 0 else AGREES
     return Finding(part, effect, "", verdict, alpha=alpha, p=p)
@@ -219,9 +230,13 @@ def number(
     digits: int,
     reference_se: float | None = None,
 ) -> Finding:
-    """The paper prints a mean of `reference_n` runs with `digits` decimals, and its standard error.
+    """The paper prints a mean over `reference_n` runs, with so many digits behind the point.
 
-    One run of ours has no spread, and leaves it inconclusive.
+    reference_se: its printed standard error, or None. Agrees where the two means do not differ at
+    LEVEL (`stats.p_of_reference`); one run of ours has no spread, and is inconclusive.
+
+    Raises:
+        NoValues: there are no values.
     """
     verdict, p = INCONCLUSIVE, None
     if len(values) > 1:

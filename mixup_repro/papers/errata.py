@@ -24,13 +24,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Number:
-    """One number of a witness.
+    """One number that shows an erratum.
 
-    what: in words, with the case it is computed for.
-    printed: what the paper's formula or statement gives; None where it gives no number.
-    right: what ours gives.
-    independent: the same by another route, such as brute force.
-    allowed: the difference between these two that rounding (or quadrature) explains.
+    what: what the number is, in words, with the case that it is computed for.
+    printed: the value by the paper's formula or statement; None where it gives no number.
+    right: the value by the formula that we hold for right.
+    independent: the same value by another route, such as brute force.
+    allowed: the largest difference of these two that rounding (or quadrature) explains.
     """
 
     what: str
@@ -65,11 +65,12 @@ class Erratum:
 
     id: what `mixup-repro check` takes.
     where: the place in the paper.
-    printed: what it says, in our words; `formulas` as code, which the site sets as such.
-    right: what is right, in the same way.
-    derivation: two to six lines of Markdown, each a step that can be followed by hand.
-    holds: what of the paper's statement, or its use, is true all the same.
-    witness: computes the numbers that show it, in seconds.
+    printed: what the paper says, in our words; formulas stand in backticks, and the site typesets
+        them.
+    right: what is right, written in the same way.
+    derivation: two to six numbered lines of Markdown, each a step that can be followed by hand.
+    holds: what remains true of the paper's statement, or of its use.
+    witness: computes the numbers that show the erratum, in seconds.
     """
 
     id: str
@@ -83,7 +84,7 @@ class Erratum:
 
 
 class Misprint(NamedTuple):
-    """A misprint that nothing follows from, and that needs no witness."""
+    """A misprint that has no consequence, and so needs no numbers."""
 
     where: str
     printed: str
@@ -99,7 +100,7 @@ def markdown(errata: Sequence[Erratum]) -> str:
 
 
 def section(erratum: Erratum, numbers: list[Number]) -> str:
-    """An erratum with its witness's numbers. Texts may be indented blocks, as in a docstring."""
+    """An erratum and its numbers as Markdown. Texts may be indented blocks, as in a docstring."""
     rows = "\n".join(number.row for number in numbers)
     return f"""\
 ### {erratum.id}: {erratum.where} ({erratum.kind})

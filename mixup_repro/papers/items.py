@@ -1,7 +1,7 @@
-"""The record of an item: all that the report says of a figure or table, beside its drawing.
+"""The records of papers and items: what the report says of each figure or table of a paper.
 
-An item is drawn on several settings (data and network). Each names the grid of runs behind it;
-several items and settings may share one.
+An item is drawn on one or several settings, each with its data and network. A setting names the
+grid of runs that it is drawn from; several items and settings may share a grid.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from mixup_repro.papers.sources import Source
 class On:
     """A setting that an item is drawn on.
 
-    name: that of its figure, table and verdicts. stands_in: the network or data that stand in for
-    the paper's; nothing where both are its own. differs: from the paper, a sentence that ends in a
-    full stop, or nothing. code: what the authors' code does otherwise.
+    name: of its figure, table and verdicts. source: where its rows come from. stands_in: the
+    network or data that stand in for the paper's; "" where both are the paper's own. differs: what
+    differs from the paper, sentences that end in a full stop, or "". code: what the authors'
+    published code does differently.
     """
 
     name: str
@@ -42,9 +43,10 @@ class On:
 
 @dataclass(frozen=True)
 class Item:
-    """A figure or table of a paper; what the paper reports of it. `check` wants all of it.
+    """A figure or table of a paper, and how it is drawn and judged here.
 
-    panel: of the drawing, the one that stands for it on a card.
+    paper: what the paper reports. panel: the index of the panel that stands for the figure on the
+    site's overview.
     """
 
     title: str
@@ -75,12 +77,12 @@ class Contradiction(NamedTuple):
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper: its theorems, its errata, the pictures of its theory with captions, and its items.
+    """A paper: its theorems, its errata, pictures of its theory with their captions, and its items.
 
-    name: its package below mixup_repro.papers. misprints: those without consequence. untested:
-    claims that nothing here tests yet, as id, sentence in our words, and where. unsaid: what it
-    leaves open. published: whether its claims are counted; those of notes are told apart. about:
-    a paragraph below its heading. contradictions: where it contradicts itself.
+    name: of its package below mixup_repro.papers. misprints: those without consequence. untested:
+    claims that nothing here tests, as id, sentence in our words, and place. unsaid: what the paper
+    leaves open. published: False for the notes, whose claims are counted apart. about: a paragraph
+    below the paper's heading. contradictions: where the paper contradicts itself.
     """
 
     name: str
@@ -97,7 +99,7 @@ class Paper:
 
     @cached_property
     def items(self) -> tuple[Item, ...]:
-        """The ITEM of every module that has one; fig2 before fig12."""
+        """The ITEM of every module of the package that has one, in natural order (fig2, fig12)."""
         package = import_module(f"mixup_repro.papers.{self.name}")
         names = [module.name for module in pkgutil.iter_modules(package.__path__)]
         names.sort(
@@ -115,7 +117,7 @@ class Paper:
 
 
 def check(paper: Paper) -> None:
-    """Refuse a record that leaves out what the report must say.
+    """Refuse a record that lacks a text that the report needs.
 
     Raises:
         InputError: an item or a setting lacks a text or a name, or a claim its place in the paper;

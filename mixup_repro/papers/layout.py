@@ -1,4 +1,4 @@
-"""The text around a figure's panels, and names at the ends of lines, so that nothing overlaps."""
+"""Places for the text around a figure's panels and for names at ends of lines, without overlaps."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from matplotlib.transforms import Bbox
 
 EDGE = 0.1  # inches left free at each side
 TITLE, ABOUT, KEY, NOTE = 11.0, 9.0, 8.5, 8.3  # sizes of letters, in points
-LINE = 1.4 / 72  # inches of a line, for each point of its letters
-END, HEAD = "name of a line", "title, or what is below it"  # gid of texts
-NARROW = 3.75  # inches, of a figure on the screen of a telephone: 360 pixels
-LEAST = 1.8  # inches that a panel there is high, with its labels
+LINE = 1.4 / 72  # height of a line in inches, for each point of its letters
+END, HEAD = "name of a line", "title, or what is below it"  # matplotlib's gid of these texts
+NARROW = 3.75  # width in inches of a figure for a telephone, whose screen has 360 pixels
+LEAST = 1.8  # least height in inches of a panel on a telephone, with its labels
 _narrow = ContextVar("narrow", default=False)
 
 
 def around(
     figure: Figure, title: str, about: str, key: Mapping[str, Any], note: str, colour: str
 ) -> None:
-    """Make the figure higher for its text, and fit the panels between.
+    """Make the figure higher for its text, and fit the panels in between.
 
-    key: marks by name. colour: of the note and the line below the title.
+    key: matplotlib's handles by name. colour: of the note and of the line below the title.
     """
     width = figure.get_figwidth() - 2 * EDGE
     title, about, note = (
@@ -59,16 +59,16 @@ def around(
     figure.text(left, 0.5 * EDGE / height, note, **look)
     if is_narrow():
         _fold_titles(figure)
-    for _ in range(2):  # panels of a fixed aspect need the second
+    for _ in range(2):  # panels of a fixed aspect need it twice
         figure.tight_layout(rect=(0, foot / height, 1, 1 - head / height))
-    figure.set_layout_engine(None)  # what is left of it would draw all once more before saving
+    figure.set_layout_engine(None)  # it would draw everything once more before saving
     for axis in figure.axes:
         _move_apart(axis)
 
 
 @contextmanager
 def narrow() -> Iterator[None]:
-    """Figures drawn inside are for the screen of a telephone."""
+    """Inside, figures are drawn for the narrow screen of a telephone."""
     token = _narrow.set(True)
     try:
         yield
@@ -83,10 +83,13 @@ def is_narrow() -> bool:
 def stacked(
     columns: int, rows: int, size: tuple[float, float], kwargs: dict[str, Any]
 ) -> tuple[Figure, list[Axes]]:
-    """Panels for a narrow screen, one or two abreast, those of a column together; row by row."""
+    """Panels for a narrow screen, at most two side by side; those of a column stay together.
+
+    Returns the panels row by row, as they would stand on a wide screen.
+    """
     abreast = min(columns, max(1, round(NARROW / size[0])))
     blocks = -(-columns // abreast)
-    kwargs.pop("gridspec_kw", None)  # widths, of panels that no longer stand side by side
+    kwargs.pop("gridspec_kw", None)  # it has widths of panels that no longer stand side by side
     if ratios := kwargs.pop("height_ratios", None):
         kwargs["height_ratios"] = [*ratios] * blocks
     narrower = min(1.0, NARROW / abreast / size[0])
@@ -100,7 +103,7 @@ def stacked(
 
 
 def _fold_titles(figure: Figure) -> None:
-    """Titles of panels in lines that end before the next panel begins."""
+    """Break the titles of panels into lines that end before the next panel begins."""
     for axis in figure.axes:
         place, told = axis.get_subplotspec(), axis.get_title("left")
         if place is None or not told:
@@ -112,12 +115,12 @@ def _fold_titles(figure: Figure) -> None:
 
 
 def headline(figure: Figure, text: str) -> None:
-    """What came out, above a laid out figure, whose title becomes a line of what it is of."""
+    """Write what came out as the headline of a finished figure, whose title becomes plain text."""
     text = wrap(text, figure.get_figwidth() - 2 * EDGE, TITLE * 1.15)
     before, to_figure = figure.get_figheight(), figure.transFigure.inverted()
     boxes = [legend.get_bbox_to_anchor().transformed(to_figure) for legend in figure.legends]
     figure.set_figheight(before + _lines(text, TITLE))
-    share = before / figure.get_figheight()  # of the height is what was there
+    share = before / figure.get_figheight()  # of the new height, that the figure had before
     for axis in figure.axes:
         place = axis.get_position(original=True)
         axis.set_position((place.x0, place.y0 * share, place.width, place.height * share))
@@ -132,7 +135,7 @@ def headline(figure: Figure, text: str) -> None:
 
 
 def without_head(figure: Figure) -> Bbox:
-    """Hide a figure's title and the line below it; what is left, in inches."""
+    """Hide a figure's title and the line below it; returns the box that remains, in inches."""
     heads = [text for text in figure.texts if text.get_gid() == HEAD]
     width, height = figure.get_size_inches()
     if heads:
@@ -143,7 +146,10 @@ def without_head(figure: Figure) -> Bbox:
 
 
 def wrap(text: str, width: float, size: float) -> str:
-    """Text in lines of at most `width` inches, by the usual width of a letter; maths stay whole."""
+    """Text in lines of about `width` inches at most, by the usual width of a letter.
+
+    Formulas between dollar signs are not broken.
+    """
     most, lines = int(width * 72 / (0.53 * size)), []
     for line in text.split("\n"):
         lines.append("")
@@ -155,7 +161,7 @@ def wrap(text: str, width: float, size: float) -> str:
 
 
 def _letters(text: str) -> int:
-    """How many letters a text shows, with a TeX command as one."""
+    """How many letters a text shows, where a TeX command counts as one."""
     return len(re.sub(r"[${}_^]", "", re.sub(r"\\[A-Za-z]+", "x", text)))
 
 
@@ -173,7 +179,7 @@ def _key_rows(names: list[str], width: float) -> tuple[int, int]:
 
 
 def end_label(axis: Axes, height: float, name: str, colour: Any) -> None:
-    """A name to the right of a panel, at a height of its y axis."""
+    """Write a name to the right of a panel, at a height of its y axis."""
     look: dict[str, Any] = {"ha": "left", "va": "center", "fontsize": KEY, "color": colour}
     place: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points"}
     place |= {"xycoords": ("axes fraction", "data"), "annotation_clip": False}
@@ -181,7 +187,7 @@ def end_label(axis: Axes, height: float, name: str, colour: Any) -> None:
 
 
 def _move_apart(axis: Axes) -> None:
-    """Names at ends of lines, one above the other, in the order of the ends."""
+    """Move names at ends of lines apart, so that they do not overlap and keep their order."""
     names = [t for t in axis.texts if isinstance(t, Annotation) and t.get_gid() == END]
     if len(names) < 2:
         return
@@ -190,7 +196,7 @@ def _move_apart(axis: Axes) -> None:
     names.sort(key=lambda t: t.xy[1], reverse=bool(axis.yaxis_inverted()))
     wanted = [float(axis.transData.transform((right, t.xy[1]))[1]) for t in names]
     places = list(wanted)
-    for _ in range(100):  # pairs that are too near push each other
+    for _ in range(100):  # two neighbours that are too near push each other away
         for k in range(1, len(places)):
             if (more := apart - (places[k] - places[k - 1])) > 0:
                 places[k - 1], places[k] = places[k - 1] - more / 2, places[k] + more / 2

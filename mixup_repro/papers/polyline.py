@@ -1,4 +1,4 @@
-"""Paths of a drawing in whole tenths of a point, with no more steps than the eye sees."""
+"""Paths of an SVG in whole tenths of a point, with no more steps than the eye can see."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 Point: TypeAlias = tuple[int, int]  # in tenths of a point
-MANY = 12  # steps of a line from which on points go
-NEAR, FAINT = 3, 7  # tenths of a point that the eye misses; on a line that it hardly sees
+MANY = 12  # a line of fewer steps keeps all its points
+NEAR, FAINT = 3, 7  # tenths of a point that the eye does not see; on a faint line
 
 
 class Stroke(NamedTuple):
-    """One unbroken path: where it begins, the steps from there as SVG has them, where it ends.
+    """One unbroken path: its start, its steps from there in SVG's notation, and its end.
 
-    points: those that it stays between, for what lies within what. A dot has no step.
+    points: its corners and control points; the path stays within their convex hull. A dot has no
+    steps but is closed ("z").
     """
 
     start: Point
@@ -29,15 +30,16 @@ class Stroke(NamedTuple):
 
 
 def dot(x: float, y: float) -> Stroke:
-    """A path of no length; it is closed, so that the ends of a line are drawn round it."""
+    """A path of no length. It is closed, so that SVG draws a line's round or square ends there."""
     at = (round(10 * x), round(10 * y))
     return Stroke(at, "z", at, (at,))
 
 
 def strokes(outline: str, x: float = 0.0, y: float = 0.0, near: int = NEAR) -> list[Stroke]:
-    """An outline of M, L, Q, C and z in points, moved by x and y.
+    """The strokes of an SVG outline of M, L, Q, C and z, in points, moved by x and y.
 
-    Straight lines become steps, without those that the eye misses; curves stay.
+    Straight lines become relative steps, without points that the eye does not see (`fewer`); curves
+    stay as they are.
     """
     words = outline.split()
     out: list[Stroke] = []
@@ -69,7 +71,7 @@ def strokes(outline: str, x: float = 0.0, y: float = 0.0, near: int = NEAR) -> l
 
 
 def path(all_: Iterable[Stroke]) -> str:
-    """Strokes one after the other, each as a step from the end of the one before it."""
+    """Strokes as one SVG path, where each begins with a step from the end of the one before."""
     out, at = "", None
     for stroke in all_:
         x, y = stroke.start
@@ -81,14 +83,14 @@ def path(all_: Iterable[Stroke]) -> str:
 
 
 def through(places: list[Point]) -> str:
-    """A path through places, of which each is a corner."""
+    """An SVG path through places, each of which is a corner."""
     ways = zip(places, places[1:])
     steps = " ".join(_numbers((c - a, d - b)) for (a, b), (c, d) in ways).replace(" -", "-")
     return f"M{_numbers(places[0])}" + (f"l{steps}" if steps else "")
 
 
 def go(steps: list[Point], step: Point) -> None:
-    """Add a step; one that goes on straight is part of the one before."""
+    """Add a step; one in the same direction as the last is added to the last."""
     if steps and step == (0, 0):
         return
     if steps:
@@ -100,10 +102,11 @@ def go(steps: list[Point], step: Point) -> None:
 
 
 def fewer(steps: list[Point], near: int = NEAR) -> list[Point]:
-    """Steps of a line of many, without the points that lie `near` the line of the others.
+    """The steps of a line without points that lie within `near` of the line through the others.
 
-    Douglas and Peucker: a stretch is a straight line unless a point lies farther off; the farthest
-    then parts it. What comes back to its beginning, as an outline does, is measured from there.
+    The algorithm of Douglas and Peucker: a stretch becomes a straight line unless a point lies
+    farther from it than `near`; then the farthest point divides it. In a stretch that comes back to
+    its beginning, as an outline does, distances are measured from there.
     """
     if len(steps) < MANY:
         return steps
@@ -128,7 +131,7 @@ def fewer(steps: list[Point], near: int = NEAR) -> list[Point]:
 
 
 def _lines(steps: list[Point]) -> str:
-    """Straight steps as h, v and l, each letter once where it goes on."""
+    """Straight steps in SVG's letters h, v and l; a letter is written once for steps in a row."""
     out, before = "", ""
     for dx, dy in steps:
         if dx == dy == 0:
@@ -142,5 +145,5 @@ def _lines(steps: list[Point]) -> str:
 
 
 def _numbers(numbers: Iterable[int]) -> str:
-    """Whole numbers, parted by their signs or else by a space."""
+    """Whole numbers, separated by a minus sign or else by a space."""
     return " ".join(map(str, numbers)).replace(" -", "-")

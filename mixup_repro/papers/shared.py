@@ -1,4 +1,4 @@
-"""What a figure is drawn from, one way to select its rows, and one to summarise them."""
+"""The data that a figure is drawn from, with one way to select rows and one to summarise them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Row = tuple[Cells, Mapping[str, Callable[[], pd.Series]]]
 class ItemData:
     """What an item of a paper is drawn from: its runs at one scale, with what belongs to them.
 
-    name: as its record has it, such as fig4_digits. absent: how many runs of the grid at this scale
-    have not finished. Each frame is a table of the results (store.results), its rows those of the
-    item's runs, with their method and alpha. beside: runs of other grids, by name, that a claim
-    compares these with, where they are there.
+    name: of the setting, such as fig4_digits. absent: how many runs of the grid at this scale have
+    not finished. Each frame is a table of the results (store.results) with the rows of the item's
+    runs, and with columns method and alpha. beside: runs of other grids, by name, with which a
+    claim compares these; only those that there are.
     """
 
     name: str
@@ -48,9 +48,10 @@ class ItemData:
         eval_alpha: float | None = None,
         evaluation: str = "",
     ) -> pd.Series:
-        """A metric by seed, for runs of a method (and alpha), plain or rescaled at eval_alpha.
+        """A metric by seed, for runs of a method (and alpha).
 
-        evaluation: another one than these two.
+        It is of the plain prediction, of the one rescaled at eval_alpha where that is given, or of
+        `evaluation` where that is given, such as "temperature".
 
         Raises:
             NoValues: there are no such rows.
@@ -61,7 +62,7 @@ class ItemData:
     def probed(
         self, probe: str, setting: str, metric: str, method: str, alpha: float | None = None
     ) -> pd.Series:
-        """What a probe found (`mixup_repro.probes`), by seed, for runs of a method (and alpha).
+        """A metric of a probe (`mixup_repro.probes`) by seed, for runs of a method (and alpha).
 
         Raises:
             NoValues: there are no such rows.
@@ -89,7 +90,7 @@ class ItemData:
         return [(method, None if np.isnan(alpha) else alpha) for method, alpha in pairs]
 
     def decision_map(self, **values: Any) -> pd.DataFrame:
-        """Probability of class 1 on the grid, of the runs with these values: points by seeds.
+        """Probability of class 1 at the grid's points (rows), by seed, of runs with these values.
 
         Raises:
             NoValues: there are no such runs.
@@ -108,15 +109,15 @@ class ItemData:
         return total["confidence"] / total["count"]
 
     def seeds(self) -> int:
-        """The smallest number of seeds that a method and alpha of the item has."""
+        """The smallest number of seeds of any method and alpha of the item."""
         return int(self.runs.groupby("run_id")["seed"].nunique().min())
 
 
 def select(rows: pd.DataFrame, **values: Any) -> pd.DataFrame:
-    """The rows whose columns have these values; None means that a column is empty.
+    """The rows whose columns have these values; None stands for an empty cell.
 
-    ERM has no alpha, a plain prediction no eval_alpha. A column that is not named may hold
-    anything.
+    For example, ERM has no alpha and a plain prediction no eval_alpha. Columns that are not named
+    may have any value.
 
     Raises:
         NoValues: there are none.
@@ -130,21 +131,21 @@ def select(rows: pd.DataFrame, **values: Any) -> pd.DataFrame:
 
 
 def predicted(eval_alpha: float | None) -> dict[str, Any]:
-    """What `select` needs for a prediction: rescaled at eval_alpha, or plain."""
+    """The values that `select` needs for the prediction rescaled at eval_alpha; plain for None."""
     evaluation = "plain" if eval_alpha is None else "rescaled"
     return {"evaluation": evaluation, "eval_alpha": eval_alpha}
 
 
 def by_seed(rows: pd.DataFrame, column: str) -> pd.Series:
-    """A column of rows that are one a seed."""
+    """A column of rows of which each seed has one, by seed in ascending order."""
     return rows.set_index("seed")[column].sort_index()
 
 
 def by_epoch(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """A column of rows that are one a seed and epoch: epochs by seeds.
+    """A column of rows of which each seed and epoch has one: epochs (rows) by seeds (columns).
 
     Raises:
-        NoValues: the runs were not measured so along training.
+        NoValues: there is no such column, as nothing of the kind was measured along training.
     """
     if column not in rows:
         raise NoValues(f"no {column} along training")

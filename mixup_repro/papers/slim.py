@@ -1,4 +1,4 @@
-"""SVG in a fraction of matplotlib's bytes: text stays text, marks of one look are one path."""
+"""matplotlib's SVG in a fraction of the bytes: text stays text, marks of one look are one path."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ LENGTH = re.compile(r"[\d.]+")
 LENGTHS = ("stroke-width", "stroke-dasharray")
 ONE = re.compile(r"h-?\d+|v-?\d+|l-?\d+[ -]\d+")  # a straight line
 BAR = re.compile(r"h(\d+)v(-?\d+)h-\1z")  # a rectangle
-CLOUD = 100  # dots from which on they are written once
-BARS = 8  # of one height from which on they are lines of that width
-GROUND: Look = {"fill": "#ffffff"}  # of a panel
+CLOUD = 100  # so many dots or more are written once and then referred to
+BARS = 8  # so many bars of one height or more are written as lines of that width
+GROUND: Look = {"fill": "#ffffff"}  # the background of a panel
 Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 @dataclass
 class Drawn:
-    """Strokes of one look, and the name of what cuts them off.
+    """Strokes of one look, and the name of the box that clips them.
 
-    mark: where the strokes are places of a mark with a rim, its element around (0, 0).
+    mark: where the strokes are places of a marker with a rim, the marker's element around (0, 0).
     """
 
     look: Look
@@ -56,7 +56,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Picture:
-    """A bitmap, and the name of what cuts it off."""
+    """A bitmap as text, and the name of the box that clips it."""
 
     clip: str
     text: str
@@ -64,15 +64,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Known:
-    """What of a drawing is written once: outlines of marks by name, and places of clouds."""
+    """What a drawing defines once: names of markers by outline, and places of clouds by name."""
 
     marks: dict[str, str]
     clouds: dict[str, list[Point]]
 
     def mark(self, drawn: Drawn) -> tuple[str, str]:
-        """The text that defines a mark, nothing where it is known, and its name.
+        """The text that defines a marker, "" where it is defined already, and its name.
 
-        What is cut off alike has marks of its own, as the site keeps colours on bitmaps.
+        Each clipping box has markers of its own: the site adapts colours to a dark screen, but not
+        those on bitmaps, which it knows by their clipping box.
         """
         name, _, shape = drawn.mark.partition(" ")
         outline = f"<{name}{attributes({'style': said(drawn.look)})} {shape}/>"
@@ -83,7 +84,10 @@ class Known:
         return f"<marker {about}>{outline}</marker>", new
 
     def cloud(self, dots: list[Stroke], steps: str) -> str:
-        """The path of many dots; one that is another moved, but for rounding, is that one moved."""
+        """The path of many dots; a copy of another cloud, moved, refers to that one.
+
+        The copy may differ by rounding, of a tenth of a point.
+        """
         places = [stroke.start for stroke in dots]
         for name, others in self.clouds.items():
             if len(others) == len(places):
@@ -100,11 +104,11 @@ Leaf: TypeAlias = Drawn | Picture | Words
 
 
 def slim(svg: str) -> str:
-    """The same picture in a fraction of the bytes, as matplotlib's SVG has an element a mark.
+    """The same picture in a fraction of the bytes; matplotlib writes an element for each mark.
 
-    Numbers are whole tenths of a point, which is what the eye sees. Marks that follow one another
-    in one look become one path, a dot a line of no length with round ends. Only what a panel's
-    edge would cut is clipped, and what lies on a bitmap, by which the site knows it.
+    Numbers become whole tenths of a point, which is as much as the eye sees. Marks of one look that
+    follow one another become one path, and a dot becomes a line of no length with round ends. Only
+    what crosses a panel's edge is clipped, and what lies on a bitmap, which the site knows by it.
     """
     root = Tree.fromstring(svg)
     marks = {node.get("id", ""): node for node in root.iter() if name_of(node) == "path"}
@@ -125,7 +129,7 @@ def slim(svg: str) -> str:
 
 
 def _leaves(node: Tree.Element, marks: dict[str, Tree.Element], clip: str) -> list[Leaf]:
-    """What is drawn, in order."""
+    """Everything that is drawn, in the order of drawing."""
     out: list[Leaf] = []
     for child in node:
         name, inner = name_of(child), child.get("clip-path", clip)
@@ -150,7 +154,7 @@ def _leaves(node: Tree.Element, marks: dict[str, Tree.Element], clip: str) -> li
 
 
 def _mark(use: Tree.Element, mark: Tree.Element, clip: str) -> Drawn:
-    """A mark at its place: a dot where it is round or square, else its outline moved there."""
+    """A mark at its place: a dot where it is round or square, otherwise its outline moved there."""
     look = _look(use) | _look(mark)
     x, y = float(use.get("x", 0)), float(use.get("y", 0))
     outline = mark.get("d", "")
@@ -174,9 +178,9 @@ def _mark(use: Tree.Element, mark: Tree.Element, clip: str) -> Drawn:
 
 
 def _joined(leaves: list[Leaf]) -> list[str]:
-    """Elements as text. Of each panel, lines of one look are one path, and words stand on top.
+    """Elements as text. In each panel, lines of one look are one path, and words stand on top.
 
-    What is filled keeps its place, and a panel begins with its ground, which is white.
+    What is filled keeps its place in the order. A panel begins with its white background.
     """
     out: list[str] = []
     paths: list[Drawn] = []
@@ -208,7 +212,7 @@ def _joined(leaves: list[Leaf]) -> list[str]:
 
 
 def _element(drawn: Drawn, known: Known) -> str:
-    """A path as text; a mark's outline stands before the first path that has it."""
+    """A path as text; a marker is defined before the first path that uses it."""
     about, before, steps = {"clip-path": drawn.clip}, "", ""
     if drawn.mark:
         before, name = known.mark(drawn)
@@ -223,7 +227,7 @@ def _element(drawn: Drawn, known: Known) -> str:
 
 
 def _as_lines(drawn: Drawn) -> Drawn:
-    """Many bars of one height as lines of that width."""
+    """Many bars of one height as lines of that width; other paths are returned as they are."""
     bars = [BAR.fullmatch(stroke.steps) for stroke in drawn.strokes]
     heights = [int(bar[2]) for bar in bars if bar]
     same = len(heights) == len(bars) >= BARS and max(heights) - min(heights) <= 1
@@ -241,7 +245,7 @@ def _as_lines(drawn: Drawn) -> Drawn:
 
 
 def _beyond(drawn: Drawn, box: Box) -> bool:
-    """Whether a stroke leaves a box, by more than rounding does."""
+    """Whether a stroke leaves a box by more than rounding explains."""
     left, top, right, bottom = box
     return any(
         not (left - 1 <= x <= right + 1 and top - 1 <= y <= bottom + 1)
@@ -262,10 +266,7 @@ def _clip(k: int, box: Box) -> str:
 
 
 def _look(node: Tree.Element) -> Look:
-    """What an element's style says, its lengths in tenths of a point.
-
-    A line without a width is a point wide.
-    """
+    """An element's style with lengths in tenths of a point; a line without a width has a point."""
     look = look_of(node)
     for key in LENGTHS:
         if key in look:

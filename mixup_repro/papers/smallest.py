@@ -1,9 +1,9 @@
-"""The smallest effects that matter, a size for each metric; here and nowhere else.
+"""The smallest effect that matters, for each metric.
 
-An effect whose whole interval is smaller is negligible, whatever its sign. The sizes are those of
-the standard errors that Carratino et al. print for ten repetitions on ImageNet (Table 2: accuracy
-0.06 to 0.22 points, cross-entropy 0.005 to 0.019 nats, ECE 0.3 to 1.3 points): a difference below
-is one that another ten runs of theirs would not show.
+An effect whose whole interval is smaller is called negligible, whatever its sign. The sizes are
+about the standard errors that Carratino et al. print for ten repetitions on ImageNet (Table 2:
+accuracy 0.06 to 0.22 points, cross-entropy 0.005 to 0.019 nats, ECE 0.3 to 1.3 points). Another ten
+runs of theirs could not show a smaller difference.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Smallest:
-    """A size (of linearity a percentage, else a share, or nats), its metrics, what is said."""
+    """A smallest effect.
+
+    size: a share; nats for losses; a percentage for linearity. metrics: those that it is for.
+    says: the size in words. why: its reason in words.
+    """
 
     size: float
     metrics: tuple[str, ...]
@@ -47,7 +51,7 @@ SMALLEST = {metric: row.size for row in TABLE for metric in row.metrics}
 
 
 def about() -> str:
-    """The table in a sentence, each reason once."""
+    """All sizes in one sentence, with each reason once."""
     by_reason: dict[str, list[str]] = {}
     for row in TABLE:
         by_reason.setdefault(row.why, []).append(row.says)

@@ -1,4 +1,4 @@
-"""Where the rows come from that an item is drawn from, and the commands that make them."""
+"""The rows that an item is drawn from: where the results have them, and what commands make them."""
 
 from __future__ import annotations
 
@@ -19,33 +19,35 @@ from mixup_repro.store.results import check_one_data, measured
 from mixup_repro.store.rows import PARTS
 from mixup_repro.store.tables import read_table
 
-Jobs = list[Optional[dict[str, list[int]]]]  # seeds by id; None at the end: not all composed
-PLANS: dict[str, Jobs] = {}  # those of this process, whatever the folder
+# For each job of a sweep its seeds by run id; None at the end where the rest was not composed.
+Jobs = list[Optional[dict[str, list[int]]]]
+PLANS: dict[str, Jobs] = {}  # by words, for all folders of this process
 
 
 class Source(Protocol):
-    """Where the rows come from that a setting is drawn from, and what makes them."""
+    """The rows that a setting is drawn from, and the commands that make them."""
 
     @property
     def origin(self) -> str:
-        """The file that says what is trained or measured, from the checkout's folder."""
+        """The file that says what is trained or measured, as a path in the checkout."""
 
     def commands(self, scale: str) -> list[list[str]]:
-        """The commands that make the rows, each with its words; scale: "" for its own.
+        """The commands that make the rows: each train, evaluate or distances, and its words.
 
-        The commands are those of the scripts of their names: train, evaluate, distances.
+        scale: "" for the grid's own.
         """
 
     def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
-        """The rows of a setting in the results; None where they are not all there."""
+        """The rows of a setting in the results; None where they do not suffice to draw it."""
 
 
 @dataclass(frozen=True)
 class Runs:
     """The finished runs of a grid, or of a part of it.
 
-    grid: a file below configs/experiment. ask: words for evaluate.py, for what the runs are asked
-    besides what the grid asks. only: by scale, words that leave a part of it: method.alpha=[8].
+    grid: a file below configs/experiment, without its ending. ask: words for `evaluate` where the
+    item needs more than the grid's own evaluations, such as probe=jacobian. only: for each scale
+    the words that restrict the grid to a part of it, such as method.alpha=[8].
     """
 
     grid: str
@@ -95,7 +97,7 @@ class Runs:
 
 
 def with_parts(name: str, scale: str, absent: int, runs: pd.DataFrame, folder: Path) -> ItemData:
-    """Rows of runs.csv with what the results in `folder` have of these runs besides.
+    """Rows of runs.csv, with the rows that the other tables in `folder` have of these runs.
 
     Raises:
         InputError: a file of the runs is malformed.
@@ -106,10 +108,11 @@ def with_parts(name: str, scale: str, absent: int, runs: pd.DataFrame, folder: P
 
 
 def _planned(words: Sequence[str], known: set[str], folder: Path) -> set[tuple[str, int]] | None:
-    """The runs, by id and seed, that the words of a sweep stand for.
+    """The runs, as (id, seed), that the words of a sweep stand for.
 
-    None if one of its jobs (a method, with all its alphas) has no `known` id. A job is composed in
-    a tenth of a second, so those of the same code are kept in the folder.
+    None if one of the sweep's jobs (a method with all its alphas) has no id among `known`. To
+    compose a job takes a tenth of a second, so jobs are kept in the folder as long as the code and
+    the configs stay the same.
     """
     plans, key = kept(folder).of("plans"), " ".join(words)
     jobs = plans.get(key) or PLANS.get(key, [None])
@@ -125,7 +128,7 @@ def _planned(words: Sequence[str], known: set[str], folder: Path) -> set[tuple[s
 
 
 def _jobs(words: Sequence[str], known: set[str]) -> Iterator[dict[str, list[int]] | None]:
-    """Of each job its seeds by id; after one without a `known` id None, for those not composed."""
+    """The seeds by run id of each job; ends with None after a job that has no id among `known`."""
     for job in compose(words):
         seeds: dict[str, list[int]] = {}
         for run in expand(job):
@@ -147,9 +150,9 @@ def _table(path: Path, mtime_ns: int, size: int, key: tuple[str, ...]) -> pd.Dat
 
 
 def _read(folder: Path, key: list[str], about: pd.DataFrame) -> pd.DataFrame:
-    """The files of these runs as one frame, with columns that say which run a row is of.
+    """The files <run id>.csv of these runs as one frame, with columns run_id, method and alpha.
 
-    about: method and alpha, by run id.
+    about: method and alpha by run id.
     """
     parts = []
     for i in about.index:
@@ -160,13 +163,13 @@ def _read(folder: Path, key: list[str], about: pd.DataFrame) -> pd.DataFrame:
             parts.append(pd.concat([which, table], axis=1))
     if not parts:
         return pd.DataFrame(columns=["run_id", "method", "alpha", "seed", *key])
-    # As read, a map's 10,000 columns are 10,000 arrays; a copy holds columns of a type in one.
+    # As read, the 10,000 columns of a map are 10,000 arrays; a copy has one array for each type.
     return pd.concat(parts, ignore_index=True).copy()
 
 
 @dataclass(frozen=True)
 class Beside:
-    """Runs of a grid, with those of others, by name, for claims that compare them."""
+    """The runs of a grid, with runs of other grids, by name, with which claims compare them."""
 
     own: Runs
     others: Mapping[str, Runs]
@@ -179,7 +182,7 @@ class Beside:
         return [c for runs in (self.own, *self.others.values()) for c in runs.commands(scale)]
 
     def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
-        """As `Runs.load`; the others' rows are in `beside`, where they are there."""
+        """As `Runs.load`; the rows of the other runs, as far as there are any, are in `beside`."""
         data = self.own.load(name, scale, folder, runs)
         loaded = {n: o.load(name, scale, folder, runs) for n, o in self.others.items()}
         there = {n: rows for n, rows in loaded.items() if rows}
@@ -188,7 +191,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class Distances:
-    """What scripts/distances.py measured on a data set, at the paper's scale; a draw is a seed."""
+    """What `mixup-repro distances` measured on a data set; a draw takes the place of a seed."""
 
     dataset: str
 
@@ -200,7 +203,7 @@ class Distances:
         return [["distances", f"dataset={self.dataset}"]]
 
     def load(self, name: str, scale: str, folder: Path, runs: pd.DataFrame) -> ItemData | None:
-        """None where it was not measured.
+        """None where the data set was not measured, or for another scale than the paper's.
 
         Raises:
             InputError: the table is malformed.

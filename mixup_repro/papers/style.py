@@ -1,7 +1,9 @@
-"""One look for every figure: a colour belongs to a method, and grey print keeps what it says.
+"""One look for every figure. Each method has a colour of its own, and a line and marker besides, so
+that a figure can be read in grey print.
 
-Lines are named at their ends where there is room, else in a key above the panels. What a mark is,
-n and the scale stand in the note below, and the data and the network below the title.
+Lines are named at their ends where there is room, and otherwise in a key above the panels. The data
+and the network stand below the title; what marks mean, n and the scale stand in the note at the
+foot.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ from mixup_repro.store.files import replacing
 
 Values: TypeAlias = "Sequence[float] | pd.Index"
 INK, SOFT, LINE, WASH, HELP = "#1B2230", "#5A6270", "#DDE1E7", "#EDF0F4", "#E7F2FB"
-# Searched for the largest distance (CIEDE2000) of the worst pair, over normal sight and three kinds
-# of colour blindness; tests/test_style.py computes it. Okabe and Ito's have 12 at worst.
+# Found by a search for the largest distance (CIEDE2000) between the two colours that look most
+# alike, to normal sight and to three kinds of colour blindness. tests/test_style.py computes it;
+# the colours of Okabe and Ito have 12 at worst.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0A66C2", "#E4622F", "#064A2A", "#5B1F57", "#85888E"
 COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "purple": PURPLE, "grey": GREY}
 # Text in a mark's colour is darker where the mark has less than 4.5 : 1 on white.
@@ -77,13 +80,13 @@ RC: dict[Any, object] = {
 PANEL = (2.7, 2.2)  # inches
 LINES = ("-", "--", "-.")  # of curves that differ in alpha or eps
 EXACT = "Exact, no training"  # below the title of what is computed and not trained
-FEW = 10  # so many runs are drawn one by one
+FEW = 10  # up to so many runs are drawn one by one
 # Titles of timm's networks that the papers and the notes use.
 TIMM = {"resnet50": "ResNet-50", "vit_tiny_patch16_224": "tiny ViT"}
 
 
 def network(name: str) -> str:
-    """An architecture as a title has it; timm's keep their own names."""
+    """An architecture as titles show it; most of timm's keep their own names."""
     return NETWORKS[name].title if name in NETWORKS else TIMM.get(name, name)
 
 
@@ -95,10 +98,11 @@ def named(method: str, alpha: float) -> str:
 def panels(
     columns: int, rows: int = 1, size: tuple[float, float] = PANEL, **kwargs: Any
 ) -> tuple[Figure, list[Axes]]:
-    """Panels row by row, without pyplot: nothing global is left behind but the style.
+    """A figure and its panels, row by row, without pyplot and its global state.
 
-    size: of a panel with its labels, in inches; `finish` adds room for the text around them.
-    Drawn for a narrow screen, panels stand one or two abreast, a column's panels together.
+    size: width and height in inches of a panel with its labels; `finish` adds room for the text
+    around the panels. Inside `layout.narrow`, at most two panels stand side by side, and the panels
+    of a column stay together.
     """
     matplotlib.rcParams.update(RC)
     if not layout.is_narrow():
@@ -108,7 +112,7 @@ def panels(
 
 
 def ramp() -> LinearSegmentedColormap:
-    """From grey to ink: what has an order, and is no method."""
+    """Colours from grey to ink, for what has an order and is no method, such as alphas."""
     return LinearSegmentedColormap.from_list("ramp", ["#A9AFB9", INK])
 
 
@@ -120,7 +124,7 @@ def shade(k: int, n: int) -> tuple[float, ...]:
 def colour_bar(
     axis: Axes, shown: ScalarMappable, label: str, ticks: Sequence[float], percent: bool = False
 ) -> None:
-    """A bar that explains a panel's colours, beside it; the panel keeps its size."""
+    """A bar beside a panel that explains its colours; the panel keeps its size."""
     place = axis.inset_axes((1.06, 0.1, 0.05, 0.8))
     bar = axis.figure.colorbar(shown, cax=place, ticks=[*ticks])
     bar.set_label(label, fontsize=8.5)
@@ -131,12 +135,12 @@ def colour_bar(
 
 
 def classes() -> LinearSegmentedColormap:
-    """Ground for a share of two classes, from class 0 (blue) over white to class 1 (orange)."""
+    """Colours for the share of class 1: from blue (class 0) over white to orange (class 1)."""
     return LinearSegmentedColormap.from_list("classes", ["#9DC3EC", "white", "#F4B79E"])
 
 
 def wrong() -> LinearSegmentedColormap:
-    """From a pale ground over orange to ink: the share that is wrong."""
+    """Colours for the share that is wrong: from pale over orange to ink."""
     return LinearSegmentedColormap.from_list("wrong", [WASH, ORANGE, INK])
 
 
@@ -153,10 +157,10 @@ def band(axis: Axes, x: Values, mean: Values, low: Values, high: Values, name: s
 
 
 def runs(axis: Axes, values: pd.DataFrame, name: str) -> None:
-    """A named line: the mean of curves (columns) over their index.
+    """A named line: the mean of curves, which are the columns, over their index.
 
-    Few curves are drawn too, thin; many are a band, the 95 % t interval of the mean. Nothing where
-    they have no values.
+    Up to FEW curves are drawn too, as thin lines; more are shown as a band, the 95 % t interval of
+    the mean. Draws nothing where there are no values.
     """
     values = values.dropna(how="all")
     if values.empty:
@@ -172,7 +176,7 @@ def runs(axis: Axes, values: pd.DataFrame, name: str) -> None:
 
 
 def level(axis: Axes, at: Interval, places: int, name: str) -> None:
-    """A named line and its band at one height, behind so many places."""
+    """A named horizontal line with its interval as a band, behind so many places of the x axis."""
     low, high = (at.low, at.high) if np.isfinite(at.half) else (at.mean, at.mean)
     ends = (-0.5, places - 0.5)
     band(axis, ends, [at.mean] * 2, [low] * 2, [high] * 2, name)
@@ -181,7 +185,7 @@ def level(axis: Axes, at: Interval, places: int, name: str) -> None:
 def points(axis: Axes, x: Values, at: Sequence[Interval], label: str, **look: Any) -> None:
     """Means with their intervals, joined by a line where the look has one.
 
-    One value has no interval, and is a mark alone.
+    A mean of one value has no interval, and is drawn as a mark alone.
     """
     half = [i.half if np.isfinite(i.half) else 0.0 for i in at]
     axis.errorbar(x, [i.mean for i in at], half, label=label, **{"elinewidth": 1.2} | look)
@@ -198,9 +202,10 @@ def effect(
     beside: float = 0.16,
     against: float | None = 0.0,
 ) -> None:
-    """A mean with its 95 % t interval; hollow where that includes `against`. Few runs are dots.
+    """A mean with its 95 % t interval, hollow where that includes `against`.
 
-    across: the effect is on the x axis, and `place` on the other. beside: how far dots lie from it.
+    Up to FEW runs are drawn as dots beside it. across: the effect is along the x axis, and `place`
+    on the y axis. beside: the largest distance of a dot from `place`.
     """
     at = interval(values)
     half = at.half if np.isfinite(at.half) else 0.0
@@ -222,19 +227,19 @@ def effect(
 
 
 def _spread(n: int) -> np.ndarray:
-    """n places in [-1, 1] that lie apart and in no order, the same each time."""
+    """n evenly spaced places in [-1, 1], shuffled in the same way each time."""
     return np.random.default_rng(n).permutation(np.linspace(-1, 1, n))
 
 
 def dodge(k: int, n: int, width: float = 0.2) -> float:
-    """How far the k-th of n series stands beside its place, so that no bar hides another."""
+    """How far the k-th of n series is moved beside its place, so that no bar hides another."""
     return width * (k - (n - 1) / 2)
 
 
 def zero_line(axis: Axes, across: bool = False, better: int = 0) -> None:
-    """A line at zero; better: the side (1 or -1) on which a change is one, with a ground.
+    """A line at zero. better: the side (1 or -1) on which changes are improvements, or 0 for none.
 
-    The ground has its word at the left where it has room for it.
+    That side has a coloured ground, and the word "better" where there is room for it.
     """
     line, span = (axis.axvline, axis.axvspan) if across else (axis.axhline, axis.axhspan)
     line(0, color=INK, linewidth=0.9, zorder=2)
@@ -253,7 +258,7 @@ def zero_line(axis: Axes, across: bool = False, better: int = 0) -> None:
 
 
 def alpha_ticks(axis: Axes, alphas: Sequence[float]) -> None:
-    """Alphas at equal steps, their values written; of many on a narrow screen every other."""
+    """Alphas at equal steps with their values; every other one where a narrow screen has many."""
     names = [f"{a:g}" for a in alphas]
     every = 2 if layout.is_narrow() and len("".join(names)) > 14 else 1
     shown = [name if (len(names) - 1 - k) % every == 0 else "" for k, name in enumerate(names)]
@@ -263,9 +268,10 @@ def alpha_ticks(axis: Axes, alphas: Sequence[float]) -> None:
 
 
 def name_lines(axis: Axes, *others: Axes) -> None:
-    """Names of a panel's lines stand at their ends, and no longer in the key; nor do the others'.
+    """Write the names of a panel's lines at their ends, and take all lines out of the key.
 
-    `finish` moves them apart once the panel has its size.
+    others: panels with the same lines, which are taken out of the key too. `finish` moves the names
+    apart once the panel has its size.
     """
     for line, label in zip(*axis.get_legend_handles_labels()):
         mark: Any = line[0] if isinstance(line, tuple) else line
@@ -278,7 +284,7 @@ def name_lines(axis: Axes, *others: Axes) -> None:
 
 
 def finish(figure: Figure, title: str, note: str, about: str = "") -> Figure:
-    """Title and what it is of above, a key of the lines not yet named, and the note below."""
+    """Add the title, `about` below it, a key of the lines that have no name yet, and the note."""
     matplotlib.rcParams.update(RC)
     lines = [axis.get_legend_handles_labels() for axis in figure.axes]
     by_name = {name: line for handles, names in lines for line, name in zip(handles, names)}
@@ -293,7 +299,7 @@ def data_and_network(runs: pd.DataFrame) -> str:
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write <stem>.png and <stem>.pdf, undated: the same data gives the same bytes."""
+    """Write <stem>.png and <stem>.pdf without dates, so that equal figures give equal bytes."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     undated = {"CreationDate": None, "Creator": None, "Producer": None}
     formats: dict[str, dict[str, Any]] = {

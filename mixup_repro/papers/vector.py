@@ -1,4 +1,4 @@
-"""Figures as SVG files for the site: one drawing for a wide screen, one for a narrow, one panel."""
+"""Figures as SVG files for the site: for a wide screen, for a narrow one, and one panel alone."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ UNDATED = {"Date": None, "Creator": None}
 
 
 def for_site(draw: Callable[[], Figure], stem: Path, panel: int = 0) -> list[Path]:
-    """Write <stem>.svg, one of its panels, and the same for a narrow screen; returns the files.
+    """Write <stem>.svg, <stem>-panel.svg (one panel) and <stem>-narrow.svg; returns the files.
 
-    Without titles: the site's pages have what came out as theirs.
+    They have no titles, since the site's pages have headings of their own.
     """
     figure = draw()
     wide, thumbnail, narrow = (
@@ -35,9 +35,9 @@ def for_site(draw: Callable[[], Figure], stem: Path, panel: int = 0) -> list[Pat
 
 
 def save(figure: Figure, path: Path, within: Bbox | None = None) -> None:
-    """Write a figure, or what is within a box in inches, as SVG without its fonts.
+    """Write a figure, or the part within a box in inches, as SVG without embedded fonts.
 
-    The same figure gives the same bytes.
+    Equal figures give equal bytes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.StringIO()
@@ -48,7 +48,7 @@ def save(figure: Figure, path: Path, within: Bbox | None = None) -> None:
 
 
 def save_panel(figure: Figure, path: Path, panel: int) -> None:
-    """Write one panel of a figure, with its axes and its title; spoils the figure."""
+    """Write one panel of a figure with its axes and title; everything else becomes invisible."""
     chosen = figure.axes[panel]
     for other in (*figure.axes, *figure.texts, *figure.legends):
         other.set_visible(other is chosen)

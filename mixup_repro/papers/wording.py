@@ -1,4 +1,4 @@
-"""Texts of an SVG of matplotlib's, in a fraction of its bytes: words that flow."""
+"""The texts of matplotlib's SVG in a fraction of the bytes, as words instead of placed letters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Span: TypeAlias = tuple[float, Look, str]  # height, look, letters
 
 @dataclass(frozen=True)
 class Words:
-    """A text: its look, the attributes that place it, and what it says."""
+    """A text: its look, the attributes that place it, and its content as SVG."""
 
     look: Look
     place: Look
@@ -31,7 +31,7 @@ class Words:
 
 
 def words(node: Tree.Element) -> Words:
-    """A text of matplotlib's, or a group that places one with mathematics."""
+    """Read a text of matplotlib's SVG, or the group of texts of one with mathematics."""
     told = node.get("transform", "")
     moved, turned = MOVED.search(told), TURNED.search(told)
     x, y = moved.groups() if moved else (node.get("x", "0"), node.get("y", "0"))
@@ -45,7 +45,7 @@ def words(node: Tree.Element) -> Words:
 
 
 def grouped(texts: Iterable[Words]) -> list[str]:
-    """Texts as elements, those of one look together."""
+    """Texts as SVG elements, where those of one look share a group."""
     out = []
     for style, alike in groupby(sorted(texts, key=lambda t: said(t.look)), lambda t: said(t.look)):
         own = [f"<text{attributes(t.place)}>{t.text}</text>" for t in alike]
@@ -54,9 +54,9 @@ def grouped(texts: Iterable[Words]) -> list[str]:
 
 
 def _formula(node: Tree.Element) -> tuple[Look, str]:
-    """A line with mathematics, which matplotlib places letter by letter, as words that flow.
+    """A line with mathematics, whose letters matplotlib places one by one, as running text.
 
-    Returns its most frequent look, and its text, with what looks otherwise marked.
+    Returns its most frequent look, and its text, in which parts of another look are marked.
     """
     letters = sorted(map(_letter, node), key=lambda letter: letter[0])
     full = max(_size(look) for *_, look in letters)
@@ -77,8 +77,11 @@ def _formula(node: Tree.Element) -> tuple[Look, str]:
 
 
 def _ahead(spans: list[Span], height: float, look: Look) -> int | None:
-    """Where a letter goes on with a span: with the last, or an index with the one before that,
-    as an exponent above it is between them."""
+    """The index of the span that a letter continues; None if it begins a new one.
+
+    It is the last span, or the one before it where an exponent stands above an index: then the
+    letters of both alternate.
+    """
     for back in range(1, min(2, len(spans)) + 1):
         if spans[-back][:2] == (height, look):
             return len(spans) - back
@@ -88,9 +91,9 @@ def _ahead(spans: list[Span], height: float, look: Look) -> int | None:
 
 
 def _flowing(spans: list[Span], full: float) -> tuple[Look, str]:
-    """Spans as text, and its most frequent look; what is above an index goes back over it.
+    """Spans as text, with its most frequent look; an exponent is moved back above its index.
 
-    full: the size of letters that are neither.
+    full: the size of letters that are neither exponent nor index.
     """
     lengths: Counter[str] = Counter()
     for _, look, text in spans:
@@ -108,7 +111,7 @@ def _flowing(spans: list[Span], full: float) -> tuple[Look, str]:
 
 
 def _letter(node: Tree.Element) -> tuple[float, float, str, Look]:
-    """Place along the line, height, sign and look of a letter; an accent is above one before it."""
+    """A letter's place along the line, height, character and look; an accent follows its letter."""
     look, sign = look_of(node), (node.text or " ").replace("\N{NO-BREAK SPACE}", " ")
     above = bool(unicodedata.combining(sign))
     x = 10 * float(node.get("x", 0)) - (0.6 * _size(look) if above else 0)
@@ -124,7 +127,7 @@ def _tenths(number: str) -> str:
 
 
 def look_of(node: Tree.Element) -> Look:
-    """What an element's style says but for what is so without; letters in tenths of a point."""
+    """An element's style without the usual values; sizes of letters in tenths of a point."""
     text = FONT.sub(lambda m: f"{_slant(m[1])}font-size:{m[2]}", node.get("style", ""))
     pairs = (part.split(":", 1) for part in text.split(";") if ":" in part)
     look = {key.strip(): value.strip() for key, value in pairs}
@@ -145,7 +148,7 @@ def said(look: Look) -> str:
 
 
 def attributes(about: Look) -> str:
-    """Attributes of an element, without empty ones."""
+    """Attributes as text for an element's tag, without empty ones."""
     return "".join(f" {key}={quoteattr(value)}" for key, value in about.items() if value)
 
 
