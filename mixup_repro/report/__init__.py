@@ -1,10 +1,13 @@
 """Figures, tables, REPORT.md and the README's verdicts from the committed results.
 
-Nothing here trains or reads runs, and what is said of an item is in its record (papers.items).
-`items` says what there is to show, `verdicts` what became of each claim, `figures` draws it under
-that, `custom` draws runs that are no results, and `sections` is what the report says of an entry;
-`markdown` writes it down, `notes` what the notes say, `errata` what is wrong in the papers, and
-`listing` what the site needs.
+Nothing here trains or reads runs. What is said of an item is in its record (papers.items).
+
+items: what there is to show, as entries; the check of all theorems.
+verdicts: what became of each claim. figures: the figure of an entry under its verdicts.
+sections: what the report says of an entry. markdown: REPORT.md and the README's table.
+notes: NOTES.md. errata: ERRATA.md. listing: items.csv, for the site.
+published: what others published. custom: pictures of runs that are not in the results.
+one_run: pictures of one run.
 """
 
 from mixup_repro.report.custom import draw_custom

@@ -1,6 +1,7 @@
-"""Pictures of runs that a command line names, cut down or changed, in a folder of their own.
+"""Pictures of the runs that a command line names, in a folder of their own.
 
-They are no results: what is drawn says that it is custom, and no claim is judged by it.
+Such runs may be shorter than the grids' or changed, so they are not part of the results: every
+picture says that it is custom, and no claim is judged by it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mixup_repro.store.files import replacing
 from mixup_repro.store.tables import write_table
 
 CUSTOM = "custom"
-PLACES = ("runs_dir=", "data_root=", "hardware", "retry=")  # no part of what the runs are
+PLACES = ("runs_dir=", "data_root=", "hardware", "retry=")  # words that do not define the runs
 METRICS = {
     "accuracy": ("Test accuracy (%)", 100),
     "cross_entropy": ("Test cross-entropy (nats)", 1),
@@ -36,8 +37,8 @@ METRICS = {
 def draw_custom(words: Sequence[str], folder: Path) -> Path:
     """Draw the runs in the results at `folder`: an overview, and the items of their experiment.
 
-    words: the fields on the command line. Returns the picture of the first item that could be
-    drawn, or the overview's where none could.
+    words: the words of the command line that name the runs. Returns the picture of the first item
+    that could be drawn, or that of the overview where none could.
 
     Raises:
         InputError: a file in the folder is malformed.
@@ -58,7 +59,7 @@ def draw_custom(words: Sequence[str], folder: Path) -> Path:
             if table.empty:
                 raise NoValues("no rows of its table")
             picture = _write(partial(item.draw, own), table, told, folder / on.name)
-        except (LookupError, ValueError) as error:  # drawn for the grid as it is in configs/
+        except (LookupError, ValueError) as error:  # the item expects the whole grid of configs/
             reason = str(error) if isinstance(error, NoValues) else type(error).__name__
             print(f"{on.name} is not drawn: these runs lack what it shows ({reason})")
             continue
@@ -86,7 +87,10 @@ def _write(draw: partial[Figure], table: pd.DataFrame, told: str, stem: Path) ->
 
 
 def _settings(data: ItemData) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """A label, a method and the rows of each id and prediction: plain, rescaled at its alpha."""
+    """A label, the method and the rows of each run id, plain and rescaled at its own alpha.
+
+    Labels that two run ids would share have the end of the id behind them.
+    """
     runs = data.runs
     rescaled = (runs["evaluation"] == "rescaled") & (runs["eval_alpha"] == runs["alpha"])
     shown = runs[(runs["evaluation"] == "plain") | rescaled]

@@ -1,4 +1,4 @@
-"""Figures of items under what came out of their claims."""
+"""Figures of items, with the verdicts on their claims as headlines."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from mixup_repro.report.verdicts import Word, of_entry
 from mixup_repro.store.kept import kept
 from mixup_repro.store.tables import write_table
 
-FEW = 8  # figures that are drawn sooner than another process has started
+FEW = 8  # so many figures take about as long as starting another process
 
 
 def draw(found: list[Entry], folder: Path) -> None:
     """Write each figure and table below `folder`, and the picture of published runs.
 
-    Those stay that the same code made of the same rows. The site's come without what came out,
-    which its pages say.
+    Files that the same code made from the same rows are left as they are. The site's figures have
+    no headline, as its pages have their own.
     """
     made = kept(folder)
     rows = {entry.stem: pickle.dumps(entry.data) for entry in found}
@@ -38,7 +38,7 @@ def draw(found: list[Entry], folder: Path) -> None:
 
 
 def _written(changed: list[Entry], folder: Path) -> Iterable[list[Path]]:
-    """`_write` of each, on several cores where there are many."""
+    """The files that `_write` makes of each entry, on several cores where there are many."""
     processes = min(cpu_count(), len(changed) // FEW)
     if processes < 2:
         return (_write(entry, folder) for entry in changed)
@@ -56,7 +56,7 @@ def _write(entry: Entry, folder: Path) -> list[Path]:
 
 
 def drawn(entry: Entry) -> Figure:
-    """The figure of an entry; what came out is its title, if it has claims that were tested."""
+    """The figure of an entry, with what came out as its headline where claims were tested."""
     figure = entry.item.draw(entry.data)
     if finding := came_out(entry):
         layout.headline(figure, finding)
@@ -64,14 +64,14 @@ def drawn(entry: Entry) -> Figure:
 
 
 def came_out(entry: Entry) -> str:
-    """A line for each verdict, with the paper's claims that have it: `Holds here: Rescaling ...`.
+    """A line for each verdict with the paper's claims that have it: `Holds here: Rescaling ...`.
 
-    Questions of our own are left to the report.
+    Without questions of our own, and without our readings, which stand as "(our ...)" in claims.
     """
     claims: dict[str, list[str]] = {}
     for verdict in of_entry(entry):
         if verdict.word != Word.NOT_RUN and not verdict.ours:
-            sentence = verdict.says.removesuffix(".").partition(" (our ")[0]  # without our reading
+            sentence = verdict.says.removesuffix(".").partition(" (our ")[0]
             claims.setdefault(verdict.phrase, []).append(sentence)
     return "\n".join(
         f"{said[0].upper()}{said[1:]}: {'; '.join(own)}." for said, own in claims.items()

@@ -1,4 +1,4 @@
-"""What there is to report: items with finished runs, their findings, figures and tables."""
+"""What there is to report: entries, which are items with finished runs; and checked theorems."""
 
 from __future__ import annotations
 
@@ -47,11 +47,12 @@ class Entry:
 
     @property
     def stem(self) -> str:
-        """Of the files of its figure and table, below results/figures and results/tables."""
+        """The path of its figure and table below results/figures and results/tables, no ending."""
         return f"{self.paper.name}/{self.name}-{self.data.scale}"
 
     @cached_property
     def findings(self) -> list[tuple[Claim, list[Finding]]]:
+        """Each claim that is tested on the entry's setting, with its findings."""
         claims = [claim for claim in self.item.claims if claim.concerns(self.name)]
         return [(claim, claim.findings(self.data)) for claim in claims]
 
@@ -73,7 +74,7 @@ class Entry:
 
     @property
     def trained(self) -> tuple[str, str]:
-        """The data set, and the network as a title has it; none for what is measured.
+        """The data set, and the network as titles show it; "" where nothing was trained.
 
         Raises:
             InputError: a run does not name them.
@@ -87,15 +88,18 @@ class Entry:
 
     @property
     def shows_something(self) -> bool:
-        """Whether the runs were evaluated as the item needs: its table has rows, a claim a test."""
+        """Whether the runs were evaluated as the item needs.
+
+        Then its table has rows and, unless it has no claims, at least one claim was tested.
+        """
         kinds = {f.verdict for _, findings in self.findings for f in findings}
         return not self.table.empty and kinds != {NOT_RUN}
 
 
 def entries(folder: Path) -> list[Entry]:
-    """Every item on each setting, at the scales at which it has runs of all that it compares.
+    """An entry for every item, setting and scale that has runs of all that the item compares.
 
-    Runs that were not evaluated as an item needs (on corrupted test sets, say) do not make it.
+    There is none where runs were not evaluated as the item needs, such as on corrupted pictures.
 
     Raises:
         InputError: a record is not complete, there are no finished runs at all, or a file of
@@ -127,7 +131,7 @@ def _at_scales(paper: Paper, item: Item, on: On, folder: Path, runs: pd.DataFram
 
 
 def setting(name: str) -> On:
-    """The setting that <paper>/<name> names, as in carratino2020/fig5_digits.
+    """The setting of the name <paper>/<name>, such as carratino2020/fig5_digits.
 
     Raises:
         InputError: there is none.
@@ -142,7 +146,7 @@ def setting(name: str) -> On:
 def prove(folder: Path) -> None:
     """Check every theorem, write <folder>/theorems.csv, and draw the theory's pictures.
 
-    Nothing where the files are those that the same code made.
+    Files that the same code made are left as they are.
     """
     made = kept(folder)
     with phase("checking", things="theorems"):
@@ -180,7 +184,7 @@ def _check_all(path: Path) -> list[Path]:
 
 
 def proven(folder: Path) -> pd.DataFrame:
-    """What `prove` found, a row for each part of a theorem; empty where it has not been run.
+    """theorems.csv, with a row for each part of a theorem; empty before `prove` has run.
 
     Raises:
         InputError: theorems.csv is malformed.
@@ -192,7 +196,7 @@ def proven(folder: Path) -> pd.DataFrame:
 
 
 def findings_table(entry: Entry) -> pd.DataFrame:
-    """Every tested part of an entry's claims: the paper's side, ours, n and verdict."""
+    """Every tested part of an entry's claims: what the paper says, our effect, n, p and verdict."""
     return pd.DataFrame(
         [
             {

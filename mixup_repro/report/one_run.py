@@ -1,4 +1,4 @@
-"""Pictures of one run, for who wants to read its record: curves, reliability, one prediction."""
+"""Pictures of one run from its record: curves, reliability diagrams, one prediction."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def title(record: dict[str, Any]) -> str:
 
 
 def curves(record: dict[str, Any]) -> Figure:
-    """Losses and accuracies against epochs: of mixed examples in training, and of clean ones.
+    """Losses and accuracies by epoch: in training (of mixed examples), and of clean examples.
 
-    Those of the clean training set are there where the recipe had `evaluate_train`.
+    Those of the clean training set are drawn where the recipe has `evaluate_train`.
     """
     figure, axes = style.panels(2)
     for axis, columns, unit in ((axes[0], LOSSES, 1), (axes[1], ACCURACIES, 100)):
@@ -52,7 +52,7 @@ def curves(record: dict[str, Any]) -> Figure:
 
 
 def reliability(record: dict[str, Any]) -> Figure:
-    """Accuracy against confidence in each bin: plain, and rescaled at the run's own alpha."""
+    """Reliability diagrams of the plain prediction and of the one rescaled at the run's alpha."""
     own = record["config"]["method"]["alpha"]
     shown = {
         row["evaluation"]: row
@@ -63,7 +63,10 @@ def reliability(record: dict[str, Any]) -> Figure:
 
 
 def reliability_panels(rows: Mapping[str, dict[str, Any]], title: str) -> Figure:
-    """Accuracy against confidence in each bin: a panel for each of some rows of metrics, named."""
+    """Reliability diagrams: accuracy against mean confidence in each bin, a panel for each row.
+
+    rows: rows of a record's evaluations, by the title of their panel.
+    """
     figure, axes = style.panels(len(rows), sharey=True)
     for axis, (name, row) in zip(axes, rows.items()):
         count, correct, confidence = (

@@ -30,7 +30,7 @@ from mixup_repro.store.tables import write_table
 
 
 class Word(StrEnum):
-    """What is said of a claim. On a stand-in it is said with `here`: it is not the paper's."""
+    """The verdict on a claim in a word or two; on a stand-in it is said with `here` (`said`)."""
 
     HOLDS = "holds"
     PART = "holds in part"
@@ -50,10 +50,10 @@ GOOD, BAD = {SUPPORTED, AGREES}, {CONTRADICTED, DIFFERS}
 
 @dataclass(frozen=True)
 class Verdict:
-    """One claim on one setting at one scale; or on all settings that it has no runs of.
+    """One claim on one setting at one scale; or, as `not run`, on all settings without runs.
 
-    items: the settings' names; none for a theorem. scale: "" where nothing was run. n: seeds, draws
-    or a theorem's cases. findings: of all parts. ours, always: as the claim's.
+    items: names of the settings; empty for a theorem. scale: "" where nothing was run. n: number of
+    seeds or draws, or a theorem's cases. findings: of all parts. ours, always: as in Claim.
     """
 
     paper: str
@@ -77,11 +77,11 @@ class Verdict:
 
     @property
     def word(self) -> Word:
-        """What becomes of the claim by its headline parts: all, some, none, or too few data.
+        """The verdict by the headline parts: whether all, some or none of them are as claimed.
 
-        A claim of what always happens fails with one part. Of a claim of which parts were not run
-        it is not said that it holds. An erratum is a finding of its own: the statement beside it is
-        judged by the other parts.
+        A claim that something always happens fails with one contradicted part. A claim of which a
+        part was not run does not hold, but at most in part. An erratum is a finding of its own, and
+        the statement is judged by the other parts.
         """
         every = {f.verdict for f in self.headline} or {NOT_RUN}
         kinds = every - {NOT_RUN, ERRATUM}
@@ -99,7 +99,7 @@ class Verdict:
 
     @property
     def said(self) -> str:
-        """The word, of a stand-in with `here`."""
+        """The word, with `here` where the setting is a stand-in."""
         if self.setting != Setting.ANALOGUE or self.word == Word.NOT_RUN:
             return str(self.word)
         return "holds here in part" if self.word == Word.PART else f"{self.word} here"
@@ -132,10 +132,10 @@ def _counts(findings: list[Finding]) -> str:
 
 
 def _by_alpha(findings: list[Finding]) -> str:
-    """Which parts have which finding, and at which alphas; nothing where no part has alphas.
+    """Which parts have which finding, and at which alphas; "" where no part has an alpha.
 
-    What supports the claim comes first: `supported: ece at alpha 0.25; contradicted: ece at alpha
-    1, 4`. A part whose alphas all have one finding stands without them.
+    Findings that support the claim come first: `supported: ece at alpha 0.25; contradicted: ece at
+    alpha 1, 4`. Alphas are left out where all those of a part have the same finding.
     """
     if all(f.alpha is None for f in findings):
         return ""
@@ -153,13 +153,13 @@ def _by_alpha(findings: list[Finding]) -> str:
 
 
 def _at(part: str, some: list[float], alphas: list[float]) -> str:
-    """A part with those of its alphas that are meant, where they are not all."""
+    """A part with some of its alphas; without them where they are all."""
     at = f"alpha {_listed(sorted(some), alphas)}" if len(some) < len(alphas) else ""
     return " at ".join(filter(None, (part, at)))
 
 
 def _listed(some: list[float], alphas: list[float]) -> str:
-    """Some of the alphas in words, three or more neighbours as `1 to 8`."""
+    """Some of the alphas as text, where three or more in a row are written as `1 to 8`."""
     runs: list[list[float]] = []
     for alpha in some:
         if runs and alphas.index(alpha) == alphas.index(runs[-1][-1]) + 1:
@@ -174,10 +174,10 @@ def _listed(some: list[float], alphas: list[float]) -> str:
 
 
 def verdicts(found: list[Entry], folder: Path) -> list[Verdict]:
-    """Every claim in the order of the papers: theorems, then items.
+    """The verdicts on every claim in the order of the papers, first theorems and then items.
 
-    A claim has a verdict for each setting that was run, and one more, `not run`, for those that
-    were not; so no claim is left out, whatever was run.
+    A claim has a verdict for each setting that was run, and one more, `not run`, for all settings
+    that were not; so no claim is left out.
 
     Raises:
         InputError: theorems.csv is malformed.
@@ -224,16 +224,17 @@ def write_verdicts(every: list[Verdict], folder: Path) -> None:
 
 
 def by_chance(every: list[Verdict]) -> tuple[int, float]:
-    """How many verdicts on the papers' claims rest on tests, and in how many chance finds a part.
+    """How many verdicts rest on tests, and in how many chance alone would give a wrong part.
 
-    The second is for effects that are all zero: 5 % of them, as each is corrected for its parts.
+    The second number is for effects that are all zero: it is 5 % of the first, since p values are
+    corrected for the number of parts of each claim. Without questions of our own.
     """
     tested = [v for v in every if not v.ours and any(f.p is not None for f in v.headline)]
     return len(tested), LEVEL * len(tested)
 
 
 def counted(every: list[Verdict], setting: Setting) -> dict[Word, int]:
-    """How many verdicts of the papers' claims at a setting have which word."""
+    """How many verdicts at a setting have which word, without questions of our own."""
     words = [v.word for v in every if v.setting == setting and not v.ours]
     return {word: words.count(word) for word in Word if word in words}
 
@@ -254,13 +255,13 @@ def _theorems(paper: Paper, folder: Path) -> list[Verdict]:
 
 
 def _seeds(entry: Entry, findings: list[Finding]) -> int:
-    """The smallest number of seeds that a part which decides rests on; 0 if none was run."""
+    """The smallest number of seeds behind a headline part; 0 if none was run."""
     parts = [f for f in findings if f.headline and f.verdict != NOT_RUN]
     return min((f.effect.n if f.effect else entry.data.seeds() for f in parts), default=0)
 
 
 def of_entry(entry: Entry) -> list[Verdict]:
-    """What became of each claim on one setting at one scale."""
+    """The verdicts on the claims of an entry."""
     out = []
     data, network = entry.trained
     for claim, findings in entry.findings:

@@ -1,8 +1,8 @@
-"""What Mixup's optimal prediction is between two overlapping classes on a line, beside Bayes'.
+"""Mixup's optimal prediction between two overlapping classes on a line, and Bayes' prediction.
 
-The minimiser of a proper loss is the expected label given the input. Of a mixed input that is the
-mean over pairs of classes (a, b) and lambda, weighted by how likely they make this input.
-Classes are equally likely.
+The minimiser of a proper loss is the expected label given the input. For a mixed input x it is the
+mean label over all pairs of classes (a, b) and all lambda, weighted by their density at x. Both
+classes are equally likely.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mixup_repro.beta import lambda_quadrature
 from mixup_repro.theory.moments import over_lambda
 
 LOW, HIGH = (-2.0, -1.0), (1.0, 2.0)  # of two uniform classes, which share [-1, 1]
-TINY = 1e-300  # instead of a weight of 0
+TINY = 1e-300  # stands for a lambda of 0, by which the density would divide
 
 
 def bayes_gaussians(x: np.ndarray | float, m: float) -> np.ndarray:
@@ -49,10 +49,10 @@ def mixup_gaussians(x: np.ndarray | float, m: float, alpha: float, nodes: int = 
 
 
 def mixup_uniforms(x: float, alpha: float) -> float:
-    """E[y~ | x~ = x] of class 1, for classes uniform on [-2, 1] and [-1, 2].
+    """E[y~ | x~ = x] of class 1 at x in (-2, 2), for classes uniform on [-2, 1] and [-1, 2].
 
-    Bayes' is 1/2 on all of [-1, 1]. Lambda up to 1/2 is enough, where rounding costs nothing:
-    lambda and the pair (a, b) give the same as 1 - lambda and (b, a).
+    Bayes' prediction is 1/2 on all of [-1, 1]. Lambda from 0 to 1/2 is enough, since lambda with
+    the pair (a, b) gives the same as 1 - lambda with (b, a).
     """
     ours, total = 0.0, 0.0
     for a, b in product((0, 1), repeat=2):
@@ -73,7 +73,7 @@ def _mixed(lam: float, x: float, a: int, b: int, power: int) -> float:
     if lam > 0.5:
         return 0.0
     w = max(lam, TINY)
-    # Of the narrower of both laws, of width 3 lam, the share that the other one reaches.
+    # w U_a is uniform on an interval of length 3 w: the share of it that can be completed to x.
     ends = ((x - (1 - w) * end - w * LOW[a]) / (3 * w) for end in (HIGH[b], LOW[b]))
     low, high = (min(max(end, 0.0), 1.0) for end in ends)
     return lam**power * (high - low) / (3 * (1 - w))

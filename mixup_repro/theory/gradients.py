@@ -1,9 +1,9 @@
 """Gradients and Hessians of Mixup: of losses in their labels, and of linear least squares.
 
 For least squares f(x) = W x + b the residual r = W x + b - y of a mixed example is the mixture of
-two residuals, and its gradient in W is g = r x'. So everything is a moment of lambda times a moment
-of the data: c = E[lam^2 + (1 - lam)^2], and those of degree four below. Data are x (n, d) and
-r (n, k); all n^2 pairs are equally likely.
+two residuals, and its gradient in W is g = r x'. So all expectations are moments of lambda times
+moments of the data: c = E[lam^2 + (1 - lam)^2], and the moments of degree four below. Data are
+x (n, d) and residuals r (n, k); all n^2 pairs are equally likely. G = E g is the mean gradient.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def linear_gradient(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The expected gradients of |W x + b - y|^2 / 2 in W (k, d) and b (k,) under Mixup.
 
-    c = `shrink(alpha)`; ERM is c = 1. Only what is centred shrinks.
+    c = `shrink(alpha)`, and c = 1 is ERM. Only the part of centred data shrinks.
     """
     s_xx, s_yx = _covariance(x, x), _covariance(y, x)
     mean = w @ x.mean(0) + b - y.mean(0)
@@ -47,9 +47,9 @@ def linear_hessian(x: np.ndarray, c: float) -> np.ndarray:
 
 
 def mean_square(r: np.ndarray, x: np.ndarray, alpha: float) -> float:
-    """E|g~|^2 of one mixed example, for r and x of mean zero.
+    """E|g~|^2 of one mixed example, where r and x have mean zero.
 
-    E[lam^4 + (1 - lam)^4] E|g|^2 + 4 b2 |G|^2 + 2 b2 E|r|^2 E|x|^2, b2 = E[lam^2 (1 - lam)^2].
+    It is E[lam^4 + (1 - lam)^4] E|g|^2 + 4 b2 |G|^2 + 2 b2 E|r|^2 E|x|^2, b2 = E[lam^2 (1 - lam)^2].
     """
     a4, b2 = 2 * beta_moment(alpha, 4), beta_moment(alpha, 2, 2)
     own, mean, apart = _parts(r, x)
@@ -57,13 +57,17 @@ def mean_square(r: np.ndarray, x: np.ndarray, alpha: float) -> float:
 
 
 def variance(r: np.ndarray, x: np.ndarray, alpha: float | None) -> float:
-    """E|g~|^2 - |E g~|^2 with E g~ = c G; of ERM's gradient where alpha is None."""
+    """E|g~|^2 - |E g~|^2, where E g~ = c G; of ERM's gradient where alpha is None.
+
+    Raises:
+        ValueError: r or x has another mean than zero.
+    """
     own, mean, _ = _parts(r, x)
     return own - mean if alpha is None else mean_square(r, x, alpha) - shrink(alpha) ** 2 * mean
 
 
 def added_variance(r: np.ndarray, x: np.ndarray, alpha: float) -> float:
-    """E Var(g~ | the two originals): what the draw of lambda alone adds.
+    """E Var(g~ | the two originals): the variance that the draw of lambda alone adds.
 
     Given both, the mean of g~ is c / 2 (g_ii + g_jj) + (1 - c) / 2 (g_ij + g_ji), g_ij = r_i x_j'.
     """

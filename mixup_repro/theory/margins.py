@@ -1,8 +1,8 @@
 """Linear models on data of high dimension (Chidambaram et al., section 3.2).
 
 Data are x (n, d) with n <= d, linearly independent, and labels y (n,) in {-1, 1}; a model is a
-direction theta (d,) in their span, through its outputs u = x theta.
-What takes labels raises ValueError as `check_labels` does.
+direction theta (d,) in their span, with outputs u = x theta.
+Functions of labels raise ValueError as `check_labels` does.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def interpolates(x: np.ndarray, y: np.ndarray) -> bool:
 def gradient_descent(x: np.ndarray, y: np.ndarray, steps: int = 20_000) -> np.ndarray:
     """ERM with the logistic loss by gradient descent from zero, long enough to have a direction.
 
-    The step grows as the loss falls (a fixed length in the gradient's units), which brings the
-    direction to its limit at a rate of 1 / steps instead of 1 / log steps.
+    The gradient is divided by the loss, so that steps keep their length as the loss falls. This
+    brings the direction to its limit at a rate of 1 / steps instead of 1 / log(steps).
     """
     check_labels(x, y)
     z = y[:, None] * x
@@ -76,9 +76,9 @@ def mixup_solution(
 ) -> np.ndarray:
     """The theta in the span of x that minimises the Mixup loss of all n^2 pairs, to optimality.
 
-    across_only: leave out pairs of one class, as the proof of Theorem 3.5 does. It argues that an
-    interpolating solution minimises their loss too; but theirs falls with every margin, so with
-    them classes of different sizes get outputs of different sizes.
+    across_only: leave out pairs of one class, as the proof of Theorem 3.5 does, which argues that
+    an interpolating solution minimises their loss too. In fact their loss falls with every margin,
+    so that with these pairs classes of different sizes get outputs of different sizes.
     """
     check_labels(x, y)
     s, t = (index.ravel() for index in np.indices((len(y), len(y))))

@@ -17,9 +17,9 @@ TOLERANCE = 1e-7  # of the spread of the midpoints: what counts as the same sum
 def recover(midpoints: np.ndarray, seed: int = 0) -> list[np.ndarray]:
     """Every set of points (m, d), up to order, whose pairs have these midpoints (m (m - 1) / 2, d).
 
-    With probability 1 it is one set (m >= 6, points with a density). More than one is an exception
-    that the theorem allows, such as m = 8 special points; none, that these are not the midpoints of
-    m points.
+    For m >= 6 points with a density it is one set, with probability 1. More than one set is an
+    exception that the theorem allows, as for certain 8 points. No set means that these are not the
+    midpoints of any m points.
 
     Raises:
         ValueError: fewer midpoints than six points have, or not m (m - 1) / 2 of them for any m.

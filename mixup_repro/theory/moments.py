@@ -1,9 +1,9 @@
-"""Means, covariances and labels of mixed and of cut examples, in closed form.
+"""Means, covariances and labels of examples that Mixup mixes or CutMix cuts, in closed form.
 
-Mixup's input is lam x_i + (1 - lam) x_j with lam ~ Beta(alpha, alpha); its weights' mean sum of
-squares E[lam^2 + (1 - lam)^2] is `shrink`, the factor of the covariance for independent pairs.
-Inside of a batch the factor depends on who is paired with whom.
-Every function raises ValueError where alpha <= 0.
+Mixup's input is lam x_i + (1 - lam) x_j with lam ~ Beta(alpha, alpha). For independent pairs the
+data's covariance is multiplied by `shrink`, E[lam^2 + (1 - lam)^2]. Inside of a batch the factor
+depends on who is paired with whom.
+Every function of alpha raises ValueError where alpha <= 0.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def shrink(alpha: float) -> float:
 def second_moment_factor(alpha: float, pairing: Pairing, b: int) -> float:
     """E (x~ - m)(x~ - m)' of one mixed example as a multiple of the batch's covariance S.
 
-    m is the batch's mean, S has divisor b. A partner that is never oneself is on the other side of
-    the mean more often than not: E x_j x_i' = -S / (b - 1) about m.
+    m is the batch's mean, and S has the divisor b. A partner that is never oneself lies more often
+    on the other side of the mean: about m, E x_j x_i' = -S / (b - 1).
     """
     c = shrink(alpha)
     return c - (1 - c) / (b - 1) if pairing == Pairing.NEVER_SELF else c
@@ -57,8 +57,8 @@ def second_moment_factor(alpha: float, pairing: Pairing, b: int) -> float:
 def batch_factor(alpha: float, pairing: Pairing, b: int, per_example: bool) -> float:
     """The expected covariance inside of a mixed batch, as a multiple of S (divisors b).
 
-    per_example: lambda is drawn for each example, else once for the batch. It is the second moment
-    less what the mixed batch's own mean moves: v = Var lam for each example's weight of its own.
+    per_example: lambda is drawn for each example, otherwise once for the batch. The factor is that
+    of the second moment less the variance of the mixed batch's own mean, where v = Var lam.
     """
     c, v = shrink(alpha), beta_moment(alpha, 2) - 0.25
     moves = {
@@ -90,8 +90,8 @@ def barely_mixed(alpha: float, margin: float = 0.01) -> float:
 def pasted_share(lam: float) -> float:
     """The expected share of the picture that CutMix pastes, given lambda: (r - r^2 / 4)^2.
 
-    r = sqrt(1 - lam) is the box's side as a fraction of the picture's; its centre is uniform, and
-    what lies over the edges is cut off.
+    r = sqrt(1 - lam) is the side of the box as a fraction of the picture's; its centre is uniform,
+    and what lies beyond the picture's edges is cut off.
     """
     r = math.sqrt(1 - lam)
     return (r - r**2 / 4) ** 2
@@ -111,8 +111,8 @@ def mean_pasted_share(alpha: float) -> float:
 def same_picture(p: Sequence[float], q: Sequence[float], alpha: float) -> float:
     """The probability that two pixels of a cut picture come from the same of its two originals.
 
-    p, q: places as fractions of the sides. With an independent partner it is the factor of the
-    covariance of the two pixels under CutMix, where Mixup has `shrink` for all pairs.
+    p, q: the places of the pixels as fractions of the sides. With an independent partner this is
+    the factor of the covariance of both pixels under CutMix; under Mixup it is `shrink` for all.
 
     >>> from mixup_repro.theory.moments import same_picture
     >>> same_picture((0.5, 0.5), (0.5, 0.5), alpha=1)
@@ -130,7 +130,7 @@ def same_picture(p: Sequence[float], q: Sequence[float], alpha: float) -> float:
 
 
 def _covers(p: Sequence[float], q: Sequence[float], r: float) -> float:
-    """How likely a box of side r covers both places: a product over the sides."""
+    """The probability that a box of side r covers both places: a product over the sides."""
     covered = 1.0
     for a, b in zip(p, q):
         low, high = max(0.0, max(a, b) - r / 2), min(1.0, min(a, b) + r / 2)

@@ -1,12 +1,12 @@
 """The Mixup-optimal classifier of a finite data set, in closed form (Chidambaram et al., sec. 2.2).
 
-A mixture lam s + (1 - lam) t of two points lies within eps of a query x for lam in one interval, if
-at all: where the line through s and t runs through the ball. The measure of that interval under the
-mixing distribution, and the mean of lam over it, are all that Lemma 2.3 needs.
+A mixture lam s + (1 - lam) t of two points lies within eps of a query x for lam in one interval,
+where the line through s and t runs through the ball of radius eps about x, or for no lam. Lemma 2.3
+needs the measure of that interval under the mixing distribution, and the integral of lam over it.
 
-Data are points x (n, d) and classes y (n,) in 0..k-1, each ordered pair equally likely. So the
-distribution of lambda need not be symmetric, and only what is symmetric in it counts: its mirror
-image, of 1 - lambda, gives the same classifier, and so does max(lambda, 1 - lambda).
+Data are points x (n, d) and classes y (n,) in 0..k-1, and each ordered pair is equally likely. The
+distribution of lambda need not be symmetric; that of 1 - lambda, and that of max(lambda,
+1 - lambda), give the same classifier.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scipy.special import xlogy
 from mixup_repro.beta import lambda_quadrature
 from mixup_repro.theory.mixing import Beta, Mixing
 
-CHUNK = 2_000_000  # pairs times queries at once
+CHUNK = 2_000_000  # how many pairs times queries are computed at once
 Pair = tuple[np.ndarray, np.ndarray]
 Classifier = Callable[[np.ndarray], np.ndarray]
 
@@ -225,21 +225,21 @@ def failing_alpha(eps: float) -> float:
 
 
 def failing_alpha_bound(eps: float) -> float:
-    """The alpha from which the proof of Theorem 2.7 says that it does: (log 4 / eps^2 - 1) / 2.
+    """The alpha that the proof of Theorem 2.7 takes for enough: (log 4 / eps^2 - 1) / 2.
 
-    From eps = 0.3991 on that is too little: the proof misprints a variance, takes eps for eps / 2
-    and leaves out what the pairs of two classes say. `safe_alpha` is enough.
+    From eps = 0.3991 on it is too small: the proof misprints a variance, has eps in place of
+    eps / 2, and leaves out the contribution of pairs of two classes. `safe_alpha` is enough.
     """
     return (np.log(4) / eps**2 - 1) / 2
 
 
 def safe_alpha(eps: float) -> float:
-    """An alpha from which h_eps misclassifies the middle of X_3^2, for every eps > 0 (ours).
+    """An alpha from which h_eps misclassifies the middle of X_3^2, for every eps > 0 (our bound).
 
-    The proof of Theorem 2.7 mended. Let Y be Beta(alpha, alpha), whose variance is
-    1 / (8 alpha + 4). Class 0 leads by at least 2 P(|Y - 1/2| < eps / 2) - 1 - 2 E|1 - 2 Y| (times
-    1/9): the pairs of 0 and 2, less the point itself, less what the pairs with the middle can say
-    for it. With P >= 1 - 2 exp(-eps^2 (2 alpha + 1) / 2) and E|1 - 2 Y| <= (2 alpha + 1)^(-1/2)
-    that is > 0.
+    This is the proof of Theorem 2.7 with its slips corrected. Let Y be Beta(alpha, alpha), whose
+    variance is 1 / (8 alpha + 4). In units of 1/9, class 0 leads at the middle by at least
+    2 P(|Y - 1/2| < eps / 2), from the pairs of 0 and 2, less 1, from the middle's pair with itself,
+    less 2 E|1 - 2 Y|, the most that pairs with the middle can contribute to its own class. With
+    P >= 1 - 2 exp(-eps^2 (2 alpha + 1) / 2) and E|1 - 2 Y| <= (2 alpha + 1)^(-1/2) that is > 0.
     """
     return max(7.5, np.log(8) / eps**2 - 0.5)

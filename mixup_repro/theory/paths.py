@@ -1,4 +1,4 @@
-"""How far a ReLU network strays from the straight line between two examples."""
+"""How far a ReLU network's output is from a straight line between two examples (notes, B11)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ def kinks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where f(x) = v . relu(W x + b) has kinks on a segment, and by how much its slope changes.
 
-    w (h, d), b (h,), v (h,); places t in (0, 1) of start + t (stop - start). The unit k changes the
-    slope by v_k |w_k . (stop - start)|, whether it starts or stops.
+    w (h, d), b (h,), v (h,), start and stop (d,). Returns places t in (0, 1) of
+    start + t (stop - start), and the changes of the slope there: unit k changes it by
+    v_k |w_k . (stop - start)|, whether it becomes active or inactive.
     """
     at, rate = w @ start + b, w @ (stop - start)
     with np.errstate(divide="ignore", invalid="ignore"):

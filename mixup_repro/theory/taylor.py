@@ -1,11 +1,12 @@
 """The quadratic approximation of the Mixup risk and its regularisers (Carratino et al., section 4).
 
-The decomposition into R1 and R3 inverts two matrices that can be singular, and the paper does not
-say how. H = nabla_uu l is singular for the softmax, along the vector of ones; but labels sum to 1,
-so what H's inverse is applied to has no component along it, and the pseudo-inverse is exact.
-Sigma_xx^(i) is singular where n <= d, and the rows of Sigma_yx^(i) lie in its range, so there too.
-As a prediction becomes confident R1 and R3 grow without bound, and cancel. `quadratic_risk` checks
-all of this by the terms of eq. (33), which need no inverse; `regularisation` is made of these.
+The terms R1 and R3 contain inverses of two matrices that can be singular, and the paper does not
+say what to do then. H = nabla_uu l is singular for the softmax, along the vector of ones. Labels
+sum to 1, so the vectors to which H's inverse is applied have no component along it, and the
+pseudo-inverse is exact. Sigma_xx^(i) is singular where n <= d; the rows of Sigma_yx^(i) lie in its
+range, so the pseudo-inverse is exact there too. As a prediction becomes confident, R1 and R3 grow
+without bound and cancel. `quadratic_risk` checks their sum by the terms of eq. (33), which need no
+inverse.
 """
 
 from __future__ import annotations
