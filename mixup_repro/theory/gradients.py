@@ -49,7 +49,10 @@ def linear_hessian(x: np.ndarray, c: float) -> np.ndarray:
 def mean_square(r: np.ndarray, x: np.ndarray, alpha: float) -> float:
     """E|g~|^2 of one mixed example, where r and x have mean zero.
 
-    It is E[lam^4 + (1 - lam)^4] E|g|^2 + 4 b2 |G|^2 + 2 b2 E|r|^2 E|x|^2, b2 = E[lam^2 (1 - lam)^2].
+    E[lam^4 + (1 - lam)^4] E|g|^2 + 4 b2 |G|^2 + 2 b2 E|r|^2 E|x|^2, b2 = E[lam^2 (1 - lam)^2].
+
+    Raises:
+        ValueError: r or x has another mean than zero.
     """
     a4, b2 = 2 * beta_moment(alpha, 4), beta_moment(alpha, 2, 2)
     own, mean, apart = _parts(r, x)

@@ -28,7 +28,7 @@ def versus_joint(data: ItemData, metric: str, method: str) -> pd.Series:
 
 
 def worse(data: ItemData, method: str) -> Iterator[Finding]:
-    """An ablated method's metrics are worse than joint Mixup's; accuracy is what is claimed."""
+    """An ablated method's metrics are worse than joint Mixup's; only accuracy decides."""
     for metric, (_, better, _) in METRICS.items():
         part = f"{metric}, {style.METHODS[method]} - Mixup"
         headline, least = metric == "accuracy", SMALLEST[metric]

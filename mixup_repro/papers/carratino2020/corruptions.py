@@ -1,4 +1,4 @@
-"""Rescaled minus plain Mixup for every corruption and severity: what Figure 6 is the mean of."""
+"""Rescaled minus plain Mixup for every corruption and severity; Figure 6 has their means."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def table(data: ItemData) -> pd.DataFrame:
 
 
 def draw(data: ItemData) -> Figure:
-    """A row a corruption, by families: the change at each severity, from small and grey to ink."""
+    """A row for each corruption, by family, with a dot for the change at each severity."""
     changes = {metric: change(data, metric) for metric in METRICS}
     places = _places(changes["accuracy"])
     height = 0.5 + 0.19 * (max(places.values()) + 1)
@@ -81,9 +81,9 @@ def draw(data: ItemData) -> Figure:
 
 
 def _sides(axis: Axes, place: float) -> None:
-    """What the two sides of zero mean, in a row that has no dots; better is to the right.
+    """Write "hurts" and "helps" at the two sides of zero, in a row that has no dots.
 
-    A side without room for its word has none.
+    Where a side has no room for its word, the word is left out.
     """
     look: dict[str, Any] = {"va": "center", "fontsize": 8.3, "color": style.SOFT}
     zero = (0 - axis.get_xlim()[0]) / np.diff(axis.get_xlim())[0]  # of the width
@@ -94,13 +94,13 @@ def _sides(axis: Axes, place: float) -> None:
 
 
 def _title(corruption: str) -> str:
-    """As a row has it: Gaussian noise, JPEG compression."""
+    """A corruption as rows show it, such as Gaussian noise or JPEG compression."""
     words = corruption.replace("_", " ")
     return words.replace("gaussian", "Gaussian").replace("jpeg", "JPEG")
 
 
 def family(corruption: str) -> str:
-    """The benchmark's four: noise, blur, weather and digital."""
+    """The family of a corruption in the benchmark: noise, blur, weather or digital."""
     if corruption in ("snow", "frost", "fog", "brightness", "spatter"):
         return "weather"
     last = corruption.rpartition("_")[2]
@@ -108,7 +108,7 @@ def family(corruption: str) -> str:
 
 
 def _places(changes: pd.DataFrame) -> dict[str, float]:
-    """Where each corruption's row stands: those of a family below its name, the best first."""
+    """The place of each corruption's row: families, and the rows of each, by mean change."""
     mean = changes.T.groupby(level="corruption").mean().mean(axis=1)
     ranks = mean.groupby(family).mean().sort_values(ascending=False)
     places, place = {}, 0.0
@@ -121,7 +121,7 @@ def _places(changes: pd.DataFrame) -> dict[str, float]:
 
 
 def _row(axis: Axes, by_severity: pd.DataFrame, place: float) -> None:
-    """The change at each severity (columns), with what its interval says of zero."""
+    """The mean change at each severity (columns), hollow where its interval includes zero."""
     at = {severity: interval(values) for severity, values in by_severity.items()}
     axis.plot([i.mean for i in at.values()], [place] * len(at), color=style.LINE, linewidth=2.2)
     for k, i in enumerate(at.values()):

@@ -1,4 +1,4 @@
-"""What figures share: curves along training, how closely one follows another, notes."""
+"""What several figures share: curves along training, how near two curves are, notes with n."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mixup_repro.papers.shared import ItemData, by_epoch, select, summarise
 from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.stats import NoValues, interval
 
-NO_CODE = "none is published for this item."  # they published that of ImageNet (footnote 1)
+NO_CODE = "none is published for this item."  # footnote 1 names code for ImageNet only
 
 
 def curve(rows: pd.DataFrame, method: str, column: str) -> pd.DataFrame:
@@ -34,8 +34,12 @@ def last(rows: pd.DataFrame, method: str, column: str) -> pd.Series:
 def follows(data: ItemData, columns: Mapping[str, str]) -> Iterator[Finding]:
     """Approximate Mixup's curves lie closer to Mixup's than ERM's do.
 
-    For each column (and its name) the distance is |a - b|, averaged over epochs, by seed. ERM has
-    no rescaled curves: its plain ones stand in. The ratio of the two distances is detail.
+    columns: names of the curves' columns, with their names in words. The distance of two curves is
+    the mean of |a - b| over epochs, by seed. ERM has no rescaled curves, so its plain ones are
+    taken. The ratio of both distances is a detail.
+
+    Raises:
+        NoValues: there are no such curves.
     """
     for column, name in columns.items():
         mixup, approximate = (curve(data.curves, m, column) for m in ("mixup", "approx_mixup"))
@@ -51,9 +55,9 @@ def follows(data: ItemData, columns: Mapping[str, str]) -> Iterator[Finding]:
 def panel(
     axis: Axes, rows: pd.DataFrame, method: str, column: str, name: str, unit: float = 1.0
 ) -> None:
-    """Mean over seeds against epochs, among the runs where they are few, else in its 95 % interval.
+    """The mean over seeds by epoch, as `style.runs` draws it; nothing where there are no runs.
 
-    Nothing where there are no runs.
+    unit: what values are multiplied by, such as 100 for per cent.
     """
     try:
         values = unit * curve(rows, method, column)
@@ -66,7 +70,10 @@ def panel(
 def last_values(
     rows: pd.DataFrame, columns: Mapping[str, str], methods: Sequence[str]
 ) -> pd.DataFrame:
-    """A table of methods: each column (and its name) after the last epoch."""
+    """A row for each method, with the values of the columns after the last epoch.
+
+    columns: names of the curves' columns, with the names that the table has for them.
+    """
     return summarise(
         (
             {"method": style.METHODS[method]},
@@ -77,9 +84,10 @@ def last_values(
 
 
 def note(data: ItemData, along: bool = False, rows: pd.DataFrame | None = None) -> str:
-    """n, interval and scale, for the foot of a figure.
+    """A sentence on n and intervals, and the scale, for the foot of a figure.
 
-    along: of curves along training. rows: what is drawn, where not all runs have it.
+    along: the figure shows curves along training. rows: the rows that are drawn, where not all runs
+    have them; n is counted for each run_id.
     """
     each = (data.runs if rows is None else rows).groupby("run_id")["seed"].nunique()
     few, many = each.min(), each.max()

@@ -43,10 +43,11 @@ def _layout(data: ItemData) -> str:
 
 
 def bayes(layout: str, points: np.ndarray, shrunk: bool) -> np.ndarray:
-    """Score of the Bayes classifier of the original data, or of the modified data (eq. 5).
+    """Score of the Bayes classifier at points (n, 2): above 0 is class 1.
 
-    The modified data are the original shrunk to their mean, so a point is judged by what it was.
-    Both classes are equally likely, so shrinking labels does not move the decision.
+    shrunk: of the modified data (eq. 5), otherwise of the original data. The modified data are the
+    original ones shrunk towards their mean, so a point has the score of the point that it was
+    before. Both classes are equally likely, so that shrinking labels does not move the decision.
     """
     if shrunk:
         x_bar = _inputs(layout)[0].mean(0)
@@ -134,7 +135,7 @@ def mixup_bayes(layout: str, points: np.ndarray, nodes: int = 24) -> np.ndarray:
 
 
 def draw(data: ItemData) -> Figure:
-    """Original, mixed and modified data with what is learned from them; the boundaries, nearer."""
+    """Original, mixed and modified data, each with its boundaries; and all boundaries, nearer."""
     figure, axes = style.panels(4, size=(2.35, 2.25))
     shown = _draw_points(axes, _layout(data))
     titles = ("Original data", "Mixed data", "Modified data", "Boundaries, nearer")
@@ -178,7 +179,7 @@ def _draw_points(axes: list[Axes], layout: str) -> PathCollection:
 
 
 def _draw_boundaries(axis: Axes, data: ItemData, panel: int) -> None:
-    """In the panel of the data that each belongs to; the original data's, and all in the last."""
+    """Boundaries in a panel: those of its data, and the original data's; all in the last panel."""
     layout, ticks = _layout(data), np.linspace(-REACH, REACH, FINE)
     points = np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 2)
     exact = (

@@ -42,7 +42,7 @@ LINES = {  # name: method, rescaled
     "Mixup": ("mixup", False),
     "Mixup (rescaled)": ("mixup", True),
 }
-# A metric by seed of a line at an alpha; ERM's plain prediction is the same at each.
+# (data, metric, name of a line, alpha) to the metric by seed; plain ERM is the same at each alpha.
 Values = Callable[[ItemData, str, str, float], pd.Series]
 
 
@@ -126,7 +126,7 @@ def table(data: ItemData, values: Values = values) -> pd.DataFrame:
 
 
 def draw(data: ItemData) -> Figure:
-    """Levels against alpha, as the paper's row of panels; below, what rescaling changes."""
+    """Above: metrics by alpha, as in a row of the paper's figure. Below: rescaled minus plain."""
     figure = rows(data, values)
     title = "Plain and rescaled prediction against $\\alpha$"
     note = f"{reading(data, values)} {curves.note(data)}"
@@ -134,7 +134,7 @@ def draw(data: ItemData) -> Figure:
 
 
 def reading(data: ItemData, values: Values) -> str:
-    """What the rows of differences show, and of how many pairs."""
+    """For a figure's note: what the rows of differences show, and the number of pairs."""
     pairs = []
     for method in ("mixup", "erm"):
         with suppress(NoValues):
@@ -148,7 +148,7 @@ def reading(data: ItemData, values: Values) -> str:
 
 
 def rows(data: ItemData, values: Values) -> Figure:
-    """A metric a column. Rows: the four lines; what rescaling changes of Mixup, and of ERM."""
+    """A column for each metric; rows: the four lines, rescaled minus plain of Mixup, and of ERM."""
     figure, axes = style.panels(3, 3)
     for column, metric in enumerate(METRICS):
         _levels(axes[column], data, values, metric)

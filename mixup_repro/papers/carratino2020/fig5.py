@@ -24,10 +24,10 @@ from mixup_repro.stats import NoValues, paired
 
 
 def benchmark(data: ItemData) -> str:
-    """The benchmark an item is drawn from: the released one where it has both.
+    """The benchmark that an item is drawn from: the released one, or else the generated one.
 
     Raises:
-        NoValues: its runs were evaluated on none.
+        NoValues: its runs were evaluated on neither.
     """
     corrupted = data.ood[data.ood["corruption"].notna()]
     names = sorted(corrupted["benchmark"].unique(), key=lambda n: (len(n), n))
@@ -88,7 +88,7 @@ CLAIMS = (
 
 
 def averaged(data: ItemData) -> str:
-    """How many sets the means are over, for the foot of a figure."""
+    """For a figure's note: how many test sets the means are over."""
     rows = select(data.ood, benchmark=benchmark(data))
     count = len(rows.drop_duplicates(["corruption", "severity"]))
     return f"Means over {count} corrupted test sets."
@@ -116,7 +116,7 @@ THREE = "method.alpha=[0.25,1,4]"
 
 
 def settings(item: str) -> tuple[On, ...]:
-    """The settings of an item on corrupted test sets, all on runs of Figure 4."""
+    """The settings of an item on corrupted test sets; all of them use the runs of Figure 4."""
     generated = partial(Runs, ask="benchmark=generated")
     sources = {
         "cifar10": (Runs("carratino2020/fig4_cifar10", ask="benchmark=cifar10_c"), "", ""),

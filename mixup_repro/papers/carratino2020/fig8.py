@@ -20,7 +20,7 @@ COLUMNS = {
     "train_accuracy": "training accuracy",
     "test_accuracy": "test accuracy",
 }
-# How the approximation is evaluated is not said. Rescaled, as section 5 has it of such functions:
+# The paper does not say how the approximation is evaluated; by section 5 it would be rescaled.
 RESCALED = {
     "train_accuracy_rescaled": "training accuracy, both rescaled",
     "test_accuracy_rescaled": "test accuracy, both rescaled",
@@ -29,7 +29,7 @@ ONE_LOGIT = "as one logit"
 
 
 def follows(data: ItemData) -> Iterator[Finding]:
-    """`curves.follows`, plain and rescaled; and rescaled as one logit of labels 0 and 1."""
+    """`curves.follows` of plain and rescaled curves, and of those rescaled as one logit."""
     yield from curves.follows(data, COLUMNS | RESCALED)
     if "one_logit" in data.beside:
         columns = {column: f"{name} {ONE_LOGIT}" for column, name in RESCALED.items()}

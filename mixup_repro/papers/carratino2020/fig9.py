@@ -38,7 +38,7 @@ def draw(data: ItemData) -> Figure:
 
 ITEM = Item(
     title="Figure 9: confidence of predictions on two moons",
-    paper=("On two moons, as for LeNet: Mixup and approximate Mixup are less confident than ERM."),
+    paper="On two moons, as for LeNet: Mixup and approximate Mixup are less confident than ERM.",
     on=(
         On(
             "fig9_moons",

@@ -41,9 +41,10 @@ def smoothed(y: Tensor, epsilon: float, u: str | None) -> Tensor:
 
 
 def smoothing_is_modified_labels() -> list[Check]:
-    """Label smoothing at epsilon = 1 - theta_bar towards y_bar, against the labels of eq. (5).
+    """Label smoothing at epsilon = 1 - theta_bar towards y_bar, less the labels of eq. (5).
 
-    Where classes are unbalanced the uniform distribution is another; only what is balanced has it.
+    Only for balanced classes is y_bar the uniform distribution, to which labels are usually
+    smoothed.
     """
     parts = []
     for name, labels, u in (
@@ -59,9 +60,9 @@ def smoothing_is_modified_labels() -> list[Check]:
 
 
 def rescaling_is_temperature() -> list[Check]:
-    """For balanced classes: probabilities of (22), and of f(x~) / theta_bar.
+    """For balanced classes: probabilities by (22), less those of the logits f(x~) / theta_bar.
 
-    The input is shrunk on both sides. For other class frequencies nothing is said or checked.
+    The input is shrunk in both. The paper says nothing of other class frequencies.
     """
     g = torch.Generator().manual_seed(0)
     x, w = (torch.randn(shape, generator=g, dtype=torch.float64) for shape in ((6, 4), (4, 3)))
@@ -93,10 +94,11 @@ def along(c: float, alpha: float) -> tuple[float, float]:
 
 
 def second_derivatives_are_unstable() -> list[Check]:
-    """The terms of (12) `along` f_c, from f = 0 to c = STEEP either way.
+    """The terms of (12) for f_c = c g (`along`), at c = -STEEP and c = STEEP.
 
-    Values and slopes at the modified inputs are those of f = 0 for every c, so all terms but R2 are
-    too; R2 is a line in c, and a line has no lower bound. The Mixup risk (4) is never negative.
+    At the modified inputs f_c has the value 0 and the slope 0 for every c, so all terms but R2 are
+    those of f = 0. R2 is linear in c and so has no lower bound, while the Mixup risk (4) is never
+    negative.
     """
     others, lines, lowest = [], [], []
     for alpha in ALPHAS:

@@ -20,12 +20,15 @@ from mixup_repro.papers.sources import Beside, Runs
 from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues, paired
 
-OTHERS = 1.0  # the alpha at which a prediction is rescaled that was trained without Mixup
+OTHERS = 1.0  # the alpha at which networks trained without Mixup are rescaled
 
 
 @dataclass(frozen=True)
 class Regulariser:
-    """A row: its runs' method, where they lie beside the item's (or nowhere), the paper's ticks."""
+    """A row of the table: the method of its runs, and the effects that the paper ticks.
+
+    beside: the name of its runs in ItemData.beside; "" where they are the item's own.
+    """
 
     title: str
     method: str
@@ -42,7 +45,7 @@ ROWS = {
         "Mixup", "mixup", "", ("calibration", "Jacobian", "label noise", "input normalisation")
     ),
 }
-# Effect: the sign of a change that is one, the smallest that matters, title of its panel, unit.
+# Of each effect: the sign of the change, the smallest that matters, the panel's title, its unit.
 EFFECTS = {
     "calibration": (-1, SMALLEST["ece"], "Calibration: ECE (points)", 100),
     "Jacobian": (-1, 0.0, "Jacobian of logits", 1),
@@ -52,10 +55,13 @@ EFFECTS = {
 
 
 def effect(data: ItemData, row: str, name: str, alpha: float | None) -> pd.Series:
-    """What a regulariser changes, by seed: of ERM's value, or by rescaling its own prediction.
+    """What a regulariser changes, by seed: its value less ERM's.
+
+    For input normalisation it is what rescaling changes of the regulariser's own prediction.
 
     Raises:
-        NoValues: a temperature, which is fitted after training, changes no decision; or no runs.
+        NoValues: there are no runs; or the effect is on decisions, and the regulariser is a
+            temperature, which is fitted after training and changes no decision.
     """
     kind = ROWS[row]
     if row == "temperature" and name in ("label noise", "input normalisation"):
@@ -94,7 +100,7 @@ def ticked(data: ItemData, row: str) -> Iterator[Finding]:
 
 
 def unticked(data: ItemData) -> Iterator[Finding]:
-    """The effects that the paper does not know of: ERM's value, or another."""
+    """The effects that the paper does not tick: whether the value differs from ERM's."""
     for row, kind in ROWS.items():
         for name in EFFECTS:
             fixed = row == "temperature" and name != "Jacobian"

@@ -31,8 +31,7 @@ N = 10  # the paper's repetitions
 IMAGENET = "imagenet"  # the standard test set, whose rows are in runs.csv
 ACC, CE, ECE, MCE = "accuracy", "cross_entropy", "ece", "mce"
 BETTER = {ACC: 1, CE: -1, MCE: -1, ECE: -1}
-# For each set and metric: rescaled and plain at alpha = 0.25, rescaled and plain at 0.5, each as
-# (mean, standard error).
+# For each set and metric the four cells of COLUMNS, each as (mean, standard error).
 PRINTED = {
     IMAGENET: {
         ACC: [(0.7764, 0.0022), (0.7754, 0.0021), (0.7780, 0.0006), (0.7766, 0.0009)],
@@ -86,7 +85,7 @@ def values(data: ItemData, name: str, metric: str, alpha: float, evaluation: str
     rows = select(rows, alpha=alpha, **predicted(alpha if evaluation == "rescaled" else None))
     by_seed = {seed: own for seed, own in rows.groupby("seed")}
     if name in CORRUPTED:
-        # For every metric: it is what refuses a part of the 75 sets.
+        # Computed for every metric, as it refuses runs that lack some of the 75 sets.
         errors = {seed: mean_corruption_error(own) for seed, own in by_seed.items()}
         if metric == MCE:
             return pd.Series(errors)
@@ -101,7 +100,7 @@ def gain(data: ItemData, name: str, metric: str, alpha: float) -> pd.Series:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the table: printed is the paper's (mean, standard error), ours is by seed."""
+    """A cell of the table. printed: the paper's (mean, standard error). ours: values by seed."""
 
     set: str
     metric: str
@@ -117,7 +116,7 @@ class Cell:
 
 
 def cells(data: ItemData) -> Iterator[Cell]:
-    """Every cell in the paper's order, with or without numbers of either side."""
+    """Every cell in the paper's order, whether or not the paper and our runs have a number."""
     for name, metrics in METRICS.items():
         for metric in metrics:
             printed = PRINTED.get(name, {}).get(metric, [None] * 4)
@@ -182,7 +181,7 @@ CLAIMS = (
 
 
 def table(data: ItemData) -> pd.DataFrame:
-    """The paper's cells beside ours, in the paper's order; n is 0 where we have no runs."""
+    """The paper's cells and ours, in the paper's order; n is 0 where we have no runs."""
     judged = {f.part: f.verdict for f in numbers(data)}
     out = []
     for cell in cells(data):

@@ -20,7 +20,7 @@ from mixup_repro.papers.shared import ItemData, summarise
 from mixup_repro.papers.sources import Runs
 from mixup_repro.stats import NoValues, interval, paired
 
-LINES = {  # name: evaluation, on shrunk inputs, look
+LINES = {  # name: evaluation, whether inputs are shrunk, look
     "Plain": ("plain", False, style.SERIES["Mixup"]),
     "Rescaled": ("rescaled", True, style.SERIES["Mixup (rescaled)"]),
     "Fitted, plain inputs": ("temperature", False, style.SERIES["Label smoothing"]),
@@ -41,7 +41,7 @@ def fitted(data: ItemData) -> pd.DataFrame:
 
 
 def equals(data: ItemData) -> Iterator[Finding]:
-    """The fitted temperature of each alpha is theta_bar(alpha), which is no estimate."""
+    """The fitted temperature at each alpha is theta_bar(alpha), which is a number without error."""
     for a, values in fitted(data).items():
         yield number(f"fitted T on f(x~), alpha = {a:g}", values, theta_bar(a), math.inf, 3)
 

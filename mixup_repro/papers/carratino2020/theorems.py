@@ -1,4 +1,4 @@
-"""The paper's theorems, each as numbers in float64: both sides, and their worst difference."""
+"""Checks of the paper's theorems in float64: both sides are computed, and compared."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOSSES = (cross_entropy, squared_error)
 
 
 def data(seed: int, n: int = 6, d: int = 3, c: int = 3) -> tuple[Tensor, Tensor]:
-    """Inputs that are not centred and unbalanced one-hot labels."""
+    """Inputs (n, d) that are not centred, and one-hot labels (n, c) of unbalanced classes."""
     g = torch.Generator().manual_seed(seed)
     x = torch.randn(n, d, generator=g, dtype=torch.float64) + torch.arange(d)
     return x, nn.functional.one_hot(torch.arange(n) ** 2 % c, c).double()
@@ -48,7 +48,7 @@ def _relative(ours: Tensor, truth: Tensor) -> float:
 
 
 def _theta(alpha: float) -> tuple[Tensor, Tensor]:
-    """Values of theta and their probabilities: with every partner, all of the perturbations."""
+    """Values of theta and their probabilities, for expectations over theta."""
     theta, weight = theta_quadrature(alpha, NODES)
     return torch.from_numpy(theta), torch.from_numpy(weight)
 
@@ -92,7 +92,7 @@ def lemma_1() -> list[Check]:
 
 
 def theorem_2() -> list[Check]:
-    """The terms' sum against the definition, for three losses, with and without full rank."""
+    """The terms (12) less their definition (10), for three losses; Sigma_xx may be singular."""
     binary = torch.tensor([[0], [1], [1], [0], [1], [0]]).double()
     parts = []
     for name, loss, c in (
@@ -112,7 +112,7 @@ def theorem_2() -> list[Check]:
 
 
 def _no_inverse() -> Check:
-    """Of the softmax's H, whose inverse Corollary 1 prints: H times what comes nearest to one."""
+    """How far H times its pseudo-inverse is from 1, for the softmax's H: Corollary 1 inverts it."""
     errors = []
     for seed in SEEDS:
         p = network(seed)(data(seed)[0]).softmax(-1)
@@ -124,7 +124,7 @@ def _no_inverse() -> Check:
 
 
 def linear_least_squares() -> list[Check]:
-    """The gradient at the fit; eq. (19) as printed, and with the coefficients it must have."""
+    """Mixup's gradient at the least-squares fit; eq. (19) as printed, and with mended factors."""
     gradients, printed, mended = [], [], []
     for seed, alpha in product(SEEDS, ALPHAS):
         x, y = data(seed, n=8)
@@ -165,10 +165,10 @@ def _risk_and_parts(x: Tensor, y: Tensor, alpha: float, seed: int) -> list[float
 
 
 def proposition_1_inequalities() -> list[Check]:
-    """How far either inequality is violated on overlapping classes, balanced and not.
+    """How far both inequalities are violated on overlapping classes, balanced and unbalanced.
 
-    With an intercept its condition, a mean entropy of at most Z(y_bar), is always met; without one
-    the second inequality is tried where it is.
+    The second one has a condition, a mean entropy of at most Z(y_bar). With an intercept it is
+    always met; without one, the inequality is tried where it is met.
     """
     parts = []
     for name, intercept in (("", True), (", without intercept", False)):

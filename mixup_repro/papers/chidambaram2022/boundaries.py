@@ -51,21 +51,21 @@ FINE = 100  # points a side of a map, as in the authors' plots
 
 
 def linearity(probability: np.ndarray) -> float:
-    """Share (%) of the grid that the best straight line decides as the network does.
+    """Share (%) of the grid's points that the best straight line decides as the network does.
 
-    Every one of ANGLES directions is tried with every threshold, so the best is found up to a
-    degree. 100 is a straight boundary.
+    probability: of class 1 at the grid's points. Lines of ANGLES directions are tried with every
+    threshold, so the best one is found up to a degree. A straight boundary has 100.
     """
     decided = np.where(probability > 0.5, 1, -1)
     gained = np.cumsum(decided[_orders()], axis=1)
-    # Left of the threshold one class, right of it the other; or the other way round.
+    # The line gives one class to its left and the other to its right, or the other way round.
     agree = np.abs(2 * gained - gained[:, -1:]).max()
     return 50 + 50 * agree / len(decided)
 
 
 @cache
 def _orders() -> np.ndarray:
-    """(ANGLES, grid points) the grid in the order in which a line of each direction passes it."""
+    """For each direction the grid's points in the order that a line meets them (ANGLES, points)."""
     angles = np.arange(ANGLES) * np.pi / ANGLES
     directions = np.stack([np.cos(angles), np.sin(angles)])
     return np.argsort(grid().numpy() @ directions, axis=0).T
@@ -88,7 +88,7 @@ def nearly_linear(data: ItemData) -> Iterator[Finding]:
 
 
 def mixing(data: ItemData) -> str:
-    """Mixup as the setting trains it: with zeroed gradients where it has both variants."""
+    """The method that is Mixup on this setting: with zeroed gradients, or else accumulated ones."""
     trained = {method for method, _ in data.methods()}
     return "mixup" if "mixup" in trained else "mixup_accumulated"
 
@@ -112,7 +112,7 @@ def less_linear(data: ItemData) -> Iterator[Finding]:
 
 
 def captures_shape(data: ItemData) -> Iterator[Finding]:
-    """ERM's boundary is less linear at this separation than at the one beside it."""
+    """ERM's boundary is less linear at separation 0.1 than at 0.5."""
     less = paired(by_seed(data, "erm"), by_seed(data.other("other separation"), "erm"))
     part = "linearity (%) of ERM, separation 0.1 - separation 0.5"
     yield signed(part, less, -1, least=SMALLEST["linearity"])
@@ -150,15 +150,15 @@ def table(data: ItemData) -> pd.DataFrame:
 
 
 def finer(maps: pd.DataFrame, side: int = FINE) -> np.ndarray:
-    """(side, side, seeds) log-odds of class 1, linear between the points of the grid."""
+    """Log-odds of class 1 (side, side, seeds), interpolated linearly between the grid's points."""
     odds = logit(maps.to_numpy().clip(1e-7, 1 - 1e-7)).reshape(GRID, GRID, -1)
     return zoom(odds, (side / GRID, side / GRID, 1), order=1)
 
 
 def draw(data: ItemData, separation: float) -> Figure:
-    """Maps of ERM and of Mixup at the least and largest alpha, and linearity by alpha.
+    """Maps of ERM, and of Mixup at the least and the largest alpha; linearity by alpha.
 
-    A row for Mixup, one for Mixup with accumulated gradients, or one of them alone.
+    There is a row for Mixup and one for Mixup with accumulated gradients, as far as both have runs.
     """
     trained = {method for method, _ in data.methods()}
     shown = [method for method in ("mixup", "mixup_accumulated") if method in trained]

@@ -1,4 +1,4 @@
-"""How near mixed points come to points of other classes (Chidambaram et al., Table 2)."""
+"""Distances of data points to mixed points of other classes (Chidambaram et al., Table 2)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ CHUNK = 2**24  # distances held at once: 64 MiB
 
 
 class Nearest(NamedTuple):
-    """Over the points of a part of a data set: minimum and mean of their nearest distances."""
+    """Minimum and mean, over the points of a set, of the distance to the nearest mixed point."""
 
     minimum: float
     average: float
 
 
 def nearest(points: Tensor, labels: Tensor, mixed: Tensor, mixed_labels: Tensor) -> Tensor:
-    """(p,) the Euclidean distance of every point to the nearest mixed point it can collide with.
+    """The Euclidean distance (p,) of every point to the nearest mixture of two other classes.
 
-    points (p, d) with classes (p,); mixed (m, d) with the two classes each was mixed from (m, 2). A
-    point can collide with mixtures of two other classes than its own. Infinite where there are
-    none. |a - b|^2 = |a|^2 + |b|^2 - 2 a.b by matrix products, a class and a chunk at a time.
+    points (p, d) have classes labels (p,); mixed (m, d) are mixtures of points of the two classes
+    in mixed_labels (m, 2). The distance is infinite where no mixture has two other classes. It is
+    computed as |a - b|^2 = |a|^2 + |b|^2 - 2 a.b by matrix products, class by class, in chunks.
     """
     out = points.new_full((len(points),), torch.inf)
     for label in labels.unique():
@@ -44,10 +44,11 @@ def nearest(points: Tensor, labels: Tensor, mixed: Tensor, mixed_labels: Tensor)
 
 
 def mixup_distances(dataset: Dataset, alpha: float, share: float, draw: int) -> dict[str, Nearest]:
-    """One epoch of Mixup points of a random share of the training set, against `train` and `test`.
+    """Nearest distances to one epoch of Mixup points, of training points ("train") and test points.
 
-    Pixels are normalised; partners are uniform over the sample and lambda is drawn for each point,
-    as in the authors' code. `draw` seeds sample, partners and lambda.
+    Mixup points, training points and test points are a random share of the data. Pixels are
+    normalised, partners are uniform over the sample, and lambda is drawn for each point, as in the
+    authors' code. draw: the seed of sample, partners and lambda.
 
     Raises:
         InputError: share outside (0, 1], or too few examples.
@@ -66,7 +67,7 @@ def mixup_distances(dataset: Dataset, alpha: float, share: float, draw: int) -> 
     )
     if len(y) < 2 or len(y_test) < 1:
         raise InputError(f"share={share:g} of {dataset.label} leaves {len(y)} training examples")
-    centre = x.mean(0)  # smaller numbers lose less to the cancellation of squares
+    centre = x.mean(0)  # distances of smaller numbers lose fewer digits by cancellation
     partner = torch.from_numpy(rng.integers(len(y), size=len(y)))
     lam = torch.from_numpy(rng.beta(alpha, alpha, len(y)).astype(np.float32)).unsqueeze(1)
     x -= centre

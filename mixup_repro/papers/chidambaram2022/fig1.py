@@ -33,7 +33,7 @@ LOGS: dict[str, line.Errors] = {
 def probabilities(
     data: ItemData, alpha: float | None, point: int, method: str = "mixup"
 ) -> pd.Series:
-    """The probability of class 1 (the paper's name for label 0) at a point, by seed."""
+    """The probability of class 1 at a point by seed; class 1 is the paper's name of our label 0."""
     return by_seed(select(data.predictions, method=method, alpha=alpha, example=point), "p0")
 
 
@@ -86,7 +86,7 @@ def table(data: ItemData) -> pd.DataFrame:
 
 
 def draw(data: ItemData) -> Figure:
-    """Above, the probability of class 1 at each point; below, every run's error along training."""
+    """Above: the probability of class 1 at each point. Below: every run's error along training."""
     shown = line.columns(data)
     figure, axes = style.panels(len(shown), 2, size=(2.3, 2.0), height_ratios=(3, 2))
     for k, (name, method, alpha) in enumerate(shown):

@@ -22,7 +22,7 @@ from mixup_repro.stats import NoValues, paired
 
 RUNS, WORST = 5, 1024.0
 MARGIN = 0.01  # "within 1 %" of accuracy
-# Mean final test error (%) in the authors' logs, (Mixup, ERM) by alpha; ERM ran beside each alpha.
+# Mean final test error (%) in the authors' logs, (Mixup, ERM) by alpha; ERM was run at each alpha.
 LOGS = {
     "fig2_mnist": {1: (0.59, 0.55), 32: (0.76, 0.61), 128: (0.69, 0.66), 1024: (0.92, 0.63)},
     "fig2_cifar10": {
@@ -32,7 +32,7 @@ LOGS = {
         **{1: (45.22, 48.54), 32: (48.66, 47.99), 128: (48.42, 47.54), 1024: (48.29, 47.96)},
     },
 }
-LEVELS = (0.5, 0.9)  # shares of the way to ERM's final error at which the rates are compared
+LEVELS = (0.5, 0.9)  # shares of the way from guessing to ERM's final error
 GUESSING = {"mnist": 0.9, "cifar10": 0.9, "cifar100": 0.99}  # the error of a blind guess
 
 
@@ -85,10 +85,10 @@ def epochs_to(data: ItemData, method: str, alpha: float | None, level: pd.Series
 
 
 def rate(data: ItemData) -> Iterator[Finding]:
-    """Mixup comes to an error in less than twice ERM's epochs, in most seeds.
+    """Mixup reaches an error in less than twice the epochs that ERM takes, in most seeds.
 
-    The levels are shares of the way from guessing to ERM's final error. "Less than twice" is ours:
-    the paper says "a very similar rate".
+    The errors are at LEVELS of the way from guessing to ERM's final error. "Less than twice" is our
+    reading of the paper's "very similar rate".
     """
     final = train_error(data, "erm").iloc[-1]
     guessing = GUESSING[data.runs["dataset"].iloc[0]]
@@ -153,7 +153,7 @@ def table(data: ItemData) -> pd.DataFrame:
 
 
 def draw(data: ItemData) -> Figure:
-    """Error along training, first at the largest alpha (Fig. 2); the gap at the end by alpha."""
+    """Error along training, the largest alpha first (Fig. 2); and the gap at the end by alpha."""
     alphas = data.alphas()
     wide = -(-(len(alphas) + 1) // 2) if len(alphas) > 2 else len(alphas) + 1
     figure, axes = style.panels(wide, -(-(len(alphas) + 1) // wide), size=(3.1, 2.3))

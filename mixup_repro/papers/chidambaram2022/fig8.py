@@ -15,8 +15,8 @@ from mixup_repro.papers.shared import ItemData, summarise
 from mixup_repro.papers.smallest import SMALLEST
 from mixup_repro.papers.sources import Runs
 
-# Final training error (%) in the authors' logs; ERM is their mean of two sets of ten runs, which
-# on X_10^2 erred by 7 and 9 %.
+# Final training error (%) in the authors' logs. They have two sets of ten runs of ERM, of which
+# this is the mean; on X_10^2 these had errors of 7 and 9 %.
 LOGS: dict[str, line.Errors] = {
     "fig8_x10_2": {("mixup", 1): 33.0, ("mixup", 32): 47.0, ("erm", None): 8.0},
     "fig8_x10_10": {("mixup", 1): 18.0, ("mixup", 32): 63.0, ("erm", None): 0.0},
@@ -24,7 +24,7 @@ LOGS: dict[str, line.Errors] = {
 
 
 def fails(data: ItemData, erm_fails: bool) -> Iterator[Finding]:
-    """Mixup errs at alpha 1; and ERM errs too, or never."""
+    """Mixup errs at alpha 1, and ERM errs too (`erm_fails`) or never errs."""
     least = 100 * SMALLEST["error"]
     error = line.final_error(data, "mixup", 1)
     yield signed("error (%) of Mixup, alpha = 1", error, 1, least=least)
@@ -71,7 +71,7 @@ def table(data: ItemData) -> pd.DataFrame:
 
 
 def draw(data: ItemData) -> Figure:
-    """One panel an alpha."""
+    """The training error of every run, with a panel for ERM and for each alpha."""
     m, k = data.name.removeprefix("fig8_x").split("_")
     return line.draw(data, rf"Training error on $X_{{{m}}}^{{{k}}}$")
 

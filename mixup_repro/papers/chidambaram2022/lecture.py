@@ -23,14 +23,14 @@ from mixup_repro.theory.optimal import (
 )
 
 COLOURS = (style.BLUE, style.ORANGE)  # of two classes
-# Six points in two classes, and what Lemma 2.3 is drawn for: a query, eps, and lambda's law.
+# Six points in two classes; the query, eps and distribution of lambda that Lemma 2.3 is drawn for.
 POINTS = np.array([[-1.0, -0.2], [-0.6, 0.9], [0.1, 1.1], [1.0, 0.3], [0.7, -0.8], [-0.4, -0.9]])
 LABELS, NAMES = np.array([0, 0, 0, 1, 1, 1]), [f"${c}_{k}$" for c in "st" for k in (1, 2, 3)]
 QUERY, EPS, MIXING = np.array([-0.1, 0.45]), 0.3, Beta(4, 4)
 
 
 def definitions() -> Figure:
-    """Which pairs mix into a ball, for which lambda, and what each adds to eq. (1)."""
+    """Which pairs mix into a ball, for which lambda, and what each contributes to eq. (1)."""
     figure, (plane, intervals, weights) = style.panels(3, size=(2.9, 2.9))
     rows: list[str] = []
     for s, t in combinations(range(len(POINTS)), 2):
@@ -63,7 +63,7 @@ def definitions() -> Figure:
 
 
 def _mixes_into_ball(s: int, t: int) -> np.ndarray | None:
-    """(2,) the least and largest lambda that mix two points into the ball; None if none does."""
+    """The least and the largest lambda (2,) that mix two points into the ball; None for none."""
     span = POINTS[s] - POINTS[t]
     lam, length = (QUERY - POINTS[t]) @ span / (span @ span), np.linalg.norm(span)
     distance = np.linalg.norm(POINTS[t] + lam * span - QUERY)

@@ -1,4 +1,4 @@
-"""Pictures of what Figures 5 to 7 of appendix B are about: sandwiching, and both assumptions."""
+"""Pictures in place of Figures 5 to 7 of appendix B: sandwiched points, and both assumptions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mixup_repro.theory.optimal import mixup_optimal, mixup_optimal_limit
 # Two classes; the first point lies on a segment of one of its class and one of the other.
 COLLINEAR = np.array([[0.0, 0.0], [-1.0, -0.4], [-0.5, 0.9], [1.5, 0.6], [0.9, -0.7], [0.6, 1.1]])
 LABELS = np.array([0, 0, 0, 1, 1, 1])
-ASIDE = np.array([0.15, -0.3])  # what takes it off that segment, and onto no other
+ASIDE = np.array([0.15, -0.3])  # the step that moves it off that segment and onto no other
 
 
 def sandwich() -> Figure:
@@ -40,9 +40,10 @@ def sandwich() -> Figure:
 
 
 def _densities(z: np.ndarray, mixing: Beta) -> Iterator[tuple[str, np.ndarray, str, str]]:
-    """Name, density at z (of all nine ordered pairs), colour and line of each pair of two points.
+    """Name, density at places z, colour and line of the mixtures of each two of the points 0, 1, 2.
 
-    A place has two weights, one for each order of the pair; a segment of length 2 thins f by half.
+    Densities are shares of all nine ordered pairs, so that both orders of two points add up. On a
+    segment of length 2 the density of lambda is halved.
     """
     f, inside = mixing.density, z.clip(1e-9, 2 - 1e-9)
     near = np.where(z < 1, f(inside.clip(max=1 - 1e-9)), 0.0)

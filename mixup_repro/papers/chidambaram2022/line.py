@@ -50,7 +50,7 @@ def columns(data: ItemData) -> list[tuple[str, str, float | None]]:
 
 
 def draw(data: ItemData, title: str) -> Figure:
-    """The training error of every run along training, one panel an ERM or alpha."""
+    """The training error of every run along training, with a panel for ERM and for each alpha."""
     shown = columns(data)
     figure, axes = style.panels(len(shown), size=(2.7, 1.9), sharey=True)
     for axis, (name, method, alpha) in zip(axes, shown):
@@ -62,7 +62,7 @@ def draw(data: ItemData, title: str) -> Figure:
 
 
 def note(data: ItemData) -> str:
-    """What a row and its colours are, n and scale."""
+    """For a figure's note: what rows and colours mean, n and scale."""
     return (
         f"Rows are runs: pale while every point is right, the darker the more are wrong. "
         f"{data.seeds()} runs. Scale: {data.scale}."
@@ -70,9 +70,9 @@ def note(data: ItemData) -> str:
 
 
 def _bars(edges: np.ndarray, error: np.ndarray) -> Iterator[tuple[float, int, float, float]]:
-    """Value, row, begin and end of each stretch of steps along which a run's error stays the same.
+    """Stretches of steps along which a run's error stays the same: error, run, begin and end.
 
-    edges (steps + 1,), error (runs, steps).
+    edges (steps + 1,): begin of the first step and end of each; error (runs, steps).
     """
     for row, values in enumerate(error):
         first = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
@@ -81,7 +81,7 @@ def _bars(edges: np.ndarray, error: np.ndarray) -> Iterator[tuple[float, int, fl
 
 
 def rows(axis: Axes, data: ItemData, method: str, alpha: float | None) -> None:
-    """Training error along training, a row a run; the title says how many err at the end."""
+    """Training error along training, a row for each run; the title counts those that end wrong."""
     with suppress(NoValues):
         error = 1 - by_epoch(select(data.curves, method=method, alpha=alpha), "test_accuracy")
         steps, runs = error.index.to_numpy(), error.shape[1]

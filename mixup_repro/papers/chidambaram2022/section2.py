@@ -1,6 +1,6 @@
-"""Section 2 as numbers: the Mixup-optimal classifier, its failure, and points from midpoints.
+"""Checks of section 2: the Mixup-optimal classifier, its failure, and points from midpoints.
 
-Each function checks a statement and gives, part by part, the worst that was found.
+Each function checks a statement and returns the worst case of each part.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ ROUNDING = 1e-9
 def proposition_2_2() -> list[Check]:
     """J_mix of h less that of continuous classifiers; h is `mixup_optimal_limit`.
 
-    Finitely many on five data sets: it could refute the proposition, and does not prove it.
+    These are finitely many on five data sets: the check could refute the proposition, but cannot
+    prove it.
     """
     excess = []
     for (x, y), alpha in product((LINE, CROSS, *map(scattered, range(3))), ALPHAS):
@@ -64,9 +65,10 @@ def _continuous(x: np.ndarray, labels: np.ndarray) -> Iterator[Classifier]:
 
 
 def lemma_2_3() -> list[Check]:
-    """h_eps against a sum over a fine grid of lambda; and how it moves along X_mix.
+    """h_eps less a sum over a fine grid of lambda; and how far it jumps along X_mix.
 
-    Where P_X has no atoms no self-pair has mass, and the lemma's proof holds; not checked here.
+    The lemma's proof holds where P_X has no atoms, since no pair of a point with itself has mass
+    then; that case is not checked here.
     """
     eps, errors, steps, jumps = 0.4, [], [], []
     for seed, alpha in ((0, 1.0), (1, 4.0)):
@@ -104,7 +106,7 @@ def _summed(x: np.ndarray, y: np.ndarray, mixing: Beta, eps: float) -> float:
 def _move(
     x: np.ndarray, y: np.ndarray, mixing: Beta, eps: float, place: np.ndarray, step: np.ndarray
 ) -> float:
-    """How far h_eps moves between 1e-9 before a place and 1e-9 behind it."""
+    """How much h_eps changes between 1e-9 before a place and 1e-9 behind it, along `step`."""
     h = mixup_optimal(x, y, mixing, eps, place + np.array([[-1e-9], [1e-9]]) * step)
     return float(np.abs(h[1] - h[0]).max())
 
@@ -123,7 +125,7 @@ def proposition_2_5() -> list[Check]:
 
 
 def theorem_2_7() -> list[Check]:
-    """An alpha exists for every eps; whether the one that the proof names is enough, and ours."""
+    """Whether h_eps errs just above the least such alpha, at the proof's alpha, and at ours."""
     small = (0.02, 0.05, 0.1, 0.2, 0.3)
 
     def lead(eps: float, alpha: float) -> float:
@@ -155,7 +157,7 @@ def proposition_2_8() -> list[Check]:
 
 
 def theorem_2_10() -> list[Check]:
-    """Where Assumption 2.9 holds: the limit beside the data, on every line that leaves them."""
+    """The limit h just beside each data point, towards every other, under Assumption 2.9."""
     errors = []
     for seed, alpha in ((0, 1.0), (1, 32.0), (2, 0.5)):
         x, y = scattered(seed)
@@ -169,7 +171,7 @@ def theorem_2_10() -> list[Check]:
 
 
 def one_true_point() -> list[Check]:
-    """How many examples an epoch pairs with themselves, over 2,000 epochs of 100 examples."""
+    """The mean number of examples that an epoch pairs with themselves, in 2,000 epochs of 100."""
     spec = PlanSpec(n=100, batch_size=100, pairing="uniform", alpha=1.0)
     blocks = range(-(-2000 // spec.block))
     partners = np.concatenate([draw_block(spec, 0, k).partner for k in blocks])
@@ -197,9 +199,10 @@ def theorem_2_11() -> list[Check]:
 
 
 def lemma_c_2() -> list[Check]:
-    """The rank of [A, PA] for permutations P: every exchange of two rows, and random ones.
+    """The rank of [A, PA] for permutations P: all exchanges of two rows, and random ones.
 
-    For m = 6 too, which Theorem 2.11 needs and the lemma leaves out. It is not all P: m = 7 has 21!
+    m = 6, which Theorem 2.11 needs and the lemma leaves out, is among them. Not all P are tried, as
+    m = 7 alone has 21! of them.
     """
     lacking, same = [], []
     for m in (6, 7, 8):

@@ -1,6 +1,6 @@
-"""Section 3 as numbers: the margin of the Mixup-optimal classifier, and linear models.
+"""Checks of section 3: the margin of the Mixup-optimal classifier, and linear models.
 
-Each function checks a statement and gives, part by part, the worst that was found.
+Each function checks a statement and returns the worst case of each part.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from mixup_repro.theory.optimal import mixup_optimal_limit
 
 ALPHAS = (0.5, 1.0, 32.0)
 ROUNDING = 1e-9
-DEGREES = 0.05  # what iterations leave of an angle that is zero
+DEGREES = 0.05  # the angle up to which iterations find two equal directions
 
 
 def theorem_3_2() -> list[Check]:
-    """What h says where Assumption 3.1 holds, and how it moves there along X_mix.
+    """The class that h gives where Assumption 3.1 holds, and how much h changes there along X_mix.
 
-    Random points of X_mix lie on one segment. Continuity fails where two of them cross.
+    Random points of X_mix lie on one segment only. Continuity fails where two segments cross.
     """
     wrong, moves = [], []
     for seed in range(40):
@@ -54,7 +54,7 @@ def theorem_3_2() -> list[Check]:
 
 
 def lemma_e_1() -> list[Check]:
-    """The least curvature of J_mix on the span of two points, over its largest, at random theta."""
+    """The least over the largest curvature of J_mix on the span of two points, at random theta."""
     flat = []
     for seed, alpha in product(range(20), ALPHAS):
         rng = np.random.default_rng(seed)
@@ -109,8 +109,9 @@ def theorem_3_5() -> list[Check]:
 def corollary_3_8() -> list[Check]:
     """Angles (degrees) of Mixup's solution to gradient descent's, above Lemma 3.7's bound.
 
-    Gradient descent with growing steps, to its limit: with a step of one size it comes near it as
-    1 / log(steps), and at any length that is trained it is as far off as unequal classes bring it.
+    Gradient descent has growing steps here, which bring it to the limit of its direction. With
+    steps of one size it comes near the limit as 1 / log(steps): after any number of steps that one
+    can train it is still about as far off as unequal classes move Mixup's solution.
     """
     return _angles("gradient descent", margins.gradient_descent)
 
