@@ -1,4 +1,4 @@
-"""Networks attacked, and whether how they change with their inputs foretells it."""
+"""Networks under attack, and whether their Jacobian or curvature predicts how they fare."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NOISE = attacked("noise 0.1", "random signs at 0.1")
 
 
 def found(data: ItemData) -> Iterator[Finding]:
-    """The attack of many steps finds pictures that a network of either method gets wrong."""
+    """An attack of many steps lowers the accuracy of networks of either method."""
     for method in bank.BOTH:
         part = f"{style.METHODS[method]}: {PGD[-1].name}, less {CLEAN.name}"
         if not bank.alphas(data, method):
@@ -60,10 +60,10 @@ def found(data: ItemData) -> Iterator[Finding]:
 
 
 def foretells(data: ItemData) -> Iterator[Finding]:
-    """The networks of a seed that change less, or bend less, are right more often under attack.
+    """The networks of a seed with less Jacobian or curvature are right more often when attacked.
 
     Spearman's correlation by seed: over all methods and alphas, and over ERM and Mixup's alphas
-    alone. What bends is the probe `segments`'.
+    alone. Curvature is the deviation from straight lines that the probe `segments` measures.
     """
     own = [pair for pair in data.methods() if pair[0] in ("erm", "mixup")]
     for says, pairs in (("as printed", data.methods()), ("as it holds, ERM and Mixup alone", own)):

@@ -23,13 +23,13 @@ from mixup_repro.papers.sources import Beside, Runs
 from mixup_repro.schema import SCALES
 from mixup_repro.stats import NoValues, interval, paired
 
-STARTS = (0.2, 1.0, 8.0, 32.0)  # alphas that fall to zero, or that are risen to
+STARTS = (0.2, 1.0, 8.0, 32.0)  # alphas from which alpha falls to zero, or to which it rises
 NEARLY_ZERO = 0.001  # where alpha rises from
 RISING = "rising to {:g}"  # the name of a grid's part
-OFF = "off at the end"  # fixed, and nothing is mixed in the last tenth of the epochs
-# How alpha goes, and its marker.
+OFF = "off at the end"  # fixed, but nothing is mixed in the last tenth of the epochs
+# Each schedule of alpha, with its marker.
 MARKERS = {"falling": "o", "fixed": "s", "fixed at the mean": "D", "rising": "^", OFF: "v"}
-# What is compared: below in the figure, the first less the second.
+# Which schedules are compared: the first less the second.
 PAIRS = [*(("falling", name) for name in ("fixed", "fixed at the mean", "rising")), (OFF, "fixed")]
 
 

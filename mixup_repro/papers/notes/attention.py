@@ -45,7 +45,7 @@ GAIN = Quantity(
 
 
 def drawn_to(data: ItemData) -> Iterator[Finding]:
-    """Networks that CutMix trained look more at the patch than its area or its place explain."""
+    """Networks trained with CutMix attend more to the patch than its area or its place explains."""
     for alpha in bank.alphas(data, "cutmix"):
         over = FOREIGN.values(data, "cutmix", alpha) - 1
         yield signed(f"CutMix: {FOREIGN.name}, less 1", over, 1, alpha=alpha)

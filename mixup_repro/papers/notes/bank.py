@@ -1,4 +1,7 @@
-"""What items of small networks share: the bank of runs, changes from ERM, figure and table."""
+"""What the notes' items share: settings, quantities with their change from ERM, figure and table.
+
+The bank is the grid notes/bank_digits, whose runs many items are drawn from.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,12 @@ BOTH = ("mixup", "cutmix")
 
 @dataclass(frozen=True)
 class Quantity:
-    """Something that runs are asked: `name` in findings and tables, `title` of its panel.
+    """A quantity that is compared between methods.
 
-    promised: the sign of the change from ERM that the notes promise; 0 where they say nothing.
-    unit: what a panel multiplies it by. least: the smallest change that matters.
+    name: in findings and tables. values: gives it by seed for a method and alpha. promised: the
+    sign of the change from ERM that the notes promise; 0 where they say nothing. title: of its
+    panel. unit: the panel's factor, such as 100 for per cent. least: the smallest change that
+    matters.
     """
 
     name: str
@@ -54,7 +59,7 @@ def _metric(
 
 
 def probed(probe: str, setting: str, name: str) -> Values:
-    """What a probe found."""
+    """A metric that a probe measured."""
     return partial(_probed, probe=probe, setting=setting, name=name)
 
 
@@ -65,7 +70,7 @@ def _probed(
 
 
 def shown(data: ItemData, mixing: bool) -> list[str]:
-    """The methods of the runs that have an alpha, or those that have none, as figures show them."""
+    """The methods of the runs that have an alpha (mixing) or have none, in the figures' order."""
     there = {name for name, alpha in data.methods() if (alpha is not None) == mixing}
     return [name for name in style.METHODS if name in there]
 
@@ -96,8 +101,8 @@ def versus_erm(
 ) -> Iterator[Finding]:
     """Each quantity of each method changes from ERM's as promised, at each alpha.
 
-    A method that the runs lack is not run. detail: quantities whose findings decide nothing. says:
-    what the parts' names begin with.
+    A method without runs gives a part that is not run. detail: quantities whose findings decide
+    nothing. says: what the names of the parts begin with.
     """
     for quantity in (*quantities, *detail):
         for method in methods:
@@ -112,7 +117,7 @@ def versus_erm(
 
 
 def as_detail(finding: Finding) -> Finding:
-    """The same, where it decides nothing."""
+    """The finding as a detail, which decides nothing."""
     return replace(finding, headline=False)
 
 
@@ -135,9 +140,9 @@ def draw(
     title: str,
     decides: str = "whose intervals decide the verdicts",
 ) -> Figure:
-    """A quantity a column. Above: all methods against alpha; below: what they change of ERM's.
+    """A column for each quantity. Above: all methods by alpha; below: their change from ERM's.
 
-    decides: what the note says of the changes and the verdicts.
+    decides: what the figure's note says of the changes and the verdicts.
     """
     figure, axes = style.panels(len(quantities), 2)
     places = alphas(data, "mixup")
@@ -157,7 +162,7 @@ def draw(
 
 
 def _drawn(data: ItemData, quantities: Sequence[Quantity]) -> pd.DataFrame:
-    """The seeds of every level that is drawn; those of the runs where none is.
+    """Seeds of all values that are drawn, for `curves.note`; the runs where nothing is drawn.
 
     A probe needs weights, which not every run has kept.
     """

@@ -40,11 +40,12 @@ CLEAN_ACCURACY, CLEAN_ECE = (
 
 
 def expected(data: ItemData, alpha: float) -> pd.Series:
-    """The factor of a variance in the first layer, a convolution of mixed pictures, by theory.
+    """By theory: the variance in the first layer, a convolution, over that of clean pictures.
 
-    (c W + M) / (W + M): mixing shrinks the variance W of examples by c and leaves M, of the mean
-    picture over its pixels. In a batch of B one in B is mixed with itself; and the batch's own mean
-    moves by U / B, U of the examples' means, and more by lambda's variance v.
+    It is (c W + M) / (W + M) in large batches: mixing multiplies W, the variance over examples, by
+    c, and leaves M, the variance of the mean picture over its pixels. In a batch of B examples one
+    in B is mixed with itself. The variance U / B of the batch's own mean is lost too, with U the
+    variance of the examples' means over pixels, and more of it by v, the variance of lambda.
     """
     c, v = shrink(alpha), beta_moment(alpha, 2) - 0.25
     lost = (1 - c) * (1 - 1 / BATCH) * WITHIN.values(data, "mixup", alpha)
@@ -53,7 +54,7 @@ def expected(data: ItemData, alpha: float) -> pd.Series:
 
 
 def by_formula(data: ItemData) -> Iterator[Finding]:
-    """The first layer's variance under Mixup, less what is expected."""
+    """The first layer's variance under Mixup, less what theory expects."""
     for alpha in bank.alphas(data, "mixup"):
         found = LAYERS[0].values(data, "mixup", alpha)
         yield changes(
@@ -64,7 +65,7 @@ def by_formula(data: ItemData) -> Iterator[Finding]:
 
 
 def estimated_anew(data: ItemData) -> Iterator[Finding]:
-    """With the statistics of clean examples in place of those kept, less with these."""
+    """Accuracy and ECE with statistics of clean examples, less with those kept from training."""
     for name in ("accuracy", "ece"):
         for alpha in bank.alphas(data, "mixup"):
             clean, kept = (
@@ -84,14 +85,15 @@ CLAIMS = (
     Claim(
         "bn_formula",
         "B27, our question",
-        "In the first layer, by what mixing takes of examples and leaves of their mean.",
+        "In the first layer the variance is what theory predicts: smaller for examples, and unchanged "
+        "for their mean.",
         by_formula,
         ours=True,
     ),
     Claim(
         "bn_clean",
         "B27, our question",
-        "Networks are the same with statistics of clean examples.",
+        "Accuracy and ECE are the same with BatchNorm's statistics of clean examples.",
         estimated_anew,
         ours=True,
     ),

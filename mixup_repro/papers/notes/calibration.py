@@ -87,7 +87,7 @@ T = Quantity("temperature", metric("temperature", "temperature"), 0, "Temperatur
 def between(
     data: ItemData, part: str, one: Quantity, other: Quantity, erm: bool, sign: int
 ) -> Iterator[Finding]:
-    """`one` of Mixup less `other`, of ERM or of Mixup itself, at each alpha."""
+    """Quantity `one` of Mixup less `other`, at each alpha; `other` is ERM's (erm) or Mixup's."""
     table = {
         alpha: paired(
             one.values(data, "mixup", alpha),
@@ -99,7 +99,7 @@ def between(
 
 
 def posthoc(data: ItemData) -> Iterator[Finding]:
-    """Mixup as it comes against ERM with a temperature, and against itself with one."""
+    """Mixup without a temperature less ERM with one, and less Mixup itself with one."""
     for one, with_t in ((ECE, ECE_T), (NLL, NLL_T)):
         name = f"{one.name}, Mixup as it comes"
         yield from between(data, f"{name} - ERM with a temperature", one, with_t, True, -1)
@@ -109,7 +109,7 @@ def posthoc(data: ItemData) -> Iterator[Finding]:
 
 
 def corrected(data: ItemData) -> Iterator[Finding]:
-    """With a temperature each: Mixup less ERM."""
+    """Mixup with a temperature less ERM with a temperature."""
     for quantity in (ECE_T, NLL_T):
         for alpha in bank.alphas(data, "mixup"):
             difference = bank.change(data, quantity, "mixup", alpha)
@@ -133,7 +133,7 @@ CLAIMS = (
     Claim(
         "label_overconfidence",
         "A19, B28",
-        "Training on one-hot labels makes overconfident.",
+        "Training on one-hot labels makes networks overconfident.",
         one_hot,
     ),
     Claim(

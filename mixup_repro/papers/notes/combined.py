@@ -25,7 +25,7 @@ Levels = dict[float, pd.Series]  # by alpha
 
 
 def with_smoothing(data: ItemData) -> Iterator[Finding]:
-    """Both at once against the method alone, and against label smoothing alone."""
+    """Each method with label smoothing, less the method alone and less label smoothing alone."""
     for q, method in product(SHOWN, bank.BOTH):
         both = f"{method}_smoothed"
         at = {a: q.values(data, both, a) for a in bank.alphas(data, both)}
@@ -37,7 +37,7 @@ def with_smoothing(data: ItemData) -> Iterator[Finding]:
 
 
 def with_decay(data: ItemData) -> Iterator[Finding]:
-    """With weight decay against without it, and against weight decay alone."""
+    """Each method with weight decay, less the method without it and less weight decay alone."""
     plain = data.other(UNDECAYED)
     for q, method in product(SHOWN, bank.BOTH):
         at = {a: q.values(data, method, a) for a in bank.alphas(data, method)}
@@ -61,13 +61,13 @@ CLAIMS = (
     Claim(
         "combined_smoothing",
         "C113",
-        "Both work with label smoothing (here: better than either alone).",
+        "Mixup and CutMix work with label smoothing (here: better than either alone).",
         with_smoothing,
     ),
     Claim(
         "combined_decay",
         "C113",
-        "Both work with weight decay (here: better than either alone).",
+        "Mixup and CutMix work with weight decay (here: better than either alone).",
         with_decay,
     ),
 )

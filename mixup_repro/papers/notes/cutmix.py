@@ -35,7 +35,7 @@ CONCENTRATION = Quantity(
 
 
 def mixup_too(data: ItemData) -> Iterator[Finding]:
-    """What Mixup changes of the same accuracies."""
+    """Mixup's accuracy on pictures of which a part is hidden, less ERM's."""
     for quantity in (*HIDDEN, CENTRE):
         for alpha in bank.alphas(data, "mixup"):
             difference = bank.change(data, quantity, "mixup", alpha)
@@ -56,7 +56,7 @@ CLAIMS = (
     Claim(
         "occlusion_mixup",
         "C80, our question",
-        "Mixup changes nothing of it.",
+        "Mixup does not change the accuracy on pictures of which a part is hidden.",
         mixup_too,
         ours=True,
     ),

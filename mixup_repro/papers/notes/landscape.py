@@ -61,14 +61,14 @@ SIGNAL = Quantity(
 
 
 def flatter(data: ItemData) -> Iterator[Finding]:
-    """The Hessian's largest eigenvalue is smaller than ERM's, of the loss that one looks at."""
+    """The Hessian's largest eigenvalue is smaller than ERM's, for each of several losses."""
     detail = (RELATIVE, RELATIVE_OWN, RISE, RISE_OWN)
     yield from bank.versus_erm(data, (CLEAN, OWN), bank.BOTH, detail, "as printed: ")
     yield from bank.versus_erm(data, (MIXED,), bank.BOTH, says="as it holds: ")
 
 
 def at_same_weights(data: ItemData) -> Iterator[Finding]:
-    """As each method ends, and where ERM ends: Mixup's gradient less that of the clean loss."""
+    """The gradient's noise at each method's last weights, less ERM's; then both losses at ERM's."""
     yield from bank.versus_erm(data, (VARIANCE, SIGNAL))
     pair = (data.probed("gradient_noise", s, "variance", "erm") for s in ("mixed", "clean"))
     yield signed("variance at ERM's weights, Mixup's loss (alpha 1) - clean", paired(*pair), -1)
@@ -98,7 +98,7 @@ CLAIMS = (
     Claim(
         "grad_variance_network",
         "B26, our question",
-        "Of a network too, trained, the gradient is less noisy under Mixup.",
+        "For trained networks, too, the gradient is less noisy under Mixup.",
         at_same_weights,
         ours=True,
     ),

@@ -39,9 +39,9 @@ THREE = deviation(
 
 
 def selective(data: ItemData) -> Iterator[Finding]:
-    """The deviation falls by a smaller factor beyond a segment's end, and beside it, than inside.
+    """Mixup's deviation over ERM's is smaller inside of segments than beyond or beside them.
 
-    Log ratios to ERM, by seed: outside less inside.
+    By seed: the log of that ratio outside, less the log of the ratio inside.
     """
     pairs = ((BEYOND, INSIDE), (BESIDE, INSIDE), (BEYOND_LOGITS, INSIDE_LOGITS))
     for outer, inner in pairs:

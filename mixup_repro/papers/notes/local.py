@@ -27,7 +27,7 @@ Pair = tuple[Quantity, Quantity]  # of predictions as they come, and with one te
 
 
 def error(group: str, metric: str, name: str, least: float = SMALLEST["ece"]) -> Pair:
-    """An error of calibration that the probe `groups` measures."""
+    """A calibration error that the probe `groups` measures, without and with a temperature."""
 
     def of(metric: str, name: str, title: str) -> Quantity:
         probe = probed("groups", group, metric)
@@ -41,9 +41,9 @@ PLACES = (
     error("overlap", "from_truth", "Off the truth, overlap"),
     error("apart", "from_truth", "Off the truth, apart"),
 )
-# What a setting is asked: classes, groups, or places whose true probabilities are known.
+# The errors of each setting: by class, by group, or at places whose true probabilities are known.
 ERRORS = {
-    # A mean over ten classes, of each of which most examples are not: smaller than one of answers.
+    # A mean over the probabilities of ten classes, most of which are near 0: errors are smaller.
     "local_digits": (error("classes", "ece", "ECE by classes", SMALLEST["ece"] / 10),),
     "local_rare": (
         error("rare", "ece", "ECE, rare group"),

@@ -59,16 +59,22 @@ CLAIMS = (
     Claim(
         "mia_gap",
         "B38",
-        "The gap between losses of members and others shrinks.",
+        "The gap between losses of members of the training set and of others shrinks.",
         partial(bank.versus_erm, quantities=(MEAN_GAP, MEDIAN_GAP)),
     ),
     Claim(
         "mia_auc",
         "B38",
-        "Members are harder to tell from others.",
+        "Members of the training set are harder to tell from others.",
         partial(bank.versus_erm, quantities=(AUC, TPR), detail=(MIXED_AUC,)),
     ),
-    Claim("mia_alpha", "B38", "Alpha tunes how hard.", tuned, on=("membership_digits", *FEW)),
+    Claim(
+        "mia_alpha",
+        "B38",
+        "Alpha tunes how hard it is to tell members from others.",
+        tuned,
+        on=("membership_digits", *FEW),
+    ),
     Claim(
         "manifold_private",
         "B21",

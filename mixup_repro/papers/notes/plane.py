@@ -1,4 +1,4 @@
-"""What items in the plane share: boundaries over the data of a run, and quantities below them."""
+"""What items on data in the plane share: a figure of boundaries, with quantities below them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import NoValues, interval
 
 SHOWN = 300  # points of a panel, at most
-# What else a panel below shows: a height and its name, or None.
+# A horizontal line for a quantity's panel, as height and name; or None.
 Mark = Callable[[ItemData, Quantity], tuple[float, str] | None]
 
 

@@ -48,14 +48,14 @@ CLAIMS = (
     Claim(
         "spurious",
         "C95",
-        "They rely less on spurious correlations.",
+        "Mixup and CutMix rely less on spurious correlations.",
         SHORTCUT,
         on=("shortcuts_digits",),
     ),
     Claim(
         "fairness",
         "C102",
-        "They are fairer: the group that fares worst fares better.",
+        "Mixup and CutMix are fairer: the group that fares worst fares better.",
         partial(
             bank.versus_erm,
             quantities=(WORST, CLASS),

@@ -1,4 +1,4 @@
-"""How smooth the landscape is on the way of training: how gradients change along a step."""
+"""How smooth the loss is on the line from initial to last weights: how gradients change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MIXED = change(
 
 
 def smoother(data: ItemData) -> Iterator[Finding]:
-    """Each method's own loss on its own way, less ERM's; on ERM's, Mixup's loss less the clean."""
+    """Each method's own loss on its own line, less ERM's; on ERM's line, Mixup's less the clean."""
     yield from bank.versus_erm(data, (OWN, RELATIVE), bank.BOTH, detail=(CLEAN, MIXED))
     for metric, what in (("change", "change by distance"), ("relative", "relative change")):
         pair = (data.probed("smoothness", s, metric, "erm") for s in ("mixed 1", "train"))

@@ -203,6 +203,6 @@ THEOREMS = (
         vrm_linear_contrast,
     ),
     Theorem("vrm_segments", "A6", "Mixed inputs lie on segments between examples.", vrm_segments),
-    Theorem("vrm_hull", "A8", "They fill the whole convex hull of the data.", vrm_hull),
+    Theorem("vrm_hull", "A8", "Mixed inputs fill the whole convex hull of the data.", vrm_hull),
     Theorem("alpha_to_zero", "A9", "Small alpha recovers ERM.", alpha_to_zero),
 )

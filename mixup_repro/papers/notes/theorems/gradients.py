@@ -199,5 +199,5 @@ THEOREMS = (
     Theorem(
         "grad_variance", "B26", "Of a linear model the gradient's variance falls.", grad_variance
     ),
-    Theorem("grad_snr", "B26", "So steps are more confident.", grad_snr),
+    Theorem("grad_snr", "B26", "So the optimiser's steps are more confident.", grad_snr),
 )

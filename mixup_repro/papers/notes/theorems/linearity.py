@@ -244,7 +244,7 @@ def adv_certified() -> list[Check]:
 
 THEOREMS = (
     Theorem("path_error", "B11", "Straying from the straight line is penalised.", path_error),
-    Theorem("path_occam", "B11", "So the simplest function wins.", path_occam),
+    Theorem("path_occam", "B11", "So the simplest function, a straight line, wins.", path_occam),
     Theorem(
         "taylor_centre",
         "A12",
