@@ -48,12 +48,21 @@ def named(words: list[str], source: Source, every: bool) -> list[Path]:
     every: where none is named, those of all runs in runs_dir.
 
     Raises:
-        InputError: no run is named, or one of them lies outside of runs_dir.
+        InputError: no run is named, an id has no run, or a folder is reached by a link.
     """
-    if every and all(word.startswith("runs_dir=") for word in words):
-        runs_dir = Path(next(compose(words, source)).runs_dir)
+    ids = [word for word in words if "=" not in word]
+    overrides = [word for word in words if "=" in word]
+    unnamed = not ids and all(word.startswith("runs_dir=") for word in overrides)
+    if unnamed and not every:
+        raise InputError("name runs by experiment=<paper>/<item>, other fields, or their ids")
+    jobs = list(compose(overrides, source))
+    runs_dir = Path(jobs[0].runs_dir)
+    if unnamed:
         return [f for f in sorted(runs_dir.glob("*/seed*")) if not _linked(f) and f.is_dir()]
-    folders = _named(words, source)
+    if ids:
+        folders = [folder for name in ids for folder in _of_id(name, runs_dir)]
+    else:
+        folders = list(dict.fromkeys(RunFolder(run).path for job in jobs for run in expand(job)))
     for folder in filter(_linked, folders):
         raise InputError(
             f"{folder} is reached by a link, and its files lie elsewhere: remove the link itself, "
@@ -66,23 +75,13 @@ def _linked(folder: Path) -> bool:
     return folder.is_symlink() or folder.parent.is_symlink()
 
 
-def _named(words: list[str], source: Source) -> list[Path]:
-    overrides = [word for word in words if "=" in word]
-    ids = [word for word in words if "=" not in word]
-    if not words or (overrides == words and all(w.startswith("runs_dir=") for w in words)):
-        raise InputError("name runs by experiment=<paper>/<item>, other fields, or their ids")
-    jobs = list(compose(overrides, source))
-    if not ids:
-        return list({str(f): f.path for job in jobs for f in map(RunFolder, expand(job))}.values())
-    runs_dir = Path(jobs[0].runs_dir)
-    folders = []
-    for name in ids:
-        known = re.fullmatch(r"([^/]+-[0-9a-f]{8})(/seed\d+)?", name)
-        found = sorted((runs_dir / known[1]).glob((known[2] or "/seed*")[1:])) if known else []
-        if not found:
-            raise InputError(f"{name}: no state ({', '.join(STATES)}), and no run in {runs_dir}")
-        folders += found
-    return folders
+def _of_id(name: str, runs_dir: Path) -> list[Path]:
+    """The folders of a run's id, or of one of its seeds: <id> or <id>/seed<k>."""
+    known = re.fullmatch(r"([^/]+-[0-9a-f]{8})(/seed\d+)?", name)
+    found = sorted((runs_dir / known[1]).glob((known[2] or "/seed*")[1:])) if known else []
+    if not found:
+        raise InputError(f"{name}: no state ({', '.join(STATES)}), and no run in {runs_dir}")
+    return found
 
 
 def leftovers(folder: Path) -> list[Path]:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import torch
 
 from mixup_repro.cli.words import Parser, source_of, whole_path
-from mixup_repro.data import load
+from mixup_repro.data import Dataset, load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import in_memory
 from mixup_repro.jobs import compose
@@ -60,15 +61,18 @@ def main(words: Sequence[str]) -> int:
         if len(known) and (known[list(key)] == pd.Series(key)).all(axis=1).any():
             print(f"{label}, draw {draw}: measured before")
             continue
-        started = time.perf_counter()
-        found = mixup_distances(dataset, ALPHA, args.share, draw)
-        about = {"wall_s": time.perf_counter() - started, "commit": commit()}
-        about["device"] = device_name(torch.zeros(1))
-        rows = [key | {"part": part} | n._asdict() | about for part, n in found.items()]
+        rows = _measure(dataset, key)
         with locked(args.results_dir):
             results.merge_measured(path, pd.DataFrame(rows))
-        numbers = ", ".join(
-            f"{part} {n.minimum:.3f} (mean {n.average:.3f})" for part, n in found.items()
-        )
-        print(f"{label}, draw {draw}: {numbers}")
+        told = (f"{row['part']} {row['minimum']:.3f} (mean {row['average']:.3f})" for row in rows)
+        print(f"{label}, draw {draw}: {', '.join(told)}")
     return 0
+
+
+def _measure(dataset: Dataset, key: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of one draw: distances to training and to test points, and how long it took."""
+    started = time.perf_counter()
+    found = mixup_distances(dataset, key["alpha"], key["share"], key["draw"])
+    about = {"wall_s": time.perf_counter() - started, "commit": commit()}
+    about["device"] = device_name(torch.zeros(1))
+    return [key | {"part": part} | n._asdict() | about for part, n in found.items()]

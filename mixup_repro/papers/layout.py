@@ -48,13 +48,9 @@ def around(
     figure.text(left, top, about, fontsize=ABOUT, color=colour, gid=HEAD, **look)
     top -= (heights["about"] + 0.6 * EDGE) / height
     if key:
-        place: dict[str, Any] = {
-            "loc": "upper left",
-            "bbox_to_anchor": (left, top),
-            "borderaxespad": 0,
-        }
-        handles, names = [*key.values()], [*key]
-        figure.legend(handles, names, ncols=columns, fontsize=KEY, borderpad=0, **place)
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (left, top)}
+        place |= {"ncols": columns, "fontsize": KEY, "borderpad": 0, "borderaxespad": 0}
+        figure.legend([*key.values()], [*key], **place)
     look |= {"va": "bottom", "fontsize": NOTE, "color": colour}
     figure.text(left, 0.5 * EDGE / height, note, **look)
     if is_narrow():

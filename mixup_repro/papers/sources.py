@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Optional, Protocol
+from typing import Protocol
 
 import pandas as pd
 
@@ -20,7 +20,7 @@ from mixup_repro.store.rows import PARTS
 from mixup_repro.store.tables import read_table
 
 # For each job of a sweep its seeds by run id; None at the end where the rest was not composed.
-Jobs = list[Optional[dict[str, list[int]]]]
+Jobs = list[dict[str, list[int]] | None]
 PLANS: dict[str, Jobs] = {}  # by words, for all folders of this process
 
 

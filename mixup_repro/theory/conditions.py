@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 
@@ -49,7 +48,7 @@ def assumption_2_9(
         rng = np.random.default_rng(seed)
         u = rng.integers(n, size=pairs)
         v = (u + rng.integers(1, n, size=pairs)) % n
-    best: Optional[Collinearity] = None
+    best: Collinearity | None = None
     for k in range(n):
         use = (u != k) & (v != k) & ((y[u] != y[k]) | (y[v] != y[k]))
         if not use.any():

@@ -85,7 +85,7 @@ CLAIMS = (
     Claim(
         "bn_formula",
         "B27, our question",
-        "In the first layer the variance is what theory predicts: smaller for examples, and unchanged "
+        "In the first layer the variance is what theory predicts: smaller for examples, but not "
         "for their mean.",
         by_formula,
         ours=True,

@@ -99,19 +99,20 @@ def _norms() -> list[Number]:
     return [Number(what, float(printed), float(right), by_draws)]
 
 
+def _first_slope(x: np.ndarray, y: np.ndarray, extra: float) -> float:
+    """Of least squares with free intercept, weights gamma^2 / n, and `extra` more for point 1."""
+    n = len(x)
+    weight = np.sqrt(gamma2(ALPHA) / n + extra * (np.arange(n) == 0))
+    design = np.c_[x, np.ones(n)] * weight[:, None]
+    return float(np.linalg.lstsq(design, y * weight)[0][0])
+
+
 def _weighted() -> list[Number]:
     """J^(i) of (18) for the first of 20 points, and two regressions with that point weighted."""
     rng = np.random.default_rng(0)
     n, s2, g2, t = 20, sigma2(ALPHA), gamma2(ALPHA), theta_bar(ALPHA)
     x = rng.normal(size=(n, 2))
     y = x[:, 0] - x[:, 1] ** 2 + rng.normal(size=n)
-
-    def slope(extra: float) -> float:
-        """First slope of least squares with a free intercept, weights g2 / n, more for point 1."""
-        weight = np.sqrt(g2 / n + extra * (np.arange(n) == 0))
-        design = np.c_[x, np.ones(n)] * weight[:, None]
-        return float(np.linalg.lstsq(design, y * weight)[0][0])
-
     delta, epsilon = direct.noise(x, 0), direct.noise(y, 0)
     root = np.sqrt(direct.probabilities(n))
     by_noise = np.linalg.lstsq(delta * root[:, None], epsilon * root)[0]
@@ -123,14 +124,14 @@ def _weighted() -> list[Number]:
     return [
         Number(
             "J^(1), 20 points; printed: MOLS with sigma^2 more weight for point 1",
-            slope(s2),
+            _first_slope(x, y, s2),
             float(j[0]),
             float(by_noise[0]),
         ),
         Number(
             "the same, MOLS with sigma^2 gamma^2 / (1 - theta_bar)^2 more weight",
             None,
-            slope(s2 * g2 / (1 - t) ** 2),
+            _first_slope(x, y, s2 * g2 / (1 - t) ** 2),
             float(by_noise[0]),
         ),
         Number(
