@@ -1,9 +1,7 @@
-"""One look for every figure. Each method has a colour of its own, and a line and marker besides, so
-that a figure can be read in grey print.
+"""One look for every figure: each method has its colour, and a line and marker for grey print.
 
-Lines are named at their ends where there is room, and otherwise in a key above the panels. The data
-and the network stand below the title; what marks mean, n and the scale stand in the note at the
-foot.
+Lines are named at their ends where there is room, and otherwise in a key above the panels. Below
+the title stand data and network; in the note at the foot what marks mean, n and the scale.
 """
 
 from __future__ import annotations
@@ -100,9 +98,8 @@ def panels(
 ) -> tuple[Figure, list[Axes]]:
     """A figure and its panels, row by row, without pyplot and its global state.
 
-    size: width and height in inches of a panel with its labels; `finish` adds room for the text
-    around the panels. Inside `layout.narrow`, at most two panels stand side by side, and the panels
-    of a column stay together.
+    size: of a panel with its labels, in inches; `finish` adds room for the text around the panels.
+    Inside `layout.narrow` at most two stand side by side, and those of a column stay together.
     """
     matplotlib.rcParams.update(RC)
     if not layout.is_narrow():
@@ -183,10 +180,7 @@ def level(axis: Axes, at: Interval, places: int, name: str) -> None:
 
 
 def points(axis: Axes, x: Values, at: Sequence[Interval], label: str, **look: Any) -> None:
-    """Means with their intervals, joined by a line where the look has one.
-
-    A mean of one value has no interval, and is drawn as a mark alone.
-    """
+    """Means, with intervals where there are any, joined by a line where the look has one."""
     half = [i.half if np.isfinite(i.half) else 0.0 for i in at]
     axis.errorbar(x, [i.mean for i in at], half, label=label, **{"elinewidth": 1.2} | look)
 
@@ -202,10 +196,9 @@ def effect(
     beside: float = 0.16,
     against: float | None = 0.0,
 ) -> None:
-    """A mean with its 95 % t interval, hollow where that includes `against`.
+    """A mean with its 95 % t interval, hollow where that includes `against`; few runs as dots.
 
-    Up to FEW runs are drawn as dots beside it. across: the effect is along the x axis, and `place`
-    on the y axis. beside: the largest distance of a dot from `place`.
+    across: the effect is along the x axis. beside: the largest distance of a dot from `place`.
     """
     at = interval(values)
     half = at.half if np.isfinite(at.half) else 0.0
@@ -216,14 +209,10 @@ def effect(
     centre = (at.mean, place) if across else (place, at.mean)
     bar: dict[str, Any] = {"xerr" if across else "yerr": half}
     axis.errorbar(*centre, **bar, color=colour, elinewidth=1.4)
-    look: dict[str, Any] = {
-        "markersize": size,
-        "markeredgecolor": colour,
-        "markeredgewidth": 1.3,
-    }
+    look: dict[str, Any] = {"markersize": size, "markeredgecolor": colour, "zorder": 3}
     unsure = against is not None and at.low <= against <= at.high
     filling = "white" if unsure else colour
-    axis.plot(*centre, marker, markerfacecolor=filling, zorder=3, **look)
+    axis.plot(*centre, marker, markerfacecolor=filling, markeredgewidth=1.3, **look)
 
 
 def _spread(n: int) -> np.ndarray:
@@ -237,10 +226,7 @@ def dodge(k: int, n: int, width: float = 0.2) -> float:
 
 
 def zero_line(axis: Axes, across: bool = False, better: int = 0) -> None:
-    """A line at zero. better: the side (1 or -1) on which changes are improvements, or 0 for none.
-
-    That side has a coloured ground, and the word "better" where there is room for it.
-    """
+    """A line at zero. better: the side (1 or -1) that has a ground and this word; 0 for none."""
     line, span = (axis.axvline, axis.axvspan) if across else (axis.axhline, axis.axhspan)
     line(0, color=INK, linewidth=0.9, zorder=2)
     if better:
@@ -268,10 +254,9 @@ def alpha_ticks(axis: Axes, alphas: Sequence[float]) -> None:
 
 
 def name_lines(axis: Axes, *others: Axes) -> None:
-    """Write the names of a panel's lines at their ends, and take all lines out of the key.
+    """Write the names of a panel's lines at their ends, where `finish` moves them apart.
 
-    others: panels with the same lines, which are taken out of the key too. `finish` moves the names
-    apart once the panel has its size.
+    The lines of this panel, and of others with the same lines, are left out of the key.
     """
     for line, label in zip(*axis.get_legend_handles_labels()):
         mark: Any = line[0] if isinstance(line, tuple) else line
