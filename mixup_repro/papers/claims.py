@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
@@ -170,14 +170,18 @@ def said(sign: int) -> str:
     return "> 0" if sign > 0 else "< 0"
 
 
-def over_alphas(part: str, table: pd.DataFrame, sign: int, least: float = 0.0) -> Iterator[Finding]:
-    """`signed` for each alpha (a column of `table`, whose rows are seeds), and for their mean.
+def over_alphas(
+    part: str, by_alpha: Mapping[float, pd.Series] | pd.DataFrame, sign: int, least: float = 0.0
+) -> Iterator[Finding]:
+    """`signed` for each alpha, and for their mean, of the seeds that have all alphas.
 
-    The mean is a detail that decides nothing, as it can hide alphas at which the opposite is true.
+    by_alpha: values by seed of each alpha. The mean is a detail that decides nothing, as it can
+    hide alphas at which the opposite is true.
 
     Raises:
         NoValues: there are no alphas.
     """
+    table = pd.DataFrame(by_alpha).dropna()
     if table.empty:
         raise NoValues("no alphas, or no seed that has all of them")
     for alpha in table:

@@ -73,8 +73,8 @@ def change(data: ItemData, metric: str, alpha: float) -> pd.DataFrame:
 def worsens(data: ItemData) -> Iterator[Finding]:
     """Rescaling worsens every metric of Mixup."""
     for metric, (_, better, _) in METRICS.items():
-        table = pd.DataFrame({a: change(data, metric, a).mean(axis=1) for a in data.alphas()})
-        yield from over_alphas(metric, table.dropna(), -better, SMALLEST[metric])
+        changes = {a: change(data, metric, a).mean(axis=1) for a in data.alphas()}
+        yield from over_alphas(metric, changes, -better, SMALLEST[metric])
 
 
 CLAIMS = (

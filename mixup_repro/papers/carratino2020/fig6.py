@@ -32,9 +32,8 @@ def moves(data: ItemData) -> Iterator[Finding]:
             a: pd.Series(np.polyfit(gain.columns, gain.T, 1)[0], gain.index)
             for a, gain in gains.items()
         }
-        table = pd.DataFrame(slopes).dropna()
         least = SMALLEST[metric] / np.ptp(severities)  # over all of the severities
-        yield from over_alphas(f"{metric}, slope", table, -1, least)
+        yield from over_alphas(f"{metric}, slope", slopes, -1, least)
 
 
 CLAIMS = (

@@ -143,8 +143,8 @@ def moves(data: ItemData, name: str, metric: str, sign: int) -> Iterator[Finding
     """A metric's gain by rescaling, at both alphas."""
     part = f"{name}, {metric}"
     try:
-        table = pd.DataFrame({a: gain(data, name, metric, a) for a in ALPHAS}).dropna()
-        yield from over_alphas(part, table, sign, SMALLEST[metric])
+        gains = {a: gain(data, name, metric, a) for a in ALPHAS}
+        yield from over_alphas(part, gains, sign, SMALLEST[metric])
     except NoValues:
         yield Finding(part, None, said(sign), NOT_RUN)
 

@@ -46,11 +46,11 @@ def not_always(data: ItemData) -> Iterator[Finding]:
     at, least = bank.alphas(data, "mixup"), SMALLEST["accuracy"]
     for name, labels in (("early", EARLY), ("late", LATE)):
         erm = gain(data, labels, "erm", None)
-        gains = pd.DataFrame({a: gain(data, labels, "mixup", a) for a in at})
+        gains = {a: gain(data, labels, "mixup", a) for a in at}
         part = f"gain of entropy over chance, {name} ({labels[0]} to {labels[-1]} labels)"
-        less = pd.DataFrame({a: paired(gains[a], erm) for a in gains}).dropna()
+        less = {a: paired(gains[a], erm) for a in gains}
         yield from over_alphas(f"{part}, Mixup - ERM", less, -1, least)
-        yield from map(bank.as_detail, over_alphas(f"{part}, Mixup", gains.dropna(), 1, least))
+        yield from map(bank.as_detail, over_alphas(f"{part}, Mixup", gains, 1, least))
 
 
 CLAIMS = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import pandas as pd
 from scipy import stats
 
 from mixup_repro.papers import style
@@ -56,7 +55,7 @@ def found(data: ItemData) -> Iterator[Finding]:
             alpha: paired(*(q.values(data, method, alpha) for q in (PGD[-1], CLEAN)))
             for alpha in bank.alphas(data, method)
         }
-        yield from over_alphas(part, pd.DataFrame(table).dropna(), -1, SMALLEST["accuracy"])
+        yield from over_alphas(part, table, -1, SMALLEST["accuracy"])
 
 
 def foretells(data: ItemData) -> Iterator[Finding]:

@@ -111,8 +111,8 @@ def versus_erm(
             if not at:
                 yield Finding(part, None, "", NOT_RUN, headline=quantity in quantities)
                 continue
-            table = pd.DataFrame({a: change(data, quantity, method, a) for a in at}).dropna()
-            found = over_alphas(part, table, quantity.promised, quantity.least)
+            changes = {a: change(data, quantity, method, a) for a in at}
+            found = over_alphas(part, changes, quantity.promised, quantity.least)
             yield from found if quantity in quantities else map(as_detail, found)
 
 

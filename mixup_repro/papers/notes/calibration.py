@@ -95,7 +95,7 @@ def between(
         )
         for alpha in bank.alphas(data, "mixup")
     }
-    yield from over_alphas(part, pd.DataFrame(table).dropna(), sign, one.least)
+    yield from over_alphas(part, table, sign, one.least)
 
 
 def posthoc(data: ItemData) -> Iterator[Finding]:

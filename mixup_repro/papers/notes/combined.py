@@ -51,8 +51,8 @@ def with_decay(data: ItemData) -> Iterator[Finding]:
 def against(both: str, q: Quantity, at: Levels, alone: dict[str, Levels]) -> Iterator[Finding]:
     """A quantity of both at once less that of either alone; only of accuracy does it decide."""
     for name, other in alone.items():
-        table = pd.DataFrame({a: paired(at[a], other[a]) for a in at}).dropna()
-        found = over_alphas(f"{q.name}, {both} - {name} alone", table, q.promised, q.least)
+        less = {a: paired(at[a], other[a]) for a in at}
+        found = over_alphas(f"{q.name}, {both} - {name} alone", less, q.promised, q.least)
         yield from found if q is ACCURACY else map(bank.as_detail, found)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import pandas as pd
-
 from mixup_repro.papers.claims import Claim, Finding, over_alphas
 from mixup_repro.papers.items import Item
 from mixup_repro.papers.notes import bank
@@ -26,7 +24,7 @@ def versus_mixup(data: ItemData, quantities: tuple[Quantity, ...]) -> Iterator[F
             for a in bank.alphas(data, "manifold_mixup")
         }
         part = f"{q.name}, Manifold Mixup - Mixup"
-        yield from over_alphas(part, pd.DataFrame(table).dropna(), q.promised, q.least)
+        yield from over_alphas(part, table, q.promised, q.least)
 
 
 CLAIMS = (
