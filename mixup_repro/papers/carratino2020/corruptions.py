@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -39,7 +38,8 @@ def table(data: ItemData) -> pd.DataFrame:
             {"corruption": corruption},
             {metric: partial(values.get, corruption) for metric, values in changes.items()},
         )
-        for corruption in _order(changes["accuracy"].columns)
+        for corruption in CORRUPTIONS  # in the benchmark's order
+        if corruption in changes["accuracy"]
     )
 
 
@@ -133,11 +133,6 @@ def _row(axis: Axes, by_severity: pd.DataFrame, place: float) -> None:
         }
         filling = "white" if i.low <= 0 <= i.high else colour
         axis.plot(i.mean, place, "o", markerfacecolor=filling, **look)
-
-
-def _order(names: Iterable[str]) -> list[str]:
-    """In the benchmark's order: noise, blur, weather, digital."""
-    return [name for name in CORRUPTIONS if name in set(names)]
 
 
 ITEM = Item(

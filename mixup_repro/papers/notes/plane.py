@@ -20,12 +20,8 @@ from mixup_repro.papers.shared import ItemData
 from mixup_repro.stats import NoValues, interval
 
 SHOWN = 300  # points of a panel, at most
-# A horizontal line for a quantity's panel, as height and name; or None.
-Mark = Callable[[ItemData, Quantity], tuple[float, str] | None]
-
-
-def nothing(data: ItemData, quantity: Quantity) -> None:
-    """No mark."""
+# A horizontal line for a quantity's panel, as height and name.
+Mark = Callable[[ItemData, Quantity], tuple[float, str]]
 
 
 def draw(
@@ -33,13 +29,13 @@ def draw(
     quantities: Sequence[Quantity],
     drawn: Dataset,
     title: str,
-    mark: Mark = nothing,
+    mark: Mark | None = None,
     reach: float = REACH,
 ) -> Figure:
     """Above: boundaries of each run, of ERM and of Mixup; below: a quantity a panel, by alpha.
 
-    drawn: the data of run 0. reach: half a side of what is shown above. A panel below without
-    values stays empty.
+    drawn: the data of run 0. mark: gives a horizontal line for each panel below. reach: half a side
+    of the square shown above. A panel below without values stays empty.
     """
     figure, axes = style.panels(len(quantities), 2, size=(2.5, 2.35))
     places = bank.alphas(data, "mixup")
@@ -51,7 +47,10 @@ def draw(
     for axis in axes[1 + len(few) : len(quantities)]:
         axis.set_axis_off()
     for axis, quantity in zip(axes[len(quantities) :], quantities):
-        _levels(axis, data, quantity, places, mark(data, quantity))
+        _levels(axis, data, quantity, places)
+        if mark:
+            height, name = mark(data, quantity)
+            axis.axhline(height, color=style.INK, linestyle=":", label=name)
     note = (
         "Above: boundary of each run (log-odds linear between the points of a grid), and the "
         f"training points of run 0 (class 1: squares). {curves.note(data)}"
@@ -80,14 +79,8 @@ def _boundaries(axis: Axes, data: ItemData, alpha: float | None, drawn: Dataset)
     axis.set_yticks([-2, -1, 0, 1, 2])
 
 
-def _levels(
-    axis: Axes,
-    data: ItemData,
-    quantity: Quantity,
-    places: list[float],
-    mark: tuple[float, str] | None,
-) -> None:
-    """A quantity of Mixup by alpha, ERM's as a band, and a mark."""
+def _levels(axis: Axes, data: ItemData, quantity: Quantity, places: list[float]) -> None:
+    """A quantity of Mixup by alpha, with ERM's as a band."""
     with suppress(NoValues):
         erm = interval(quantity.unit * quantity.values(data, "erm", None))
         style.level(axis, erm, len(places), "ERM")
@@ -97,7 +90,5 @@ def _levels(
             means[place] = interval(quantity.unit * quantity.values(data, "mixup", alpha))
     if means:
         style.points(axis, [*means], [*means.values()], "Mixup", **style.SERIES["Mixup"])
-    if mark:
-        axis.axhline(mark[0], color=style.INK, linestyle=":", label=mark[1])
     style.alpha_ticks(axis, places)
     axis.set_title(quantity.title)
