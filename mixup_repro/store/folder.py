@@ -119,7 +119,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             probe = self.path / ".writable"
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another process, which tried as well, may have done so
         except OSError as error:
             raise self.unwritable(error) from error
 
