@@ -100,7 +100,7 @@ class EvaluationConfig:
 
 @dataclass
 class BenchmarkConfig:
-    name: Optional[str] = None  # a key of mixup_repro.benchmarks.KINDS; null: none
+    name: Optional[str] = None  # a key of mixup_repro.shifts.KINDS; null: none
     root: Optional[str] = None  # where the released files lie, or generated ones are kept
     released: Optional[int] = None  # examples of a complete release; null: any number
     corruptions: Optional[list[str]] = None  # null: all 19

@@ -14,6 +14,7 @@ from helpers import HARDWARE, job
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
+from mixup_repro.launch.slots import Slot, claim
 from mixup_repro.store import files as files_module
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import checkpoint
@@ -187,6 +188,12 @@ def test_the_reason_of_a_failure_is_one_line():
     error = RuntimeError("size mismatch\n\tfor weight: 3\nCompile with TORCH_USE_CUDA_DSA")
     assert explain(error, [RunFolder(run)]) == "RuntimeError: size mismatch"
     assert explain(ValueError(), [RunFolder(run)]) == "ValueError"
+
+
+def test_slots_below_a_folder_that_cannot_be_written_are_refused_in_a_line(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InputError, match="file/runs: cannot be written"):
+        claim(Slot("cpu0", 1), tmp_path / "file" / "runs")
 
 
 def test_two_processes_make_the_folder_of_a_run_at_once(tmp_path, monkeypatch):

@@ -172,6 +172,8 @@ def test_csv_in_two_files_with_the_label_last(tmp_path):
         (lambda t: t.assign(age=t.age.where(t.index != 3)), "kind", "age has an empty cell, in li"),
         (lambda t: t.assign(kind=t.kind.where(t.index != 3)), "kind", "split|empty cell"),
         (lambda t: t.assign(age="old"), "kind", "column age holds 'old'; features must be numbers"),
+        (lambda t: t.assign(age="1_000"), "kind", "age holds '1_000'; features must be numbers"),
+        (lambda t: t.assign(kind=t.kind.where(t.index > 9, "None")), "kind", "the words NA, None"),
         (lambda t: t.assign(age=np.inf), "kind", "column age holds an infinite number"),
         (lambda t: t.assign(kind=t.kind.where(t.index != 3, "fir")), "kind", "cannot be split by"),
         (lambda t: t[["kind"]], "kind", "is its only column"),

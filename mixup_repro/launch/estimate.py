@@ -61,8 +61,9 @@ def left(status: Status) -> list[Left]:
 class Bill:
     """What runs would cost on one kind of device, and what that rests on.
 
-    ids, runs: which of them are priced, and how many; seconds: of one process; rests: finished
-    runs, by kind.
+    ids, runs: which of them are priced, and how many; seconds: of one process, at the mean pace of
+    the finished runs, and at that of the fastest and the slowest; rests: how many finished runs
+    there are of each kind, by the values of `costs.kind`.
     """
 
     device: str
@@ -71,7 +72,7 @@ class Bill:
     seconds: float = 0.0
     fastest: float = 0.0
     slowest: float = 0.0
-    rests: dict[tuple[str, ...], int] = field(default_factory=dict)
+    rests: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     @property
     def on_cpu(self) -> bool:
@@ -95,7 +96,7 @@ class Bill:
         if low != high:
             said += f" ({low} by the fastest runs, {high} by the slowest)"
         rested: Counter[str] = Counter()
-        for (data, network), runs in ((kind[:2], runs) for kind, runs in self.rests.items()):
+        for (data, _, network, *_), runs in self.rests.items():
             rested[f"{network} on {data}"] += runs
         rests = (f"{n} run{'s' * (n > 1)} of {what}" for what, n in rested.items())
         return f"{said}; measured: {', '.join(rests)}"
@@ -157,8 +158,8 @@ def bills(missing: list[Left], finished: Iterable[RunFolder], results: Path) -> 
     found: dict[str, Bill] = {}
     for some in missing:
         asked, epochs = some.config.hardware, some.epochs()
-        for name in twins(some.config.dataset.name):
-            of = costs.kind(asdict(some.config)) | name
+        for change in twins(some.config.dataset.name):
+            of = costs.kind(asdict(some.config)) | change
             rows = [_alike(table, of) for table in tables]
             if any(map(len, rows)):
                 break
@@ -175,13 +176,15 @@ def bills(missing: list[Left], finished: Iterable[RunFolder], results: Path) -> 
             bill.seconds += epochs * float((measured["epoch_s"] * weight).sum() / weight.sum())
             bill.fastest += epochs * float(measured["fastest_s"].min())
             bill.slowest += epochs * float(measured["slowest_s"].max())
-            what = (str(of["dataset"]), str(of["network"]), str(of["method"]))
-            bill.rests[what] = int(weight.sum())
+            bill.rests[tuple(of.values())] = int(weight.sum())
     return sorted(found.values(), key=lambda bill: (-bill.runs, bill.device))
 
 
 def twins(name: str) -> list[dict[str, str]]:
-    """What to change in `costs.kind`: nothing; or the set, to one of as many pictures as large."""
+    """What to change in `costs.kind`: nothing, or the data set, to another as large as it.
+
+    Pictures of as many pixels, and as many of them, cost the same.
+    """
     own = LOADERS[name].sizes
     alike = (
         other

@@ -72,7 +72,8 @@ def read_weights(path: Path) -> tuple[str, dict[str, Tensor]]:
         ) from error
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
-    if not isinstance(found, Mapping) or not found or not all(map(torch.is_tensor, found.values())):
+    named = isinstance(found, Mapping) and all(isinstance(name, str) for name in found)
+    if not (named and found and all(map(torch.is_tensor, found.values()))):
         raise InputError(f"{path}: holds no tensors by name, neither at its top nor in state_dict")
     prefix = "module." if all(name.startswith("module.") for name in found) else ""
     weights = {name.removeprefix(prefix): tensor for name, tensor in found.items()}

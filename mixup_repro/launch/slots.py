@@ -66,16 +66,24 @@ def claim(slot: Slot, runs_dir: Path) -> int | None:
     """Lock the slot: a file descriptor that holds it until closed, None where it is taken.
 
     A process that inherits the descriptor holds the slot on, also when this one has closed it.
+
+    Raises:
+        InputError: nothing can be written below runs_dir.
     """
     import fcntl  # not on Windows, which this alone would keep from training at all
 
-    folder = runs_dir / ".slots"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{socket.gethostname()}-{slot.name}"
+    path = runs_dir / ".slots" / f"{socket.gethostname()}-{slot.name}"
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except PermissionError:  # another user's, which can be locked as well
-        descriptor = os.open(path, os.O_RDONLY)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except PermissionError:  # another user's, which can be locked as well
+            descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(
+            f"runs_dir={runs_dir}: cannot be written ({error.strerror}); choose another with "
+            f"runs_dir=<folder>"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

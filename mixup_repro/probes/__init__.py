@@ -69,7 +69,8 @@ def named(names: Any, dataset: DataSource) -> list[str]:
     """The probes that a job's `probe` names: one, or a list of them.
 
     Raises:
-        InputError: there is no such probe, the data set is streamed, or there are several ranks.
+        InputError: there is no such probe, the data set is streamed, the device has no float64, or
+            there are several ranks.
     """
     asked = names if isinstance(names, list) else [names]
     for name in asked:
@@ -79,7 +80,10 @@ def named(names: Any, dataset: DataSource) -> list[str]:
                 f"probe={name}: there is no such probe, and {near} is the nearest name; choose of "
                 f"{', '.join(sorted(PROBES))}"
             )
-    in_memory(dataset, f"probe={','.join(asked)}")
+    told = f"probe={','.join(asked)}"
+    in_memory(dataset, told)
+    if dataset.device.type == "mps":
+        raise InputError(f"{told}: needs float64, which mps lacks; use hardware.device=cpu")
     if world_size() > 1:
-        raise InputError(f"probe={','.join(asked)}: is asked by one process, without torchrun")
+        raise InputError(f"{told}: is asked by one process, without torchrun")
     return list(dict.fromkeys(asked))

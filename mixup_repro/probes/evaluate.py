@@ -97,8 +97,6 @@ def _has(folder: RunFolder, name: str, say: Callable[[str], None]) -> bool:
 def _ask(group: list[RunFolder], name: str, source: DataSource) -> None:
     """Ask a stack of runs, and write their rows; a value that is not finite has none."""
     runs = [folder.run for folder in group]
-    if source.device.type == "mps":
-        raise InputError(f"probe={name} needs float64, which mps lacks; use hardware.device=cpu")
     dataset = in_memory(source.for_seeds([run.seed for run in runs]), f"probe={name}")
     network = restore_all(group, source).eval()
     try:
