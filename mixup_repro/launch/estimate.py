@@ -42,16 +42,14 @@ class Left:
         return " ".join(kind[name] for name in ("dataset", "network", "method"))
 
     def epochs(self) -> int:
-        """Epochs to train, less those before the last checkpoints."""
-        each = self.config.recipe.epochs
-        return sum(each - min(each, folder.epoch()) for folder in self.folders)
+        """Epochs still to be trained."""
+        return sum(folder.epochs_left() for folder in self.folders)
 
 
 def left(status: Status) -> list[Left]:
-    """What is missing, by id."""
-    waits = (State.INTERRUPTED, State.FAILED, State.ABSENT)
+    """The runs that wait, by id."""
     found = [
-        Left([folder for seed, folder in seeds.items() if status.states[name][seed] in waits])
+        Left([folder for seed, folder in seeds.items() if status.states[name][seed].waits])
         for name, seeds in status.ids.items()
     ]
     return [some for some in found if some.folders]

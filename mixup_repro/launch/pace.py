@@ -12,7 +12,7 @@ from mixup_repro.store.folder import RunFolder, State
 def size(folders: Iterable[RunFolder]) -> int:
     """The work on runs: the epochs that they lack, and one more each for its evaluations."""
     unfinished = (f for f in folders if f.state() != State.DONE)
-    return sum(1 + f.run.config.recipe.epochs - f.epoch() for f in unfinished)
+    return sum(1 + folder.epochs_left() for folder in unfinished)
 
 
 @dataclass(frozen=True)

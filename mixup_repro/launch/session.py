@@ -18,12 +18,11 @@ from mixup_repro.jobs import Source, compose, expand, grid_size, register, resol
 from mixup_repro.launch.summary import summarise
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import Outcome, RunFolder, State
-from mixup_repro.training.job import ask, device_of, open_data, run
+from mixup_repro.training.job import Question, ask, device_of, open_data, run
 from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result
 
 Work = Callable[[Config, Progress], list[Result]]
-Question = Callable[[list[RunFolder]], dict[RunFolder, str]]  # see `ask`
 
 
 def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]:

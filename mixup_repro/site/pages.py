@@ -185,14 +185,14 @@ def use(site: Site) -> Context:
         "use_cases": site.copy.names["cases"],
         "theta": [(f"{a:g}", f"{theta_bar(a):.3f}") for a in THETA],
         "theta_json": json.dumps(table),
-        "code_rescale": _example("rescale"),
-        "code_mixup": _example("mixup"),
+        "code_rescale": _lines("rescale_example.txt"),
+        "code_mixup": _lines("mixup_example.txt"),
     }
 
 
-def _example(name: str) -> str:
-    """Lines of code to copy."""
-    return (Path(__file__).parent / f"{name}_example.txt").read_text(encoding="utf-8").strip()
+def _lines(name: str) -> str:
+    """The lines of code of a file beside this one, to be copied from a page."""
+    return (Path(__file__).parent / name).read_text(encoding="utf-8").strip()
 
 
 def method(site: Site) -> Context:

@@ -193,18 +193,15 @@ def read(folder: Path) -> Tables:
     imported = folder / "imported.csv"
     others = rows(imported) if imported.exists() else []
     tables = Tables(_claims(folder), pages, tuple(others))
-    for claim in tables.claims:
-        for v in claim.verdicts:
-            for name in v.items:
-                if (v.paper, name) not in tables.page_of:
-                    raise InputError(
-                        f"{folder / 'verdicts.csv'}: {v.paper}, {v.claim} is on {name}, "
-                        f"which items.csv does not have"
-                    )
-    for page in pages:
-        for item in page.run:
-            if not item.theory:
-                _has_rows(folder / "tables" / f"{item.figure}.csv", item)
+    for v in (v for claim in tables.claims for v in claim.verdicts):
+        for name in v.items:
+            if (v.paper, name) not in tables.page_of:
+                raise InputError(
+                    f"{folder / 'verdicts.csv'}: {v.paper}, {v.claim} is on {name}, which "
+                    f"items.csv does not have"
+                )
+    for item in (item for page in pages for item in page.run if not item.theory):
+        _has_rows(folder / "tables" / f"{item.figure}.csv", item)
     return tables
 
 

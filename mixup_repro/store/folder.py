@@ -27,6 +27,11 @@ class State(StrEnum):
     FAILED = "failed"  # failed.json is there
     ABSENT = "missing"  # none of these
 
+    @property
+    def waits(self) -> bool:
+        """Whether the run is still to be trained, and nobody trains it now."""
+        return self in (State.INTERRUPTED, State.FAILED, State.ABSENT)
+
 
 class Outcome(StrEnum):
     """What one visit made of a run: a state, or how it came to be done."""
@@ -97,6 +102,10 @@ class RunFolder:
     def epoch(self) -> int:
         """The epoch of the newest checkpoint; 0 where there is none."""
         return max((int(p.stem[5:11]) for p in self.path.glob("epoch*.pt")), default=0)
+
+    def epochs_left(self) -> int:
+        """Epochs that come after the newest checkpoint."""
+        return self.run.config.recipe.epochs - self.epoch()
 
     def reason(self) -> str:
         """Why the run failed, in one line.

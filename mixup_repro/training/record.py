@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from functools import lru_cache
+from functools import cache
 from typing import Any, Optional
 
 import numpy as np
@@ -60,12 +60,7 @@ def finish(
     for r, folder in folders.items():
         tensors.write(folder.weights_path, stack.learner.weights(r))
         record = describe(folder, dataset) | {"wall_s": wall_s} | how
-        keep = {None, *folder.run.rescaled_at}
-        record |= {
-            "curves": curves[r],
-            "best": max(curves[r], key=lambda row: row["test_accuracy"]),
-            "evaluations": [e for e in evaluations[r] if e["eval_alpha"] in keep],
-        }
+        record |= _found(folder, curves[r], evaluations[r])
         if logits is not None:
             record |= _keep_logits(folder, logits[r])
         if maps is not None:
@@ -74,6 +69,18 @@ def finish(
             record["terms"] = along_training(folder, dataset, asked.terms)
         folder.write_record(record)
         yield r, record
+
+
+def _found(
+    folder: RunFolder, curve: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """A run's curves and evaluations, without those at alphas that other runs of its stack have."""
+    own = {None, *folder.run.rescaled_at}
+    return {
+        "curves": curve,
+        "best": max(curve, key=lambda row: row["test_accuracy"]),
+        "evaluations": [row for row in rows if row["eval_alpha"] in own],
+    }
 
 
 def _keep_logits(folder: RunFolder, logits: Tensor) -> dict[str, Any]:
@@ -135,7 +142,7 @@ def device_name(tensor: torch.Tensor) -> str:
     return f"{times}cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-@lru_cache(maxsize=1)
+@cache
 def commit() -> str:
     """The short commit of the code that runs, with a `+` where it has uncommitted changes."""
     if INSTALLED:  # a repository around the place of installation is another one

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
@@ -12,14 +10,6 @@ from mixup_repro.jobs import expand, resolve
 from mixup_repro.live import about
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import RunFolder, State
-
-NOBODYS = (State.ABSENT, State.INTERRUPTED, State.FAILED)
-
-
-def epochs_left(folders: Iterable[RunFolder]) -> int:
-    """Epochs still to be trained, of the runs that are not done and that nobody trains now."""
-    unfinished = (f for f in folders if f.state() in NOBODYS)
-    return sum(f.run.config.recipe.epochs - f.epoch() for f in unfinished)
 
 
 class Sweep:
@@ -55,11 +45,12 @@ class Sweep:
         self.epochs, self.seconds = self.epochs + epochs, self.seconds + seconds
 
     def ahead(self) -> int:
-        """Epochs still to be trained, of runs that were not visited here."""
+        """Epochs still to be trained, of runs that were not visited here and that wait."""
         for coming in self.coming:
             self.folders |= {str(folder): folder for folder in _runs(coming)}
         self.coming = []
-        return epochs_left(f for name, f in self.folders.items() if name not in self.visited)
+        others = (f for name, f in self.folders.items() if name not in self.visited)
+        return sum(folder.epochs_left() for folder in others if folder.state().waits)
 
     def words(self, epochs: float, seconds: float, rest: float) -> str:
         """Such as: job 3 of 12, ~25 min left.
