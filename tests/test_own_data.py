@@ -92,7 +92,10 @@ def test_npz_is_brought_to_a_size_as_pillow_does(tmp_path):
     "changed, message",
     [
         ({"y_test": None}, "its arrays are x_train, y_train, x_test, and these are needed: x_tr"),
-        ({"y_test": np.array([3, 7, 8, 3])}, "test examples of class 8, of which none is trained"),
+        (
+            {"y_test": np.array([3, 7, 8, 3])},
+            "test examples of class 8, which has no training",
+        ),
         ({"y_test": np.array([3, 7])}, "x_test has 4 examples and 2 labels"),
         ({"y_train": np.eye(6)}, r"training labels of shape \(6, 6\) and type float64"),
         ({"x_train": RNG.random((6, 5, 4))}, r"x_train has shape \(6, 5, 4\) and type float64"),

@@ -23,12 +23,13 @@ OWN_FLIPS = ("two_moons",)  # its loader draws its flipped labels with its point
 
 
 def altered(dataset: Dataset, config: DatasetConfig) -> Dataset:
-    """The data set as its fields want it: fewer, people's labels, wrong ones, a rare group, a cue.
+    """The data set, altered as its config asks.
 
-    In this order.
+    In this order: fewer examples, people's labels, wrong labels, a rare group, a cue.
 
     Raises:
-        InputError: a share outside [0, 1), more examples than there are, or labels of another set.
+        InputError: more examples than there are, labels of another set, or a cue or a rare group of
+            examples that are no pictures.
     """
     if config.train_examples is not None:
         dataset = fewer(dataset, config.train_examples)

@@ -29,7 +29,7 @@ class Left:
 
     @property
     def config(self) -> Config:
-        """Theirs, but for the seed."""
+        """Their config, which the seed is no part of."""
         return self.folders[0].run.config
 
     @property
@@ -57,7 +57,7 @@ def left(status: Status) -> list[Left]:
 
 @dataclass
 class Bill:
-    """What runs would cost on one kind of device, and what that rests on.
+    """What runs would cost on one kind of device, and which finished runs say so.
 
     ids, runs: which of them are priced, and how many; seconds: of one process, at the mean pace of
     the finished runs, and at that of the fastest and the slowest; rests: how many finished runs
@@ -78,7 +78,10 @@ class Bill:
         return is_cpu(self.device)
 
     def amount(self, hardware: HardwareConfig) -> str:
-        """Such as: about 2.6 hours of one process on <device>, 1.3 hours in 2 slots."""
+        """Such as: about 2.6 hours of one process on <device>, 1.3 hours in 2 slots.
+
+        On GPUs, hours of each GPU that took part: a device may be `4 x <name>`.
+        """
         times = self.device.split(" x ")
         of_gpus = self.seconds * int(times[0]) if len(times) > 1 else self.seconds
         one = f"{span(self.seconds)} of one process" if self.on_cpu else span(of_gpus, "GPU-")
@@ -87,7 +90,7 @@ class Bill:
         return f"about {one} on {self.device}{in_slots}"
 
     def line(self, all_runs: int, hardware: HardwareConfig) -> str:
-        """The same with its range, and what it rests on."""
+        """The same with its range, and the finished runs that it was measured on."""
         said = self.amount(hardware)
         said += f", for {self.runs} of them" if self.runs < all_runs else ""
         low, high = span(self.fastest), span(self.slowest)
@@ -114,7 +117,7 @@ def is_cpu(device: str) -> bool:
 
 
 def priced(missing: list[Left], status: Status) -> list[str]:
-    """What the missing runs would cost, a line for each kind of device, and what nobody measured.
+    """What the missing runs would cost: a line for each kind of device, and one for those unknown.
 
     Raises:
         InputError: the table of costs is malformed.
@@ -201,7 +204,7 @@ def _alike(table: pd.DataFrame, of: dict[str, object]) -> pd.DataFrame:
 
 
 def _precise(rows: pd.DataFrame, asked: str) -> pd.DataFrame:
-    """Those of one precision: the one asked for; of auto, that of the most runs."""
+    """The rows of the precision asked for; auto stands for the one that most runs have."""
     if asked == "auto" and len(rows):
         asked = rows.groupby("precision")["runs"].sum().idxmax()
     return rows[rows["precision"] == asked]

@@ -50,8 +50,8 @@ class Origin:
 def read_weights(path: Path) -> tuple[str, dict[str, Tensor]]:
     """The sha256 of a file that torch.save wrote, and its tensors by name.
 
-    They are the whole of it, or its `state_dict`; DataParallel's `module.` is taken off. Nothing in
-    the file is executed.
+    The tensors are at the top of the file, or under its key `state_dict`; the prefix `module.` of
+    DataParallel is taken off their names. Nothing in the file is executed.
 
     Raises:
         InputError: the file is not there or damaged, or holds something else.
@@ -109,7 +109,7 @@ def fitted(weights: Mapping[str, Tensor], network: Replicas) -> dict[str, Tensor
 
 
 def _block_names(names: Iterable[str]) -> list[str]:
-    """Names in which stages of blocks are told apart, as our ResNets have them: blocks in a row."""
+    """`layer2.0.` of published files, a stage and its block, as the `blocks.3.` of our ResNets."""
     pattern = re.compile(r"layer(\d+)\.(\d+)\.")
     found = (pattern.match(name) for name in names)
     places = sorted({(int(m[1]), int(m[2])) for m in found if m})

@@ -24,7 +24,10 @@ class Work:
     seconds: float = 0.0
 
     def seconds_left(self, each: float) -> float:
-        """At a pace: by the disk, and by its own time until there is a checkpoint."""
+        """The seconds it still takes, at `each` seconds a unit of its size.
+
+        By what is done; before the disk shows any of that, less the time it has been running.
+        """
         if self.done:
             return (self.size - self.done) * each
         return max(0.0, self.size * each - self.seconds)

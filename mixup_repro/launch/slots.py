@@ -1,7 +1,7 @@
 """The slots of one machine: a GPU (or a share of one) or some CPU cores, for one process at a time.
 
-A slot is taken by a lock on a file below runs_dir, which the operating system frees when the
-process that has the slot dies, however it dies. So several sweeps share one machine.
+A process takes a slot by locking a file below runs_dir. The operating system frees the lock when
+the process ends, however it ends. So several sweeps can share one machine.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Probes: questions to the weights of finished runs. Nothing retrains, but for `active`.
+"""Probes: measurements on the weights of finished runs. Only `active` trains anything.
 
-A probe finds numbers of a stack of finished runs; each has a setting, such as the examples it is
-about, and a metric. All that a probe draws comes from the run's seed and the probe's name, so runs
-of one seed are asked about the same examples, and comparisons between methods are paired.
+A probe returns numbers for a stack of finished runs. Each number has a setting, such as the
+examples it is about, and a metric. All that a probe draws at random comes from the run's seed and
+the probe's name, so runs of one seed are asked about the same examples, and methods are compared in
+pairs.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ from mixup_repro.probes.subject import Answers, Subject
 
 @dataclass(frozen=True)
 class Probe:
-    """A question to a stack of runs; a new version of it is asked again where it was before."""
+    """A question to a stack of runs.
+
+    version: it is raised when the question changes; runs are then asked again.
+    """
 
     ask: Callable[[Subject], Answers]
     version: int = 1
@@ -77,8 +81,8 @@ def named(names: Any, dataset: DataSource) -> list[str]:
         if name not in PROBES:
             near = get_close_matches(str(name), PROBES, n=1, cutoff=0)[0]
             raise InputError(
-                f"probe={name}: there is no such probe, and {near} is the nearest name; choose of "
-                f"{', '.join(sorted(PROBES))}"
+                f"probe={name}: there is no such probe, and {near} is the nearest name; choose "
+                f"from {', '.join(sorted(PROBES))}"
             )
     told = f"probe={','.join(asked)}"
     in_memory(dataset, told)

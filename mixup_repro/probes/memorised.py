@@ -1,4 +1,4 @@
-"""Which wrong labels of its training examples a network has learnt by heart."""
+"""How many wrong labels of its training examples a network has memorised."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ EXAMPLES = 10_000
 def memorised(subject: Subject) -> Answers:
     """What is predicted on training examples whose labels are wrong, and on those that are right.
 
-    as_labelled, as_true: share of predictions that are the label, or the true class. examples:
-    share of all examples. Without augmentation. Where no label is wrong, wrong ones have no rows.
+    as_labelled, as_true: the share of predictions that are the label, and the true class.
+    examples: the share of all examples that are in the setting, wrong or right. Without
+    augmentation. Where no label is wrong, that setting has no rows.
 
     Raises:
-        InputError: nobody knows which labels are wrong.
+        InputError: the data set does not say which labels are wrong.
     """
     data = subject.dataset
     clean = subject.clean_labels

@@ -19,12 +19,12 @@ from mixup_repro.shifts.sets import Chunk, Set
 
 
 class Benchmark(Protocol):
-    """Test sets that finished runs of one data set are asked for.
+    """Test sets that finished runs of one data set are evaluated on.
 
     source: changes when the pictures do, so that results of other pictures are not kept.
-    sets: those that are asked for, in order.
-    n_test: examples (or sets of video frames) that a result of one of them is the mean of.
-    skipped: files among the pictures that are none.
+    sets: those that the job asks for, in order.
+    n_test: how many examples (or sets of video frames) one result is the mean of.
+    skipped: how many files in the folders are no pictures, and are passed over.
     """
 
     label: str
@@ -37,7 +37,7 @@ class Benchmark(Protocol):
         """A rank's chunks of a set: number, raw inputs (1, b, H, W, C) and what `score` needs."""
 
     def score(self, logits: Tensor, y: Tensor) -> Any:
-        """What logits (R, b, classes) say of a chunk; those of all chunks add up in order."""
+        """What is kept of logits (R, b, classes) on a chunk: `+` joins it to the next chunk's."""
 
     def rows(self, total: Any) -> list[dict[str, Any]]:
         """Metrics of the sum of all chunks' scores, for each replica."""

@@ -1,8 +1,8 @@
 """Finished runs on test sets out of distribution (Carratino et al., Figures 5 and 6, Table 2).
 
-Results lie beside a run's record, in `ood-<benchmark>.json`: `source`, which tells the pictures,
-and `rows`, one for each corruption, severity and prediction. A stopped evaluation goes on where it
-was, but for the last seconds.
+Results lie beside a run's record, in `ood-<benchmark>.json`: `source`, which identifies the
+pictures, and `rows`, one for each corruption, severity and prediction. An evaluation that was
+stopped goes on where it was, except for the last seconds.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def evaluate_folders(
     benchmark: Benchmark,
     progress: Progress,
 ) -> dict[RunFolder, str]:
-    """Give finished runs the predictions they lack on a benchmark; returns what `ask` wants.
+    """Give finished runs the predictions they lack on a benchmark; returns what a `Question` does.
 
     Predictions are plain, and rescaled with x_bar and y_bar of the run's training set: at a run's
     own alpha, or for a run without one at those of `evaluation.alphas`.

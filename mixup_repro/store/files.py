@@ -40,14 +40,14 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 def half_written(folder: Path, name: str = "*") -> list[Path]:
-    """What processes that were killed in `replacing` left in a folder (of one file there)."""
+    """The files that killed processes left half-written in a folder: of all files, or of one."""
     return [p for p in sorted(folder.glob(f".{name}.*")) if re.fullmatch(r"\..+\.\d+", p.name)]
 
 
 def remove_leftovers(folder: Path, name: str = "*") -> None:
     """Remove `half_written` files.
 
-    For who holds the lock on the folder: another writer's file would go too.
+    Only for who holds the lock on the folder: it would remove the file of another writer as well.
     """
     for path in half_written(folder, name):
         path.unlink(missing_ok=True)
@@ -55,9 +55,9 @@ def remove_leftovers(folder: Path, name: str = "*") -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder of files: who else reads it to write to it waits until this is done.
+    """Hold the lock on a folder of files: other processes that want to change it wait meanwhile.
 
-    Makes the folder, and removes what processes that were killed while they wrote left in it.
+    Makes the folder, and removes the half-written files of processes that were killed.
 
     Raises:
         InputError: the folder cannot be written.
@@ -112,7 +112,9 @@ def _checksum(value: dict[str, Any]) -> str:
 
 
 def copy_whole(path: Path, copy: Path, most: int) -> None:
-    """Copy a file of tensors or arrays of at most so many bytes, verified, over another.
+    """Copy a file of tensors or arrays over another, once it is verified; not a larger one.
+
+    most: bytes.
 
     Raises:
         DamagedError: it is damaged, or is not there.

@@ -42,7 +42,7 @@ class Outcome(StrEnum):
     RUNNING = "running"  # elsewhere
     INTERRUPTED = "interrupted"
     FAILED = "failed"
-    MISSING = "missing"  # not trained: nobody asked, or nothing came of it
+    MISSING = "missing"  # not trained: it was not asked for, or its job ended without it
 
     @property
     def finished(self) -> bool:
@@ -156,7 +156,7 @@ class RunFolder:
     def tidy(self) -> None:
         """Remove what a killed process left: half-written files, checkpoints of a finished run.
 
-        For who holds the lock.
+        Only for who holds the lock.
         """
         remove_leftovers(self.path)
         if self.record_path.exists():

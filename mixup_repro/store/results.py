@@ -45,9 +45,8 @@ from mixup_repro.store.rows import COLUMNS, GONE, IMPORTED, IMPORTED_KEY, KEY, P
 from mixup_repro.store.tables import as_text, read_table, typed, write_table
 
 Row = dict[str, Any]
-WEIGHTS_BYTES = 1_500_000  # of a file of weights that is kept: a ResNet-20 has 1.1 MB
-
-WEIGHTS_SECONDS = 300  # what trains faster is trained again
+WEIGHTS_BYTES = 1_500_000  # the largest file of weights that is kept: a ResNet-20 has 1.1 MB
+WEIGHTS_SECONDS = 300  # weights of what trains faster are not kept: it can be trained again
 
 
 @dataclass
@@ -134,7 +133,10 @@ def _tables(new: Gathered, results: Path) -> dict[Path, pd.DataFrame]:
 
 
 def _merged(path: Path, new: pd.DataFrame, key: list[str], of: list[str]) -> pd.DataFrame:
-    """A table with new rows in it, which replace those of their key; of: what each comes from."""
+    """The table at `path` with new rows, which replace the old ones of the same key.
+
+    of: the run that each new row comes from, for errors.
+    """
     new = typed(as_text(new), key, str(path), [f"row of {name} to be merged" for name in of])
     if path.exists():
         old = read_table(path, key, key).drop(columns=GONE, errors="ignore")
@@ -160,7 +162,10 @@ def _check_same_data(path: Path, old: pd.DataFrame, new: pd.DataFrame) -> None:
 
 
 def check_one_data(path: Path, runs: pd.DataFrame, by: str) -> None:
-    """Raise InputError where runs of one run_id (or dataset) were trained on different data."""
+    """Raise InputError where runs of one run_id (or dataset) were trained on different data.
+
+    by: the column that they agree in.
+    """
     known = runs.dropna(subset=["data"]).drop_duplicates([by, "data"])
     for _, several in known[known.duplicated(by, keep=False)].groupby(by):
         one, other = several.to_dict("records")[:2]

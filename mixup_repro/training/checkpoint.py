@@ -25,7 +25,7 @@ Point = tuple[int, int]  # epochs done, and steps of the next
 START: Point = (0, 0)
 GENERATIONS = 2
 SHARE = 20  # training between two checkpoints takes at least this many times a write
-ASK_S = 2.0  # seconds after which ranks ask each other for signals; the answer is waited for
+ASK_S = 2.0  # about so often ranks ask each other for signals; to ask costs a wait
 
 
 class Saver:
@@ -37,7 +37,9 @@ class Saver:
     def __init__(self, hardware: HardwareConfig, device: torch.device) -> None:
         self.hardware, self.device = hardware, device
         self.saved, self.write_s, self.stop = time.perf_counter(), 0.0, False
-        self.asked, self.every, self.since = self.saved, 1, 0  # when, after how many steps, steps
+        # When ranks last asked each other for signals, after how many steps they ask again, and how
+        # many they have done since.
+        self.asked, self.every, self.since = self.saved, 1, 0
 
     def due_after_epoch(self) -> bool:
         """Whether to write after an epoch."""
@@ -54,8 +56,8 @@ class Saver:
     def _asked(self) -> bool:
         """Whether any rank was asked to stop, found out now and then.
 
-        All stop or none: whoever goes on would wait for the others. So all ask at the same step,
-        and the slowest one's seconds say after how many steps they ask again.
+        All ranks must stop at the same step, or those that go on wait for the others. So all ask
+        at the same step; the slowest rank's time says after how many steps they ask again.
         """
         self.since += 1
         if self.since < self.every:

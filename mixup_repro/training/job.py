@@ -94,7 +94,7 @@ def run(job: Config, dataset: DataSource, progress: Progress, train: bool = True
     say = (lambda _: None) if train else progress.say  # what trains it again says so itself
     done = from_main(lambda: [_finished(folder, dataset, say) for folder in folders])
     if train or not all(done):
-        _ = METHODS[job.method.name].function  # what nobody trains here is refused at once
+        _ = METHODS[job.method.name].function  # a method that is not trained here is refused
     if not folders:
         return []
     if not train:
@@ -167,7 +167,7 @@ def _finished(folder: RunFolder, dataset: DataSource, say: Say) -> bool:
     """Whether a run has a record; one that is damaged or another run's is named.
 
     Raises:
-        InputError: it was trained on other data, which is said before hours of work.
+        InputError: it was trained on other data: better said now than after hours of work.
     """
     if not folder.record_path.exists():
         return False
@@ -236,10 +236,11 @@ def _complete(folder: RunFolder, dataset: DataSource, progress: Progress) -> Res
 
 
 def claim(folder: RunFolder, locks: ExitStack, say: Say) -> State:
-    """Lock a run: done, absent (or begun); or running, where another process has it.
+    """Lock a run until `locks` are closed; returns its state.
 
-    A finished run that this process may not write is done all the same, without a lock. One whose
-    folder holds another run's record has failed: it is named, and left to its user.
+    DONE; ABSENT, also where there are checkpoints; RUNNING where another process holds the lock;
+    FAILED where its folder holds another run's record, which is named and left alone. A finished
+    run that this process may not write to is DONE all the same, without a lock.
 
     Raises:
         InputError: the folder cannot be written.

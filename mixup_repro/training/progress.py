@@ -26,7 +26,8 @@ class Task:
 
     Training sets `at` (epochs done, and steps of the next) and `note`; another thread reads them.
 
-    what: as in `Doing`; runs: their names; start: epochs done when it began, a step as a fraction.
+    what: as in `Doing`. runs: their names. steps: of an epoch. start: epochs that were done when it
+    began; a step counts as a fraction of one.
     """
 
     def __init__(

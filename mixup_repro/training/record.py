@@ -39,9 +39,9 @@ def finish(
 ) -> Iterator[tuple[int, Optional[dict[str, Any]]]]:
     """Evaluate a trained stack, and write weights, logits and records of the runs in `folders`.
 
-    folders: of the runs whose training ended well, by replica; curves: of all replicas.
+    folders: by replica, of the runs whose training ended well. curves: of all replicas.
     wall_s: seconds of training of each run.
-    Yields a replica and its record when that is written; on ranks after the first it is None.
+    Yields each replica with its record, once that is written; None in its place but on rank 0.
     """
     network, dataset = stack.learner.network, stack.dataset
     asked = stack.runs[0].config.evaluation
@@ -133,7 +133,7 @@ def describe(folder: RunFolder, dataset: DataSource) -> dict[str, Any]:
 
 
 def device_name(tensor: torch.Tensor) -> str:
-    """The machine part that a tensor lies on, for the record; of several processes, times them."""
+    """The device of a tensor as records name it; "2 x ..." where two processes have a part."""
     times = f"{world_size()} x " if world_size() > 1 else ""
     if tensor.is_cuda:
         return times + torch.cuda.get_device_name(tensor.device)

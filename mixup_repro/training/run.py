@@ -41,9 +41,10 @@ class Result:
 
 
 class Training(Watcher):
-    """The training of one group of runs as one stack (or one run): what `fit` tells its progress.
+    """The training of one group of runs as one stack, or of one run.
 
-    It keeps the curves, writes checkpoints and snapshots, and ends each run as done or failed.
+    Is told by `fit` how training goes: it keeps the curves, writes checkpoints and snapshots, and
+    ends each run as done or failed.
     """
 
     def __init__(self, folders: list[RunFolder], dataset: DataSource, progress: Progress) -> None:

@@ -15,12 +15,12 @@ from mixup_repro.store.folder import RunFolder, State
 class Sweep:
     """The jobs of a command line that come one after another in this process.
 
-    Time is reckoned by epochs of runs, at the mean pace of those that were trained here: a sweep
-    over unequal networks or data takes otherwise.
+    The time left is estimated from epochs, at the mean pace of the runs that were trained here. For
+    a sweep over unequal networks or data this is rough.
     """
 
     def __init__(self) -> None:
-        self.coming: list[DictConfig | Config] = []  # not looked into before a run takes seconds
+        self.coming: list[DictConfig | Config] = []  # composed only when a run takes seconds
         self.number = 0  # of the job at work, from 1; 0: there is but one
         self.folders: dict[str, RunFolder] = {}
         self.visited: set[str] = set()  # runs whose training began here
@@ -60,7 +60,7 @@ class Sweep:
         place = f"job {self.number}" if self.number else ""
         place += f" of {self.jobs}" if place and self.jobs else ""
         done, spent = self.epochs + epochs, self.seconds + seconds
-        unknown = place and not self.jobs  # a sweeper that does not say how many there are
+        unknown = place and not self.jobs  # a sweeper does not say how many jobs it will make
         if unknown or not done or rest <= 0:
             return place
         left = f"{about(spent / done * rest)} left"
