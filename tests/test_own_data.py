@@ -104,6 +104,10 @@ def test_npz_is_brought_to_a_size_as_pillow_does(tmp_path):
         ({"x_train": np.array([[np.nan]] * 6)}, "or finite features"),
         ({"y_train": np.array([3] * 6), "y_test": np.array([3] * 4)}, "has 1 class"),
         ({"y_train": np.array([None] * 6)}, "no .npz file of plain arrays"),
+        (
+            {"x_test": np.zeros((0, 5, 4), np.uint8), "y_test": np.array([], int)},
+            "a has no test examples",
+        ),
     ],
 )
 def test_bad_arrays_are_refused_in_a_line(changed, message, tmp_path):

@@ -73,16 +73,18 @@ def named(names: Any, dataset: DataSource) -> list[str]:
     """The probes that a job's `probe` names: one, or a list of them.
 
     Raises:
-        InputError: there is no such probe, the data set is streamed, the device has no float64, or
-            there are several ranks.
+        InputError: none is named, there is no such probe, the data set is streamed, the device has
+            no float64, or there are several ranks.
     """
-    asked = names if isinstance(names, list) else [names]
+    asked = [str(name) for name in (names if isinstance(names, list) else [names])]
+    choices = f"choose from {', '.join(sorted(PROBES))}"
+    if not asked:
+        raise InputError(f"probe=[]: names none; {choices}")
     for name in asked:
         if name not in PROBES:
-            near = get_close_matches(str(name), PROBES, n=1, cutoff=0)[0]
+            near = get_close_matches(name, PROBES, n=1, cutoff=0)[0]
             raise InputError(
-                f"probe={name}: there is no such probe, and {near} is the nearest name; choose "
-                f"from {', '.join(sorted(PROBES))}"
+                f"probe={name}: there is no such probe, and {near} is the nearest name; {choices}"
             )
     told = f"probe={','.join(asked)}"
     in_memory(dataset, told)
