@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -179,12 +178,10 @@ def note(site: Site, claim: Claim) -> Context:
 
 
 def use(site: Site) -> Context:
-    """When to rescale and how; theta_bar by alpha, for who has no script and for the script."""
-    table = [[round(a, 4), round(theta_bar(a), 4)] for a in _steps(0.01, 1024, 60)]
+    """When to rescale and how, with theta_bar at some alphas; site.js computes it at others."""
     return {
         "use_cases": site.copy.names["cases"],
         "theta": [(f"{a:g}", f"{theta_bar(a):.3f}") for a in THETA],
-        "theta_json": json.dumps(table),
         "code_rescale": _lines("rescale_example.txt"),
         "code_mixup": _lines("mixup_example.txt"),
     }
@@ -228,11 +225,6 @@ def method(site: Site) -> Context:
         "hours": f"{hours:,.0f}",
         "devices": " and ".join(name for name, _ in devices.most_common()),
     }
-
-
-def _steps(low: float, high: float, count: int) -> list[float]:
-    """Numbers at equal ratios."""
-    return [low * (high / low) ** (k / (count - 1)) for k in range(count)]
 
 
 PAGES: dict[str, Callable[[Site], Context]] = {
