@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from mixup_repro.data import DataSource
+from mixup_repro.data import Dataset, DataSource
 from mixup_repro.distributed import world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import in_memory
@@ -35,33 +35,35 @@ from mixup_repro.probes import (
     sharpness,
     smoothness,
 )
-from mixup_repro.probes.subject import Answers, Subject
+from mixup_repro.probes.subject import Answers, Subject, check_pictures
 
 
 @dataclass(frozen=True)
 class Probe:
     """A question to a stack of runs.
 
+    check: raises InputError where the question is not for a data set.
     version: it is raised when the question changes; runs are then asked again.
     """
 
     ask: Callable[[Subject], Answers]
+    check: Callable[[Dataset], object] = lambda data: None
     version: int = 1
 
 
 PROBES = {
-    "active": Probe(active.active),
-    "adversarial": Probe(adversarial.adversarial),
+    "active": Probe(active.active, active.check_examples),
+    "adversarial": Probe(adversarial.adversarial, check_pictures),
     "attention": Probe(attention.attention),
     "batch_norm": Probe(batch_norm.batch_norm),
-    "boundary": Probe(boundary.boundary),
+    "boundary": Probe(boundary.boundary, boundary.check_plane),
     "gradient_noise": Probe(gradient_noise.gradient_noise),
     "groups": Probe(groups.groups),
     "held_out": Probe(held_out.held_out),
     "jacobian": Probe(jacobian.jacobian),
     "membership": Probe(membership.membership),
-    "memorised": Probe(memorised.memorised),
-    "occlusion": Probe(occlusion.occlusion),
+    "memorised": Probe(memorised.memorised, memorised.clean_labels),
+    "occlusion": Probe(occlusion.occlusion, check_pictures),
     "representation": Probe(representation.representation),
     "segments": Probe(segments.segments),
     "sharpness": Probe(sharpness.sharpness),
@@ -73,8 +75,8 @@ def named(names: Any, dataset: DataSource) -> list[str]:
     """The probes that a job's `probe` names: one, or a list of them.
 
     Raises:
-        InputError: none is named, there is no such probe, the data set is streamed, the device has
-            no float64, or there are several ranks.
+        InputError: none is named, there is no such probe, the data set is streamed or one that a
+            probe is not for, the device has no float64, or there are several ranks.
     """
     asked = [str(name) for name in (names if isinstance(names, list) else [names])]
     choices = f"choose from {', '.join(sorted(PROBES))}"
@@ -87,7 +89,12 @@ def named(names: Any, dataset: DataSource) -> list[str]:
                 f"probe={name}: there is no such probe, and {near} is the nearest name; {choices}"
             )
     told = f"probe={','.join(asked)}"
-    in_memory(dataset, told)
+    data = in_memory(dataset, told)
+    for name in asked:
+        try:
+            PROBES[name].check(data)
+        except InputError as error:
+            raise InputError(f"probe={name}: {error}") from error
     if dataset.device.type == "mps":
         raise InputError(f"{told}: needs float64, which mps lacks; use hardware.device=cpu")
     if world_size() > 1:

@@ -10,6 +10,7 @@ import torch
 from contourpy import contour_generator
 from scipy.spatial import KDTree
 
+from mixup_repro.data import Dataset
 from mixup_repro.data.toy import LAYOUTS, REACH, gaussians_density
 from mixup_repro.errors import InputError
 from mixup_repro.probes.subject import Answers, Subject
@@ -18,6 +19,12 @@ SIDE = 300
 STEP = 0.1  # between two points of a line whose turns are counted: finer waves are the grid's
 
 Lines = list[np.ndarray]  # (m, 2) points of each
+
+
+def check_plane(data: Dataset) -> None:
+    """Raise InputError where the data are not two classes in the plane."""
+    if data.input_shape != (2,) or data.classes != 2:
+        raise InputError(f"needs two classes in the plane, and {data.label} is something else")
 
 
 @torch.no_grad()
@@ -32,8 +39,7 @@ def boundary(subject: Subject) -> Answers:
         InputError: the data are not two classes in the plane.
     """
     data, runs = subject.dataset, subject.runs
-    if data.input_shape != (2,) or data.classes != 2:
-        raise InputError(f"needs two classes in the plane, and {data.label} is something else")
+    check_plane(data)
     x = square().to(data.device, subject.dtype)
     logits = subject.logits(x.expand(len(runs), *x.shape))
     scores = (logits[..., 1] - logits[..., 0]).double().cpu().numpy()

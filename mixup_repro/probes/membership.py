@@ -49,7 +49,7 @@ def as_wrong(subject: Subject, y: Tensor) -> Tensor:
 
     Uniform over the other classes. Else an attack would only find out whose label is wrong.
     """
-    clean = subject.clean_labels
+    clean = subject.dataset.y_clean
     if clean is None:
         return y
     share = (subject.dataset.y_train != clean).double().mean(-1).expand(len(y)).tolist()

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
+from mixup_repro.data import Dataset
 from mixup_repro.errors import InputError
 from mixup_repro.probes.subject import Answers, Subject
 
 EXAMPLES = 10_000
+
+
+def clean_labels(data: Dataset) -> Tensor:
+    """(n,) or (R, n) the training classes before some were made wrong.
+
+    Raises:
+        InputError: the data set does not say which labels are wrong.
+    """
+    if data.y_clean is None:
+        raise InputError(
+            f"needs wrong labels, and no label of {data.label} is known to be wrong; "
+            f"dataset.flipped makes a share of them so"
+        )
+    return data.y_clean
 
 
 @torch.no_grad()
@@ -22,12 +38,7 @@ def memorised(subject: Subject) -> Answers:
         InputError: the data set does not say which labels are wrong.
     """
     data = subject.dataset
-    clean = subject.clean_labels
-    if clean is None:
-        raise InputError(
-            f"needs wrong labels, and no label of {data.label} is known to be wrong; "
-            f"dataset.flipped makes a share of them so"
-        )
+    clean = clean_labels(data)
     index = subject.drawn(lambda rng: rng.permutation(data.n_train)[:EXAMPLES])
     raw, labels = subject.at("train", index)
     true = clean.expand(len(index), -1).gather(1, index)
