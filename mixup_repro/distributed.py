@@ -1,7 +1,7 @@
-"""One run on N processes, started by torchrun: who is who, and what they tell each other.
+"""One run on N processes, started by torchrun: their numbers, and what they exchange.
 
-Every function is also right for a single process, where it does nothing. Gradients go by PyTorch's
-DistributedDataParallel (`training.learner`), the rest by these.
+With a single process every function returns at once what is right for it. Gradients are exchanged
+by PyTorch's DistributedDataParallel (`training.learner`), all else by these functions.
 """
 
 from __future__ import annotations

@@ -241,8 +241,8 @@ def _lambdas(spec: PlanSpec, rng: np.random.Generator, block: int) -> np.ndarray
 def rank_slice(start: int, stop: int, rank: int, world: int, group: int = 1) -> slice:
     """The positions of batch [start, stop) that one of `world` ranks trains on.
 
-    Every rank gets whole pairing groups, in order, as evenly as they go; the slices of all ranks
-    join up to the batch, so the global batch does not depend on the number of ranks.
+    Each rank gets whole pairing groups, in order, and as many as the others or one more. The slices
+    of all ranks join up to the batch, so the batch does not depend on the number of ranks.
     """
     groups = -(-(stop - start) // group)
     low, high = (start + group * (groups * r // world) for r in (rank, rank + 1))

@@ -50,7 +50,7 @@ def stacked(
     place: where they come from, for messages.
 
     Raises:
-        InputError: pictures of several sizes where dataset.size is not given, or what is none.
+        InputError: pictures of several sizes where dataset.size is not given, or other objects.
     """
     fit, first, grey = fit_of(config), None, True
     rows: dict[str, list[np.ndarray]] = {part: [] for part in parts}

@@ -65,7 +65,7 @@ def read_weights(path: Path) -> tuple[str, dict[str, Tensor]]:
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):  # options of a script
             found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load fails in many ways on a file that is none of its own
+    except Exception as error:  # of many kinds, where torch.save did not write the file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{path}: torch.load(weights_only=True) cannot read it ({reason})"

@@ -16,7 +16,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.probes.subject import Answers, Subject
 
 SIDE = 300
-STEP = 0.1  # between two points of a line whose turns are counted: finer waves are the grid's
+STEP = 0.1  # between points of a line whose turns are counted: finer waves come from the grid
 
 Lines = list[np.ndarray]  # (m, 2) points of each
 
@@ -29,7 +29,7 @@ def check_plane(data: Dataset) -> None:
 
 @torch.no_grad()
 def boundary(subject: Subject) -> Answers:
-    """Of the boundary inside the square that maps cover; none where one class is all of it.
+    """Measures of the boundary in the square [-REACH, REACH]^2; none where it has only one class.
 
     length: of its lines. turning: the sum of the angles by which they turn, in radians. distance:
     the mean along them of the distance to the nearest training point. density: the mean along them
@@ -76,7 +76,7 @@ def trace(score: np.ndarray) -> Lines:
 
 
 def resampled(line: np.ndarray) -> np.ndarray:
-    """A line (m, 2) as points at equal steps along it, as near to STEP as they go."""
+    """A line (m, 2) as points at equal steps along it, of a length as near to STEP as possible."""
     along = np.r_[0, np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))]
     at = np.linspace(0, along[-1], max(2, round(along[-1] / STEP) + 1))
     return np.stack([np.interp(at, along, column) for column in line.T], 1)

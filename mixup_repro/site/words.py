@@ -45,7 +45,7 @@ def word(verdict: str, where: str) -> Word:
     """The word that a verdict of the table begins with, its `here` and details left out.
 
     Raises:
-        InputError: it is none.
+        InputError: it begins with no word of WORDS.
     """
     said = verdict.partition(" (")[0].replace(" here", "")
     for known in WORDS:

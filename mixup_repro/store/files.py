@@ -47,7 +47,7 @@ def half_written(folder: Path, name: str = "*") -> list[Path]:
 def remove_leftovers(folder: Path, name: str = "*") -> None:
     """Remove `half_written` files.
 
-    Only for who holds the lock on the folder: it would remove the file of another writer as well.
+    The caller holds the lock on the folder: the file of another writer would be removed as well.
     """
     for path in half_written(folder, name):
         path.unlink(missing_ok=True)

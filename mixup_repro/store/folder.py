@@ -156,7 +156,7 @@ class RunFolder:
     def tidy(self) -> None:
         """Remove what a killed process left: half-written files, checkpoints of a finished run.
 
-        Only for who holds the lock.
+        The caller holds the lock.
         """
         remove_leftovers(self.path)
         if self.record_path.exists():

@@ -69,11 +69,11 @@ def collect(runs_dir: Path, results: Path, only: Container[str] | None = None) -
     """Merge every finished run below `runs_dir` into `results`; returns how many there were.
 
     only: the runs to merge, as <run_id>/seed<k>, where not all are wanted.
-    For who holds `files.locked(results)`. All is checked before the first file is written.
+    The caller holds `files.locked(results)`. All is checked before the first file is written.
 
     Raises:
-        InputError: a file in `results` is malformed, a run's numbers are none, or a row is there
-            already for another data set.
+        InputError: a file in `results` is malformed, a run has values that no table may hold, or a
+            row is there already for another data set.
     """
     new = _gather(runs_dir, only)
     for path, table in _tables(new, results).items():
@@ -223,10 +223,10 @@ def measured(path: Path) -> pd.DataFrame:
 
 
 def merge_measured(path: Path, new: pd.DataFrame) -> None:
-    """Add measurements; the same ones replace themselves. For who holds the lock on its folder.
+    """Add measurements, which replace those of the same key. The caller holds the folder's lock.
 
     Raises:
-        InputError: the table is malformed, or a new number is none.
+        InputError: the table is malformed, or a new value is not one that it may hold.
     """
     of = [f"{row.dataset}, draw {row.draw}," for row in new.itertuples()]
     write_table(path, _merged(path, new, MEASURED_KEY, of))
