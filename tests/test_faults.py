@@ -11,6 +11,7 @@ import pytest
 import torch
 from helpers import HARDWARE, job
 
+from mixup_repro import interrupt
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
@@ -181,6 +182,19 @@ def test_runs_that_cannot_begin_hold_up_no_others(tmp_path, monkeypatch, place):
     assert len(failed) == (2 if owner is Stack else 1)
     assert all("out of GPU memory" in r.reason for r in failed)
     assert {r.outcome for r in run_job(one, Progress())} <= {"done", "done before"}
+
+
+def test_a_request_to_stop_before_training_has_begun_is_passed_on(tmp_path, monkeypatch):
+    """Such as while the mean of all pictures is taken: nothing is lost, and nothing has failed."""
+
+    def stopped(*_):
+        raise interrupt.Stop
+
+    monkeypatch.setattr(Stack, "of", stopped)
+    one = job(*WORDS, f"runs_dir={tmp_path}")
+    with pytest.raises(interrupt.Stop):
+        run_job(one, Progress())
+    assert RunFolder(expand(one)[0]).state() == "missing"
 
 
 def test_the_reason_of_a_failure_is_one_line():

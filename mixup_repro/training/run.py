@@ -67,19 +67,22 @@ class Training(Watcher):
             try:
                 self.stack = Stack.of([folder.run for folder in self.folders], self.dataset)
                 at_end.callback(self.stack.learner.release)
-                self.at: tuple[int, Steps] = point[0], self._load(states)
-                self.started = time.perf_counter()
-                self._train(*self.at)
-                self._finish()
-            except interrupt.Stop:  # in an evaluation, which another process makes anew
-                self.saver.stop = True
-                self._save(*self.at)
+                self._work(point[0], self._load(states))
             except Exception as error:  # such as out of memory: the runs after these go on
                 for replica in self._alive() if not is_lost(error) else ():
                     self._fail(replica, explain(error, self.folders), format_exc())
                 if world_size() > 1:
                     raise
         return [self.results[replica] for replica in range(len(self.folders))]
+
+    def _work(self, epoch: int, steps: Steps) -> None:
+        self.at, self.started = (epoch, steps), time.perf_counter()
+        try:
+            self._train(epoch, steps)
+            self._finish()
+        except interrupt.Stop:  # in an evaluation, which another process makes anew
+            self.saver.stop = True
+            self._save(*self.at)
 
     def _load(self, states: list[dict[str, Any]]) -> Steps:
         """Go on from the states of checkpoints; returns the steps of the epoch they are in."""
