@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from mixup_repro.store.identity import dataset_label
-from mixup_repro.store.tables import read_table
+from mixup_repro.store.tables import read_if_there
 
 KEY = ["run_id", "device", "precision"]
 # Runs with the same values here cost the same on one device; alpha, seed and labels do not matter.
@@ -85,5 +85,4 @@ def load(results: Path) -> pd.DataFrame:
     Raises:
         InputError: a line of it is malformed.
     """
-    path = results / "costs.csv"
-    return read_table(path, COLUMNS, KEY) if path.exists() else pd.DataFrame(columns=COLUMNS)
+    return read_if_there(results / "costs.csv", COLUMNS, KEY)

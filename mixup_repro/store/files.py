@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -125,6 +126,25 @@ def copy_whole(path: Path, copy: Path, most: int) -> None:
     copy.parent.mkdir(parents=True, exist_ok=True)
     with replacing(copy, "wb") as file:
         file.write(whole)
+
+
+def published(path: Path, md5: str, where: str, field: str) -> bytes:
+    """The content of a file that others have published.
+
+    md5: its checksum. where: what it can be had from. field: of a config, which names its folder.
+
+    Raises:
+        InputError: it is not there, or is not the published one.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"no file {path}: get it from {where}, or name its folder by {field}=<folder>"
+        ) from error
+    if hashlib.md5(content).hexdigest() != md5:
+        raise InputError(f"{path} is not the published file; get it again from {where}")
+    return content
 
 
 def read_zip(path: Path) -> io.BytesIO:

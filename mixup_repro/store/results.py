@@ -42,7 +42,7 @@ from mixup_repro.store.files import copy_whole
 from mixup_repro.store.identity import safe_label
 from mixup_repro.store.records import finished_records
 from mixup_repro.store.rows import COLUMNS, GONE, IMPORTED, IMPORTED_KEY, KEY, PARTS, rows
-from mixup_repro.store.tables import as_text, read_table, typed, write_table
+from mixup_repro.store.tables import as_text, read_if_there, read_table, typed, write_table
 
 Row = dict[str, Any]
 WEIGHTS_BYTES = 1_500_000  # the largest file of weights that is kept: a ResNet-20 has 1.1 MB
@@ -182,10 +182,7 @@ def load(results: Path) -> pd.DataFrame:
     Raises:
         InputError: a line of it is malformed.
     """
-    path = results / "runs.csv"
-    if not path.exists():
-        return pd.DataFrame(columns=COLUMNS)
-    return read_table(path, COLUMNS, KEY).drop(columns=GONE, errors="ignore")
+    return read_if_there(results / "runs.csv", COLUMNS, KEY).drop(columns=GONE, errors="ignore")
 
 
 def imported(results: Path) -> pd.DataFrame:
@@ -194,12 +191,7 @@ def imported(results: Path) -> pd.DataFrame:
     Raises:
         InputError: a line of it is malformed.
     """
-    path = results / "imported.csv"
-    return (
-        read_table(path, IMPORTED, IMPORTED_KEY)
-        if path.exists()
-        else pd.DataFrame(columns=IMPORTED)
-    )
+    return read_if_there(results / "imported.csv", IMPORTED, IMPORTED_KEY)
 
 
 MEASURED_KEY = ["dataset", "alpha", "share", "draw", "part"]
@@ -213,9 +205,7 @@ def measured(path: Path) -> pd.DataFrame:
     Raises:
         InputError: a line of it is malformed.
     """
-    if not path.exists():
-        return pd.DataFrame(columns=MEASURED)
-    table = read_table(path, MEASURED, MEASURED_KEY)
+    table = read_if_there(path, MEASURED, MEASURED_KEY)
     for label in table["dataset"]:
         if label != safe_label(label):  # figures are named after it
             raise InputError(f"{path}: no data set is named {label!r} here")

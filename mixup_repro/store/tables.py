@@ -94,6 +94,11 @@ def read_table(path: Path, columns: Iterable[str], key: Sequence[str]) -> pd.Dat
     return typed(text, key, str(path), [f"line {line}" for line in lines])
 
 
+def read_if_there(path: Path, columns: Sequence[str], key: Sequence[str]) -> pd.DataFrame:
+    """As `read_table`; a table without rows where the file is not there yet."""
+    return read_table(path, columns, key) if path.exists() else pd.DataFrame(columns=list(columns))
+
+
 def write_table(path: Path, frame: pd.DataFrame, numbers: str | None = "%.8g") -> None:
     """Replace a CSV file; numbers: the format of floats, None for all their digits."""
     path.parent.mkdir(parents=True, exist_ok=True)
