@@ -106,7 +106,7 @@ def check(job: Config) -> None:
 
 
 def _check_numbers(group: Any, place: str = "") -> None:
-    """No field holds a number that is none, or one that single precision or a clock cannot."""
+    """Raise InputError where a field is nan or infinite, or too large to compute with."""
     for name, value in vars(group).items():
         if is_dataclass(value):
             _check_numbers(value, f"{place}{name}.")
@@ -158,12 +158,10 @@ def _check_dataset(dataset: DatasetConfig) -> None:
 
 
 def _check_architecture(architecture: ArchitectureConfig) -> None:
-    hidden, width, features = architecture.hidden, architecture.width, architecture.features
-    for name, values in (("hidden", hidden), ("width", [width]), ("features", [features])):
-        _need(
-            all((value or 0) <= MOST_WIDTH for value in values or []),
-            f"architecture.{name}={getattr(architecture, name)}: at most {MOST_WIDTH}",
-        )
+    for name in ("hidden", "width", "features"):
+        value = getattr(architecture, name) or 0
+        widest = max(value) if isinstance(value, list) else value
+        _need(widest <= MOST_WIDTH, f"architecture.{name}={value}: at most {MOST_WIDTH}")
 
 
 def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
@@ -205,8 +203,11 @@ def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
             layers and min(layers) >= 0 and len(set(layers)) == len(layers),
             f"method.layers={layers}: give distinct stages from 0, such as [0, 1, 2]",
         )
-    if "pairing" not in reads:
-        return
+    if "pairing" in reads:
+        _check_pairing(method, recipe)
+
+
+def _check_pairing(method: MethodConfig, recipe: RecipeConfig) -> None:
     _choice(method.lam_per, ("example", "batch"), "method.lam_per")
     _choice(method.pairing, ("permutation", "reversal", "uniform"), "method.pairing")
     if method.pairing_group is not None:
@@ -218,7 +219,7 @@ def _check_method(method: MethodConfig, recipe: RecipeConfig) -> None:
 
 
 def _check_schedule(method: MethodConfig, epochs: int) -> None:
-    """Methods without alpha leave its schedule out as they leave out alpha."""
+    """A schedule of alpha is for methods that read it, and must fit into the epochs."""
     end, off = method.alpha_end, method.off_epochs
     for name, value in (("alpha_end", end), ("off_epochs", off)):
         _need(

@@ -1,7 +1,7 @@
-"""One run on N processes, started by torchrun: who is who, and what they tell each other.
+"""One run on N processes, started by torchrun: their numbers, and what they exchange.
 
-Every function is also right for a single process, where it does nothing. Gradients go by PyTorch's
-DistributedDataParallel (`training.learner`), the rest by these.
+With a single process every function returns at once what is right for it. Gradients are exchanged
+by PyTorch's DistributedDataParallel (`training.learner`), all else by these functions.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def local_rank() -> int:
 
 
 def _told(name: str, least: int) -> int:
-    """A number in the environment, which torchrun sets; `least` where nothing did.
+    """The number that torchrun set in the environment under this name; `least` where it did not.
 
     Raises:
-        InputError: it is none, or smaller.
+        InputError: what is there is no whole number, or smaller than `least`.
     """
     text = os.environ.get(name, str(least))
     if not (text.isascii() and text.isdigit() and int(text) >= least):
@@ -113,13 +113,13 @@ def process_group() -> Iterator[None]:
 
 
 def be_patient(minutes: float) -> None:
-    """From now on, ranks end where none of them gets on for so long."""
+    """From now on, ranks end if none of them gets on for so many minutes."""
     if _watch:
         _watch.minutes = minutes
 
 
 def is_lost(error: Exception) -> bool:
-    """Whether it says that another rank has gone, in the words of the library that felt it."""
+    """Whether an error says that another rank has ended, in the words of gloo, nccl or our own."""
     said = isinstance(error, RuntimeError) and any(word in str(error).lower() for word in LOST)
     return world_size() > 1 and (said or isinstance(error, (dist.DistError, LostError)))
 

@@ -1,4 +1,4 @@
-"""Float64, which sums and means are taken in, on devices that have none."""
+"""Sums and means are taken in float64; on devices that have none, on the CPU."""
 
 from __future__ import annotations
 

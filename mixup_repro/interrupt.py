@@ -115,7 +115,10 @@ def leave(say: Callable[[str], None], then: str = GOES_ON) -> NoReturn:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Inside, the signals wait; processes started here are born so, until `leave_to_parent`."""
+    """Inside, signals are held back; so they are in processes started here, which inherit this.
+
+    Such a process takes signals again after `leave_to_parent`.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -127,9 +130,9 @@ def held() -> Iterator[None]:
 
 
 def leave_to_parent() -> None:
-    """In a process that reads for another: signals to the whole group are the other's to answer.
+    """For a process that reads data for another: ignore signals, which the other one answers.
 
-    SIGTERM, by which that one may also end this one, does so after some seconds.
+    SIGTERM, by which the other one may also end this process, does so after ten seconds.
     """
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -37,9 +37,9 @@ from mixup_repro.schema import SCALES, Config, MethodConfig, RecipeConfig, Run
 
 T = TypeVar("T")
 
-# Data sets that are called as their root is, without this ending.
+# Data sets that are named after their root, without this ending.
 NAMED_BY_ROOT = {"image_folder": "", "npz": ".npz", "csv": ".csv", "huggingface": ""}
-# The recipe of a network that was not trained here: whoever trained it had one of their own.
+# The recipe of a network that was trained elsewhere, by a recipe that is not ours to name.
 NO_RECIPE = RecipeConfig(optimizer="none", lr=0.0, epochs=0)
 
 
@@ -66,7 +66,7 @@ def resolve(cfg: DictConfig) -> Config:
     """Resolve, type and check a composed config.
 
     Raises:
-        InputError: a field is out of range or two fields contradict each other.
+        InputError: a field is unknown or out of range, or two fields contradict each other.
     """
     try:
         job = cast(Config, OmegaConf.to_object(cfg))
@@ -110,7 +110,7 @@ def _expand_home(job: Config) -> None:
 
 
 def _unread(node: Any, place: str = "") -> Iterator[str]:
-    """Fields that the schema lacks, which `+field=...` adds to a config all the same."""
+    """Fields that are not in the schema: on a command line `+field=...` can add them."""
     known = {field.name for field in fields(node)}
     for name, value in vars(node).items():
         if name not in known:
@@ -147,7 +147,7 @@ def expand(job: Config) -> list[Run]:
 
 
 def portion(items: list[T], k: int, n: int) -> list[T]:
-    """The k-th, from 1, of n portions of a list, which join up to it and are as even as they go."""
+    """The k-th, from 1, of n portions that a list is cut into, as equal in length as possible."""
     return items[len(items) * (k - 1) // n : len(items) * k // n]
 
 

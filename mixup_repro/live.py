@@ -1,7 +1,7 @@
-"""What goes on right now, for whoever watches: a live line on a terminal, a line a minute in a log.
+"""Shows what is going on: a live line on a terminal, a line a minute in a log.
 
-Whoever works only notes how far it is, in plain attributes. A thread of its own looks at them now
-and then, so that a loop of milliseconds prints nothing, and a call of minutes is seen.
+The working code only sets plain attributes that say how far it is. A thread looks at them now and
+then, so a loop of milliseconds prints nothing, and a call that takes minutes is seen.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MINUTE_S = 60.0  # without a terminal, a line this often
 LOOKS = 4  # a second, on a terminal
 LOG_WIDTH = 200  # what is copied from a log, such as an id, is in one piece
 
-_free = Lock()  # one thing is shown at a time: what goes on inside it is part of it
+_free = Lock()  # one thing is shown at a time; another that begins inside it is not
 _said: dict[str, float] = {}  # when a log had its last line of a kind
 
 

@@ -1,8 +1,9 @@
-"""Of several processes one hangs, and the others would wait for ever: they give up, and say which.
+"""Ends a run on several processes where one of them hangs, and says which one.
 
-Each rank tells the others, through the store by which they found each other, how far it is. Where
-no rank gets on for as long as hardware.patience_minutes, those that can still speak end; the rank
-that has taken part in the fewest exchanges is the one they waited for.
+Without this the others would wait for ever. Each rank tells the others how far it is, through the
+key-value store by which they found each other. If no rank gets further for as long as
+hardware.patience_minutes, those that can still act end; the rank that has begun the fewest
+exchanges with the others is the one they waited for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch.distributed.distributed_c10d import Store
 from mixup_repro import interrupt
 from mixup_repro.schema import HardwareConfig
 
-LOOKS = 20  # this often within the patience, and at least every second
+LOOKS = 20  # in patience_minutes; and at least one a second
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Watch:
 
     @contextmanager
     def unseen(self) -> Iterator[None]:
-        """Inside, this rank gets on, though nothing shows it: such as a download."""
+        """Inside, this rank counts as getting on, though nothing shows it: such as a download."""
         self.busy = True
         try:
             yield
@@ -95,9 +96,9 @@ class Watch:
 
 
 def verdict(places: Sequence[Place], minutes: float) -> str:
-    """One line: which rank does not get on.
+    """One line that says which rank does not get on.
 
-    places: of each rank, none of which has got on for so many minutes.
+    places: how far each rank is; none has got on for so many minutes. Empty: none has told yet.
     """
     fewest = min((place.exchanges for place in places), default=0)
     behind = [k for k, place in enumerate(places) if place.exchanges == fewest]

@@ -51,7 +51,7 @@ class PlanSpec:
     pairing: Optional[str] = None  # permutation | reversal | uniform; None: no partners
     pairing_group: Optional[int] = None  # positions that partners are drawn among; None: a batch
     alpha: Optional[float] = None  # lambda ~ Beta(alpha, alpha)
-    alpha_end: Optional[float] = None  # of the last epoch; null: alpha
+    alpha_end: Optional[float] = None  # of the last epoch; None: alpha
     off_epochs: int = 0  # last epochs with lambda 1
     epochs: int = 1  # of the run; only schedules of alpha depend on it
     lam_per: str = "example"  # example | batch
@@ -134,34 +134,42 @@ def draw_block(spec: PlanSpec, seed: int, block: int) -> EpochPlan:
         ValueError: partners without alpha.
     """
     shape = (spec.block, spec.n)
-    order = stream(seed, "order", block).permuted(np.broadcast_to(np.arange(spec.n), shape), axis=1)
-    offset = flip = partner = lam = box = label_partner = label_lam = crop_seed = None
+
+    def rng(purpose: str) -> np.random.Generator:
+        return stream(seed, purpose, block)
+
+    order = rng("order").permuted(np.broadcast_to(np.arange(spec.n), shape), axis=1)
+    drawn: dict[str, np.ndarray] = {"order": order}
     if spec.crop_padding:
-        crop = stream(seed, "crop", block)
-        offset = crop.integers(2 * spec.crop_padding + 1, size=(*shape, 2))
+        drawn["offset"] = rng("crop").integers(2 * spec.crop_padding + 1, size=(*shape, 2))
     if spec.flip:
-        flip = stream(seed, "flip", block).random(shape) < 0.5
+        drawn["flip"] = rng("flip").random(shape) < 0.5
     if spec.resized_crop:
-        crop_seed = stream(seed, "resized_crop", block).integers(2**62, size=shape)
+        drawn["crop_seed"] = rng("resized_crop").integers(2**62, size=shape)
     if spec.pairing:
-        partner = _partners(spec, stream(seed, "partner", block))
-        lam = _lambdas(spec, stream(seed, "lam", block), block)
+        drawn["partner"] = _partners(spec, rng("partner"))
+        drawn["lam"] = _lambdas(spec, rng("lam"), block)
     if spec.own_labels:
-        label_partner = _partners(spec, stream(seed, "label_partner", block))
-        label_lam = _lambdas(spec, stream(seed, "label_lam", block), block)
+        drawn["label_partner"] = _partners(spec, rng("label_partner"))
+        drawn["label_lam"] = _lambdas(spec, rng("label_lam"), block)
     if spec.box:
-        box = stream(seed, "box", block).random((*shape, 2), dtype=np.float32)
-    keys = layer = None
+        drawn["box"] = rng("box").random((*shape, 2), dtype=np.float32)
     if spec.keys:
-        keys = stream(seed, "keys", block).integers(2**62, size=shape)
-    if spec.layers:  # of seed 0: a stack is mixed in one layer at a time
-        batch = np.arange(spec.n) // spec.batch_size
-        choice = stream(0, "layer", block).integers(
-            len(spec.layers), size=(len(order), batch[-1] + 1)
-        )
-        layer = np.asarray(spec.layers)[choice][:, batch]
-    labels = (label_partner, label_lam)
-    return EpochPlan(order, partner, lam, offset, flip, box, *labels, crop_seed, keys, layer)
+        drawn["keys"] = rng("keys").integers(2**62, size=shape)
+    if spec.layers:
+        drawn["layer"] = _layers(spec, block)
+    return EpochPlan(**drawn)
+
+
+def _layers(spec: PlanSpec, block: int) -> np.ndarray:
+    """(block, n) the layer that each position's batch is mixed in.
+
+    Drawn for seed 0 whatever the run's: a stack of runs is mixed in one layer at a time.
+    """
+    batch = np.arange(spec.n) // spec.batch_size
+    shape = (spec.block, batch[-1] + 1)
+    choice = stream(0, "layer", block).integers(len(spec.layers), size=shape)
+    return np.asarray(spec.layers)[choice][:, batch]
 
 
 @lru_cache(maxsize=8)
@@ -233,8 +241,8 @@ def _lambdas(spec: PlanSpec, rng: np.random.Generator, block: int) -> np.ndarray
 def rank_slice(start: int, stop: int, rank: int, world: int, group: int = 1) -> slice:
     """The positions of batch [start, stop) that one of `world` ranks trains on.
 
-    Every rank gets whole pairing groups, in order, as evenly as they go; the slices of all ranks
-    join up to the batch, so the global batch does not depend on the number of ranks.
+    Each rank gets whole pairing groups, in order, and as many as the others or one more. The slices
+    of all ranks join up to the batch, so the batch does not depend on the number of ranks.
     """
     groups = -(-(stop - start) // group)
     low, high = (start + group * (groups * r // world) for r in (rank, rank + 1))

@@ -1,8 +1,9 @@
 """Random numbers as a pure function of integer keys, on any device, for any number of replicas.
 
 The plan of an epoch draws one key an example; what is random inside a network or a loss is a hash
-of that key, the place and the index of a value. So it does not depend on the device, the company of
-a run, the part of a batch or where training was interrupted, and nothing has to be stored.
+of that key, the place (such as a layer) and the index of a value. So it does not depend on the
+device, the other runs of a stack, the part of a batch or where training was interrupted, and
+nothing has to be stored.
 """
 
 from __future__ import annotations

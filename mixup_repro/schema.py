@@ -74,7 +74,7 @@ class RecipeConfig:
     momentum: Optional[float] = None
     nesterov: Optional[bool] = None
     weight_decay: Optional[float] = None
-    spectral: Optional[float] = None  # times half the squared spectral norms, added to the loss
+    spectral: Optional[float] = None  # weight of the penalty sum of squared spectral norms / 2
     norm_decay: Optional[bool] = None  # false: no weight decay of BatchNorm's parameters
     batch_size: Optional[int] = None  # null: full batch
     epochs: int = 1
@@ -100,7 +100,7 @@ class EvaluationConfig:
 
 @dataclass
 class BenchmarkConfig:
-    name: Optional[str] = None  # a key of mixup_repro.benchmarks.KINDS; null: none
+    name: Optional[str] = None  # a key of mixup_repro.shifts.KINDS; null: none
     root: Optional[str] = None  # where the released files lie, or generated ones are kept
     released: Optional[int] = None  # examples of a complete release; null: any number
     corruptions: Optional[list[str]] = None  # null: all 19

@@ -41,7 +41,7 @@ def interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """The mean of independent values with its t interval.
 
     Raises:
-        NoValues: there are none, or one is missing (nan): it would be a mean of fewer than is said.
+        NoValues: there are none, or one is missing (nan), so that it is not a mean of all of them.
     """
     x = np.asarray(values, dtype=float)
     if not len(x) or np.isnan(x).any():

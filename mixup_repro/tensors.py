@@ -35,5 +35,5 @@ def read(path: Path) -> Any:
     whole = read_zip(path)
     try:
         return torch.load(whole, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load fails in many ways on a file that is none of its own
+    except Exception as error:  # of many kinds, where torch.save did not write the file
         raise DamagedError(f"{path} is damaged ({type(error).__name__})") from error

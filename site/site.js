@@ -70,20 +70,19 @@ if (blend) {
   slider.addEventListener("input", set);
   set();
 }
-// theta bar for an alpha: between the values of a table, on a logarithmic scale.
-const field = document.querySelector(".field[data-table]");
+// theta bar for an alpha is 1/2 + G / (2 sqrt(pi)), with G = Gamma(alpha + 1/2) / Gamma(alpha + 1).
+// By its recurrence G is a product of fractions and G at x >= 20, where it is a root to six digits.
+const field = document.querySelector(".field");
 if (field) {
-  const table = JSON.parse(field.dataset.table);
   const input = field.querySelector("input");
   const show = () => {
-    const alpha = Number(input.value);
-    const at = table.findIndex(([a]) => a >= alpha);
-    let told = "give a number from " + table[0][0] + " to " + table.at(-1)[0];
-    if (alpha >= table[0][0] && at >= 0) {
-      const [a1, t1] = table[at];
-      const [a0, t0] = table[Math.max(0, at - 1)];
-      const share = a1 === a0 ? 1 : Math.log(alpha / a0) / Math.log(a1 / a0);
-      told = "θ̄ = " + (t0 + share * (t1 - t0)).toFixed(3);
+    let told = "give a number above 0";
+    let x = Number(input.value);
+    if (x > 0) {
+      let product = 1;
+      for (; x < 20; x += 1) product *= (x + 1) / (x + 0.5);
+      const root = Math.sqrt(Math.PI * (x + 1 / 4 + 1 / (32 * x)));
+      told = "θ̄ = " + (0.5 + product / (2 * root)).toFixed(3);
     }
     field.querySelector("output").textContent = told;
   };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from dataclasses import replace
@@ -153,7 +154,7 @@ def test_human_labels_are_read_from_the_published_file_only(tmp_path, monkeypatc
     torch.save({"worse_label": y, "aggre_label": y[::-1].copy()}, file)
     with pytest.raises(InputError, match="is not the published file"):
         human_labels.human_labels(cifar(tmp_path, "cifar10n_worst"))
-    md5 = human_labels.hashlib.md5(file.read_bytes()).hexdigest()
+    md5 = hashlib.md5(file.read_bytes()).hexdigest()
     monkeypatch.setitem(human_labels.FILES, "cifar10", (file.name, md5))
     for name, expected in (("worst", y), ("aggregate", y[::-1])):
         found = human_labels.human_labels(cifar(tmp_path, f"cifar10n_{name}"))

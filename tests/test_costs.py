@@ -173,6 +173,16 @@ def test_rows_of_one_kind_are_pooled_by_their_runs_and_others_left_alone(tmp_pat
     assert not the_bills(tmp_path, "hardware.device=cuda")
 
 
+def test_finished_runs_of_every_kind_are_counted(tmp_path, monkeypatch):
+    """Two grids differ in their batch alone: each is priced by runs of its own."""
+    rows = ({"runs": 3}, {"runs": 5, "batch_size": 7})
+    committed(monkeypatch, tmp_path, *rows)
+    words = [*JOB, "method.alpha=1", f"runs_dir={tmp_path / 'runs'}"]
+    jobs = [job(*words), job(*words, "recipe.batch_size=7")]
+    (bill,) = estimate.bills(estimate.left(Status(jobs)), [], tmp_path / "results")
+    assert bill.line(2, jobs[0].hardware).endswith("measured: 8 runs of mlp hidden=[8] on digits")
+
+
 def test_a_set_of_as_many_pictures_as_large_stands_in_for_one_without_runs():
     assert estimate.twins("cifar100") == [{}, {"dataset": "cifar10"}]
     assert estimate.twins("mnist") == estimate.twins("digits") == [{}]

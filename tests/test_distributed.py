@@ -12,11 +12,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import commands
 import pytest
+import torch
 from commands import environment
 from helpers import HARDWARE, SCRIPT, job, make_image_folder, make_imagenet
 
@@ -25,6 +29,8 @@ from mixup_repro.data import load
 from mixup_repro.errors import InputError, LostError
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.patience import Place, verdict
+from mixup_repro.schema import HardwareConfig
+from mixup_repro.training import checkpoint
 from mixup_repro.training.preconditions import check_job
 
 RECIPE = ("recipe=carratino_lenet", "recipe.epochs=3", "recipe.batch_size=16")
@@ -165,6 +171,47 @@ def test_a_signal_stops_all_processes_at_one_step_and_the_run_goes_on(pictures, 
     (resumed,), (unbroken,) = (records(tmp_path / n).values() for n in ("stopped", "whole"))
     assert resumed["curves"] == unbroken["curves"]
     assert resumed["evaluations"] == unbroken["evaluations"]
+
+
+def test_a_checkpoint_inside_an_epoch_is_written_by_all_processes_at_one_step(tmp_path):
+    """Rank 0 alone writes, so its clock and that of the others are soon apart."""
+    fields = ("dataset=digits", "architecture=mlp", "recipe.batch_size=8", "recipe.epochs=10")
+    train_on(2, *fields, "hardware.checkpoint_minutes=0.001", runs_dir=tmp_path / "often")
+    train_on(2, *fields, runs_dir=tmp_path / "whole")
+    (often,), (whole,) = (records(tmp_path / name).values() for name in ("often", "whole"))
+    assert often["curves"] == whole["curves"]
+
+
+def test_ranks_are_due_at_the_same_steps_whatever_their_clocks_say(monkeypatch):
+    """Two ranks as threads: the second wrote its last checkpoint half a minute later."""
+    together, told = Barrier(2), {}
+
+    def largest(values, device):
+        told[threading.get_ident()] = values
+        together.wait(10)
+        most = [max(column) for column in zip(*told.values())]
+        together.wait(10)
+        return most
+
+    monkeypatch.setattr(checkpoint, "largest", largest)
+    monkeypatch.setattr(checkpoint, "world_size", lambda: 2)
+    monkeypatch.setattr(checkpoint, "ASK_S", 0.02)
+    hardware = HardwareConfig(checkpoint_minutes=0.5 + 0.1 / 60)
+
+    def due(saved_before: float) -> list[int]:
+        saver = checkpoint.Saver(hardware, torch.device("cpu"))
+        saver.saved -= saved_before
+        steps = []
+        for step in range(60):
+            time.sleep(0.005)
+            if saver.due_after_step():
+                steps.append(step)
+                saver.saved = time.perf_counter()
+        return steps
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(due, (30.0, 0.0))
+    assert one == other and len(one) == 1
 
 
 # --- ImageNet ---------------------------------------------------------------------------------

@@ -11,13 +11,17 @@ import pytest
 import torch
 from helpers import HARDWARE, job
 
+from mixup_repro import interrupt
 from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
+from mixup_repro.launch.slots import Slot, claim
 from mixup_repro.store import files as files_module
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import checkpoint
+from mixup_repro.training.failures import explain
 from mixup_repro.training.learner import Learner
+from mixup_repro.training.loop import Stack
 from mixup_repro.training.progress import Progress
 
 WORDS = ["dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe.epochs=6"]
@@ -159,3 +163,62 @@ def test_a_gpu_without_memory_says_what_to_set(tmp_path, monkeypatch):
         assert part in results[0].reason
     failure = json.loads(results[0].folder.failed_path.read_text())
     assert failure["error"] == results[0].reason
+
+
+@pytest.mark.parametrize("place", ["Stack.of", "Learner.load_states"])
+def test_runs_that_cannot_begin_hold_up_no_others(tmp_path, monkeypatch, place):
+    """A GPU may be full when the network is put there, or a checkpoint be of another PyTorch."""
+    interrupted(["seeds=1"], tmp_path, monkeypatch)
+
+    def broken(*_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0")
+
+    owner, name = {"Stack": Stack, "Learner": Learner}[place.split(".")[0]], place.split(".")[1]
+    one = job(*WORDS, "seeds=2", f"runs_dir={tmp_path}")
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, broken)
+        results = run_job(one, Progress())
+    failed = [r for r in results if r.outcome == "failed"]
+    assert len(failed) == (2 if owner is Stack else 1)
+    assert all("out of GPU memory" in r.reason for r in failed)
+    assert {r.outcome for r in run_job(one, Progress())} <= {"done", "done before"}
+
+
+def test_a_request_to_stop_before_training_has_begun_is_passed_on(tmp_path, monkeypatch):
+    """Such as while the mean of all pictures is taken: nothing is lost, and nothing has failed."""
+
+    def stopped(*_):
+        raise interrupt.Stop
+
+    monkeypatch.setattr(Stack, "of", stopped)
+    one = job(*WORDS, f"runs_dir={tmp_path}")
+    with pytest.raises(interrupt.Stop):
+        run_job(one, Progress())
+    assert RunFolder(expand(one)[0]).state() == "missing"
+
+
+def test_the_reason_of_a_failure_is_one_line():
+    (run,) = expand(job(*WORDS))
+    error = RuntimeError("size mismatch\n\tfor weight: 3\nCompile with TORCH_USE_CUDA_DSA")
+    assert explain(error, [RunFolder(run)]) == "RuntimeError: size mismatch"
+    assert explain(ValueError(), [RunFolder(run)]) == "ValueError"
+
+
+def test_slots_below_a_folder_that_cannot_be_written_are_refused_in_a_line(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InputError, match="file/runs: cannot be written"):
+        claim(Slot("cpu0", 1), tmp_path / "file" / "runs")
+
+
+def test_two_processes_make_the_folder_of_a_run_at_once(tmp_path, monkeypatch):
+    """Both try whether it can be written; the other one may take the trial file away."""
+    (run,) = expand(job(*WORDS, f"runs_dir={tmp_path}"))
+    touch = Path.touch
+
+    def touched(path, *args, **kwargs):
+        touch(path, *args, **kwargs)
+        path.unlink()
+
+    monkeypatch.setattr(Path, "touch", touched)
+    RunFolder(run).create()
+    assert list(RunFolder(run).path.iterdir()) == []

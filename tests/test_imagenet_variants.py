@@ -417,7 +417,7 @@ def test_faulty_videos_are_refused(place, tmp_path):
     with pytest.raises(InputError, match=r"holds 20 examples, and imagenet-vid-robust has 1,109"):
         opened(place, "imagenet_vid_robust", root)
     few = "benchmark.released=20"
-    with pytest.raises(InputError, match=r"benchmark\.examples=5: .* is used whole"):
+    with pytest.raises(InputError, match=r"benchmark\.examples=5: .* does not read it"):
         opened(place, "imagenet_vid_robust", root, few, "benchmark.examples=5")
     frame = root / "val/ILSVRC2015_val_00000003/000012.JPEG"
     frame.unlink()

@@ -243,7 +243,9 @@ def test_old_and_new_files_of_torch_save_are_read_alike(tmp_path):
         assert all(torch.equal(read[name], state[name]) for name in state)
 
 
-@pytest.mark.parametrize("value", [torch.ones(2), {}, {"epoch": 3}, {"state_dict": {"a": 1}}, [1]])
+@pytest.mark.parametrize(
+    "value", [torch.ones(2), {}, {"epoch": 3}, {"state_dict": {"a": 1}}, [1], {0: torch.ones(2)}]
+)
 def test_a_file_without_tensors_by_name_is_refused(value, tmp_path):
     with pytest.raises(InputError, match="holds no tensors by name"):
         read_weights(save(tmp_path / "net.th", value))

@@ -13,11 +13,11 @@ import pytest
 import torch
 from helpers import job, train_here
 
-from mixup_repro import exact
+from mixup_repro import exact, probes
+from mixup_repro.data import Dataset, load
 from mixup_repro.errors import InputError
 from mixup_repro.launch.slots import slots
 from mixup_repro.paths import CHECKOUT
-from mixup_repro.probes.evaluate import _ask
 from mixup_repro.training import job as jobs
 from mixup_repro.training.learner import has_bfloat16
 from mixup_repro.training.record import device_name
@@ -64,10 +64,10 @@ def test_a_record_says_that_a_run_was_trained_there():
     assert device_name(torch.ones(1)).startswith("cpu (")
 
 
-def test_probes_are_refused():
-    source = SimpleNamespace(device=MPS)
+def test_probes_are_refused_before_anything_is_trained(monkeypatch):
+    monkeypatch.setattr(Dataset, "device", MPS)
     with pytest.raises(InputError, match="needs float64, which mps lacks"):
-        _ask([], "jacobian", source)
+        probes.named("jacobian", load(job("dataset=digits").dataset))
 
 
 @pytest.mark.parametrize("room", ["data", "evaluation", "training", "imagenet"])

@@ -15,6 +15,7 @@ from helpers import job, make_image_folder
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.finished import restore
+from mixup_repro.evaluation.predictor import predict
 from mixup_repro.jobs import expand
 from mixup_repro.launch.session import run_job
 from mixup_repro.paths import CHECKOUT
@@ -105,6 +106,22 @@ def test_rows_equal_predictions_by_hand(place):
             assert row["cross_entropy"] == pytest.approx(loss, rel=1e-4)
             assert row["brier"] == pytest.approx(brier, rel=1e-4)
             assert 0 <= row["ece"] <= 1 and row["n_test"] == 30
+
+
+def test_a_run_is_rescaled_with_the_labels_of_its_own_seed(place):
+    """Where each seed has wrong labels of its own, y_bar is that of the run's, not of seed 0's."""
+    words = [*place, *MIXUP, "dataset.flipped=0.4", "seeds=[3]"]
+    words += ["benchmark.corruptions=[fog]", "benchmark.severities=[1]"]
+    (result,) = run(words, train=True)
+    data = load(job(*words).dataset)
+    own = data.for_seeds([3])
+    assert not torch.allclose(own.y_bar, data.y_bar)
+    pixels = corrupted.corrupt(data.x_test.numpy(), "fog", 1, corrupted.SEED)
+    network = restore(result.folder, data)
+    logits = predict(network, own, torch.from_numpy(pixels)[None], alpha=2)[0]
+    loss = torch.nn.functional.cross_entropy(logits, data.y_test).item()
+    (row,) = (row for row in stored(result)["rows"] if row["evaluation"] == "rescaled")
+    assert row["cross_entropy"] == pytest.approx(loss, rel=1e-6)
 
 
 def test_a_run_without_an_alpha_is_predicted_plainly(place):

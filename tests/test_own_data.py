@@ -92,7 +92,10 @@ def test_npz_is_brought_to_a_size_as_pillow_does(tmp_path):
     "changed, message",
     [
         ({"y_test": None}, "its arrays are x_train, y_train, x_test, and these are needed: x_tr"),
-        ({"y_test": np.array([3, 7, 8, 3])}, "test examples of class 8, of which none is trained"),
+        (
+            {"y_test": np.array([3, 7, 8, 3])},
+            "test examples of class 8, which has no training",
+        ),
         ({"y_test": np.array([3, 7])}, "x_test has 4 examples and 2 labels"),
         ({"y_train": np.eye(6)}, r"training labels of shape \(6, 6\) and type float64"),
         ({"x_train": RNG.random((6, 5, 4))}, r"x_train has shape \(6, 5, 4\) and type float64"),
@@ -101,6 +104,10 @@ def test_npz_is_brought_to_a_size_as_pillow_does(tmp_path):
         ({"x_train": np.array([[np.nan]] * 6)}, "or finite features"),
         ({"y_train": np.array([3] * 6), "y_test": np.array([3] * 4)}, "has 1 class"),
         ({"y_train": np.array([None] * 6)}, "no .npz file of plain arrays"),
+        (
+            {"x_test": np.zeros((0, 5, 4), np.uint8), "y_test": np.array([], int)},
+            "a has no test examples",
+        ),
     ],
 )
 def test_bad_arrays_are_refused_in_a_line(changed, message, tmp_path):
@@ -172,6 +179,8 @@ def test_csv_in_two_files_with_the_label_last(tmp_path):
         (lambda t: t.assign(age=t.age.where(t.index != 3)), "kind", "age has an empty cell, in li"),
         (lambda t: t.assign(kind=t.kind.where(t.index != 3)), "kind", "split|empty cell"),
         (lambda t: t.assign(age="old"), "kind", "column age holds 'old'; features must be numbers"),
+        (lambda t: t.assign(age="1_000"), "kind", "age holds '1_000'; features must be numbers"),
+        (lambda t: t.assign(kind=t.kind.where(t.index > 9, "None")), "kind", "the words NA, None"),
         (lambda t: t.assign(age=np.inf), "kind", "column age holds an infinite number"),
         (lambda t: t.assign(kind=t.kind.where(t.index != 3, "fir")), "kind", "cannot be split by"),
         (lambda t: t[["kind"]], "kind", "is its only column"),

@@ -83,3 +83,15 @@ def test_another_data_set_or_file_is_refused(pictures, config, tmp_path):
     path.unlink()
     with pytest.raises(InputError, match=r"no file .*cifar10h-counts.npy: get it from https"):
         shifts.benchmark(config, pictures)
+
+
+@pytest.mark.parametrize("field", ["corruptions=[fog]", "severities=[1]", "released=40"])
+def test_a_field_that_a_benchmark_does_not_read_is_refused(pictures, config, field):
+    """Else the results would be taken for those of foggy pictures."""
+    words = f"benchmark.root={config.root}", f"benchmark.{field}"
+    other = job("dataset=cifar10", "benchmark=cifar10_h", *words).benchmark
+    with pytest.raises(
+        InputError, match=rf"benchmark.{field.split('=')[0]}=.*: cifar10-h does not"
+    ):
+        shifts.benchmark(other, pictures)
+    assert shifts.benchmark(config, pictures).n_test == N

@@ -22,7 +22,7 @@ from mixup_repro.jobs import expand
 from mixup_repro.live import phase
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.training import progress
-from mixup_repro.training.progress import Task
+from mixup_repro.training.progress import Progress, Task
 from mixup_repro.training.sweep import Sweep
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -69,6 +69,13 @@ def test_a_log_file_has_a_line_a_run_and_no_carriage_return(tmp_path):
     ends = [line for line in lines if "/seed0: 200 epochs in " in line]
     assert len(ends) == 2
     assert len(lines) - len(ends) <= 2 * 6  # where a busy machine makes two runs of them minutes
+
+
+def test_a_run_without_a_point_of_its_curves_ends_its_line_without_one(capsys):
+    """Such as one that lost its numbers, or that had only its evaluations to do."""
+    with Progress().task("net/seed0", ["net/seed0"], 4, 1, 4.0):
+        pass
+    assert re.fullmatch(r"net/seed0: 0 epochs in \d\.\d s\n", capsys.readouterr().err)
 
 
 def test_a_log_has_a_line_a_minute(capsys, monkeypatch):

@@ -293,6 +293,41 @@ def test_a_number_of_a_network_that_nobody_here_trained_is_that_of_its_row(tmp_p
         read_copy(copy, tables.read(RESULTS))
 
 
+def test_a_number_of_parts_with_a_finding_that_no_part_has_is_refused(tmp_path):
+    """Misspelt, it would be told as none of them."""
+    copy = tmp_path / "copy.toml"
+    copy.write_text(
+        f'[sentence.one]\ntext = "{{x}}"\nnumbers.x = "chidambaram2022.table1: agree"\n{NEED}\n'
+    )
+    with pytest.raises(InputError, match="no part of any claim is agree"):
+        read_copy(copy, tables.read(RESULTS))
+
+
+def test_every_sentence_is_on_a_page():
+    read = tables.read(RESULTS)
+    asked = "".join(path.read_text() for path in (HERE / "templates").iterdir())
+    names = {page.name for page in read.pages} | set(re.findall(r'"(\w+)"', asked))
+    assert set(read_copy(COPY, read).sentences) <= names
+
+
+def test_a_missing_map_of_the_moons_is_named(folder, tmp_path):
+    (maps := folder / "maps").unlink()
+    maps.mkdir()
+    with pytest.raises(InputError, match=r"maps/moons-0.5-mlp-erm-\w+.csv: is not there"):
+        site.build(folder, tmp_path / "site")
+
+
+def test_two_settings_of_the_moons_with_one_alpha_are_refused(folder, tmp_path):
+    again = "".join(
+        re.sub(r"^moons-0.5-mlp-mixup-a32-\w+", "moons-0.5-mlp-mixup-a32-other", line)
+        for line in (folder / "runs.csv").read_text().splitlines(keepends=True)
+        if line.startswith("moons-0.5-mlp-mixup-a32-")
+    )
+    edited(folder, "runs.csv", lambda text: text + again)
+    with pytest.raises(InputError, match="must tell them apart"):
+        site.build(folder, tmp_path / "site")
+
+
 def test_a_sentence_without_needs_is_refused(tmp_path):
     (tmp_path / "copy.toml").write_text('[sentence.one]\ntext = "Mixup is good."\n')
     with pytest.raises(InputError, match="a finding needs verdicts"):

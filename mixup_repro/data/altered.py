@@ -1,8 +1,8 @@
-"""Training data that are not as they come: fewer of them, with wrong labels, a cue or a rare group.
+"""Altered data sets: fewer training examples, wrong labels, a cue in pictures, or a rare group.
 
-Each alteration is a pure function of the data set and a seed, so an evaluation can ask which
-examples it touched. Loaders know nothing of them. The pixels' normalisation stays that of the whole
-training set.
+Each alteration is a pure function of the data set and a seed, so an evaluation can find out which
+examples were altered. Loaders do not know of alterations. Pixels are normalised as those of the
+whole training set.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ OWN_FLIPS = ("two_moons",)  # its loader draws its flipped labels with its point
 
 
 def altered(dataset: Dataset, config: DatasetConfig) -> Dataset:
-    """The data set as its fields want it: fewer, people's labels, wrong ones, a rare group, a cue.
+    """The data set, altered as its config asks.
 
-    In this order.
+    In this order: fewer examples, people's labels, wrong labels, a rare group, a cue.
 
     Raises:
-        InputError: a share outside [0, 1), more examples than there are, or labels of another set.
+        InputError: more examples than there are, labels of another set, or a cue or a rare group of
+            examples that are no pictures.
     """
     if config.train_examples is not None:
         dataset = fewer(dataset, config.train_examples)
@@ -61,8 +62,8 @@ def fewer(dataset: Dataset, n: int) -> Dataset:
     """The first n training examples of a fixed order in which every start has all classes in share.
 
     The order does not depend on the seed, and smaller sets are parts of larger ones. Example k of
-    the m of its class stands at (k - 1/2) / m, so the first n have n times its share of each class,
-    give or take one.
+    the m of its class stands at (k - 1/2) / m, so of each class the first n examples have n times
+    its share, or one more or less.
 
     Raises:
         InputError: fewer than two, or more than there are; or a set that each seed draws.

@@ -29,7 +29,7 @@ def npz(config: DatasetConfig) -> Dataset:
     numbers (n, d), used as they are. Labels are whole numbers or words, (n,) or (n, 1).
 
     Raises:
-        InputError: no such file, arrays missing, or of a shape or type that is none of these.
+        InputError: no such file, arrays missing, or of another shape or type than these.
     """
     path = Path(config.root or "")
     if not path.is_file():

@@ -61,11 +61,13 @@ class Dataset:
             raise InputError(f"{self.label} has {self.classes} class: classification needs two")
         if self.n_train < 2:
             raise InputError(f"{self.label} has {self.n_train} training example: mixing needs two")
+        if self.n_test < 1:
+            raise InputError(f"{self.label} has no test examples, on which runs are evaluated")
         if not self.is_image:
             return
         channels = self.x_train.shape[-1]
         for name, given in (("mean", self.mean), ("std", self.std)):
-            if given and len(given) != channels:
+            if given is not None and len(given) != channels:
                 raise InputError(
                     f"dataset.{name}={list(given)}: {self.label} needs {channels} numbers, one a "
                     f"channel, or null for those of the training pixels"

@@ -21,10 +21,10 @@ GREY = ("1", "L", "F")  # and "I", "I;16" and the like: modes of pictures withou
 
 
 def fit_of(config: DatasetConfig) -> Fit:
-    """To which size pictures are brought; None: they have one.
+    """The size to which pictures are brought; None where they are taken as they are.
 
     Raises:
-        InputError: fields that are for others, or an unknown interpolation.
+        InputError: dataset.resize, which is for ImageNet, or an unknown interpolation.
     """
     how = config.interpolation or "bilinear"
     if config.resize is not None:
@@ -50,7 +50,7 @@ def stacked(
     place: where they come from, for messages.
 
     Raises:
-        InputError: pictures of several sizes where dataset.size is not given, or what is none.
+        InputError: pictures of several sizes where dataset.size is not given, or other objects.
     """
     fit, first, grey = fit_of(config), None, True
     rows: dict[str, list[np.ndarray]] = {part: [] for part in parts}
@@ -117,7 +117,9 @@ def numbered(parts: Iterable[np.ndarray], place: str) -> Labels:
         labels.append(values)
     names, y_train = np.unique(labels[0], return_inverse=True)
     if len(unknown := np.setdiff1d(labels[1], names)):
-        raise InputError(f"{place}: test examples of class {unknown[0]}, of which none is trained")
+        raise InputError(
+            f"{place}: test examples of class {unknown[0]}, which has no training examples"
+        )
     y_test = np.searchsorted(names, labels[1])
     numbers = [torch.from_numpy(y.astype(np.int64)) for y in (y_train, y_test)]
     return numbers[0], numbers[1], [str(name) for name in names]

@@ -30,7 +30,9 @@ def huggingface(config: DatasetConfig) -> Dataset:
     parts = _load(root)
     test = next((name for name in TEST if name in parts), None)
     if "train" not in parts or test is None:
-        raise InputError(f"{root}: has {', '.join(parts)}, and needs train and one of {TEST}")
+        raise InputError(
+            f"{root}: has {', '.join(parts)}, and needs train and one of {', '.join(TEST)}"
+        )
     own = {"train": parts["train"], "test": parts[test]}
     features = own["train"].features
     pictures = _only(features, "Image", root, "of pictures")

@@ -6,7 +6,7 @@ majority (aggregate), and a wrong one where there is any (worst). CIFAR-100N has
 
 from __future__ import annotations
 
-import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mixup_repro.errors import InputError
 from mixup_repro.schema import DatasetConfig
+from mixup_repro.store.files import published
 
 WHERE = "https://github.com/UCSC-REAL/cifar-10-100n (data/)"
 FILES = {  # of a data set: the released file and its MD5
@@ -44,23 +45,15 @@ def human_labels(config: DatasetConfig) -> Tensor:
     if config.name != dataset:
         raise InputError(f"dataset.labels={config.labels}: is for dataset={dataset}")
     name, md5 = FILES[dataset]
-    path = Path(config.root or "") / name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"no file {path}: get it from {WHERE}, or name its folder by dataset.root=<folder>"
-        ) from error
-    if hashlib.md5(content).hexdigest() != md5:
-        raise InputError(f"{path} is not the published file; get it again from {WHERE}")
-    return torch.from_numpy(_read(path)[key]).long()
+    content = published(Path(config.root or "") / name, md5, WHERE, "dataset.root")
+    return torch.from_numpy(_read(content)[key]).long()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(content: bytes) -> dict[str, Any]:
     """A pickle of NumPy arrays by their names; nothing else in it is run."""
     rebuild = np.zeros(0).__reduce__()[0]
     known: list[Any] = [(rebuild, "numpy.core.multiarray._reconstruct"), rebuild]
     known += [np.ndarray, np.dtype, type(np.dtype("int64"))]
     with torch.serialization.safe_globals(known):
-        labels: dict[str, Any] = torch.load(path, weights_only=True)
+        labels: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
     return labels

@@ -73,7 +73,7 @@ def _stamp(root: Path, parts: Parts, fit: Fit) -> str:
     """A hash over name, size and time of every file, and how it is read.
 
     Raises:
-        InputError: a file that is none (named).
+        InputError: a file cannot be looked at, such as a link to nowhere (named).
     """
     digest = hashlib.sha256(f"{READER} {fit}\n".encode())
     for pictures in parts.values():

@@ -21,8 +21,8 @@ SUFFIXES = frozenset(
     ".apng .avif .bmp .dib .gif .ico .j2k .jfif .jp2 .jpe .jpeg .jpg .jpx .pbm .pcx .pgm .png .pnm "
     ".ppm .tga .tif .tiff .webp".split()
 )
-NAMED = 3  # files that are passed over, of all that are counted
-AT_ONCE = 64  # portions of a folder's files that are measured side by side
+NAMED = 3  # of the files that are passed over, so many are named; all are counted
+AT_ONCE = 64  # parts of a folder's files whose sizes are asked for at the same time
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Pictures:
         return self.folder / os.fsdecode(self.paths[k])
 
     def sizes(self) -> list[int]:
-        """The bytes of each file. Some at once, since a network drive answers each one late."""
+        """The bytes of each file, many asked for at once: a network drive answers each one late."""
         root = os.fsencode(self.folder)
 
         def measure(paths: np.ndarray) -> list[int]:
@@ -69,7 +69,7 @@ def class_folders(root: Path, train: str, test: str) -> list[str]:
     """The names of the class folders of <root>/<train> and <root>/<test>, sorted.
 
     Raises:
-        InputError: fewer than two, or others in one part than in the other.
+        InputError: fewer than two, or the two parts have different ones.
     """
     here, there = (
         sorted(e.name for e in os.scandir(root / part) if e.is_dir() and e.name[0] != ".")

@@ -41,7 +41,7 @@ def csv(config: DatasetConfig) -> Dataset:
     if not features:
         raise InputError(f"{root}: {column} is its only column; there is nothing to learn from")
     for table in (train, test):
-        _check(table, features, column, root)
+        _check(table, features, root)
     labels = (_labels(table[column]) for table in (train, test))
     y = numbered(labels, str(root))
     x = [table[features].to_numpy(np.float64) for table in (train, test)]
@@ -73,30 +73,27 @@ def _read(path: Path) -> pd.DataFrame:
             f"test.csv"
         )
     try:
-        return pd.read_csv(path)
+        table = pd.read_csv(path)
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
         raise InputError(f"{path}: cannot be read as CSV ({error})") from error
+    for name in table:
+        if (empty := table[name].isna()).any():
+            raise InputError(
+                f"{path}: column {name} has an empty cell, in line {empty.argmax() + 2}; pandas "
+                f"also takes the words NA, None and nan for one"
+            )
+    return table
 
 
-def _check(table: pd.DataFrame, features: list[str], column: str, root: Path) -> None:
-    for name in [*features, column]:
-        values = table[name]
-        if values.isna().any():
-            line = int(values.index[values.isna()].min()) + 2  # the header is line 1
-            raise InputError(f"{root}: column {name} has an empty cell, in line {line}")
-        if name != column and not is_numeric_dtype(values):
-            word = next(v for v in values if not _is_number(v))
+def _check(table: pd.DataFrame, features: list[str], root: Path) -> None:
+    """Raise InputError where a feature is no finite number."""
+    for name in features:
+        numbers = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64)
+        if np.isnan(numbers).any():
+            word = table[name][np.isnan(numbers)].iloc[0]
             raise InputError(f"{root}: column {name} holds {word!r}; features must be numbers")
-        if name != column and not np.isfinite(values.to_numpy(np.float64)).all():
+        if not np.isfinite(numbers).all():
             raise InputError(f"{root}: column {name} holds an infinite number")
-
-
-def _is_number(value: object) -> bool:
-    try:
-        float(str(value))
-    except ValueError:
-        return False
-    return True
 
 
 def _labels(values: pd.Series) -> np.ndarray:

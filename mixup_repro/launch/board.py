@@ -15,9 +15,10 @@ from mixup_repro.training.progress import Progress, table_of
 
 @contextmanager
 def board(progress: Progress, every: float) -> Iterator[Callable[..., None]]:
-    """A table that stays live; yields update(status, what else is to be said in its line).
+    """A live table of runs; yields `update`, to be called with their status and more words.
 
-    every: without a terminal, a line after so many seconds at the earliest, when it changed.
+    every: where there is no terminal, a line is printed instead when it has changed, and at most
+        once in so many seconds.
     """
     console = progress.console
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None

@@ -29,7 +29,7 @@ class Left:
 
     @property
     def config(self) -> Config:
-        """Theirs, but for the seed."""
+        """Their config, which the seed is no part of."""
         return self.folders[0].run.config
 
     @property
@@ -42,16 +42,14 @@ class Left:
         return " ".join(kind[name] for name in ("dataset", "network", "method"))
 
     def epochs(self) -> int:
-        """Epochs to train, less those before the last checkpoints."""
-        each = self.config.recipe.epochs
-        return sum(each - min(each, folder.epoch()) for folder in self.folders)
+        """Epochs still to be trained."""
+        return sum(folder.epochs_left() for folder in self.folders)
 
 
 def left(status: Status) -> list[Left]:
-    """What is missing, by id."""
-    waits = (State.INTERRUPTED, State.FAILED, State.ABSENT)
+    """The runs that wait, by id."""
     found = [
-        Left([folder for seed, folder in seeds.items() if status.states[name][seed] in waits])
+        Left([folder for seed, folder in seeds.items() if status.states[name][seed].waits])
         for name, seeds in status.ids.items()
     ]
     return [some for some in found if some.folders]
@@ -59,10 +57,11 @@ def left(status: Status) -> list[Left]:
 
 @dataclass
 class Bill:
-    """What runs would cost on one kind of device, and what that rests on.
+    """What runs would cost on one kind of device, and which finished runs say so.
 
-    ids, runs: which of them are priced, and how many; seconds: of one process; rests: finished
-    runs, by kind.
+    ids, runs: which of them are priced, and how many; seconds: of one process, at the mean pace of
+    the finished runs, and at that of the fastest and the slowest; rests: how many finished runs
+    there are of each kind, by the values of `costs.kind`.
     """
 
     device: str
@@ -71,7 +70,7 @@ class Bill:
     seconds: float = 0.0
     fastest: float = 0.0
     slowest: float = 0.0
-    rests: dict[tuple[str, ...], int] = field(default_factory=dict)
+    rests: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     @property
     def on_cpu(self) -> bool:
@@ -79,7 +78,10 @@ class Bill:
         return is_cpu(self.device)
 
     def amount(self, hardware: HardwareConfig) -> str:
-        """Such as: about 2.6 hours of one process on <device>, 1.3 hours in 2 slots."""
+        """Such as: about 2.6 hours of one process on <device>, 1.3 hours in 2 slots.
+
+        On GPUs, hours of each GPU that took part: a device may be `4 x <name>`.
+        """
         times = self.device.split(" x ")
         of_gpus = self.seconds * int(times[0]) if len(times) > 1 else self.seconds
         one = f"{span(self.seconds)} of one process" if self.on_cpu else span(of_gpus, "GPU-")
@@ -88,14 +90,14 @@ class Bill:
         return f"about {one} on {self.device}{in_slots}"
 
     def line(self, all_runs: int, hardware: HardwareConfig) -> str:
-        """The same with its range, and what it rests on."""
+        """The same with its range, and the finished runs that it was measured on."""
         said = self.amount(hardware)
         said += f", for {self.runs} of them" if self.runs < all_runs else ""
         low, high = span(self.fastest), span(self.slowest)
         if low != high:
             said += f" ({low} by the fastest runs, {high} by the slowest)"
         rested: Counter[str] = Counter()
-        for (data, network), runs in ((kind[:2], runs) for kind, runs in self.rests.items()):
+        for (data, _, network, *_), runs in self.rests.items():
             rested[f"{network} on {data}"] += runs
         rests = (f"{n} run{'s' * (n > 1)} of {what}" for what, n in rested.items())
         return f"{said}; measured: {', '.join(rests)}"
@@ -115,7 +117,7 @@ def is_cpu(device: str) -> bool:
 
 
 def priced(missing: list[Left], status: Status) -> list[str]:
-    """What the missing runs would cost, a line for each kind of device, and what nobody measured.
+    """What the missing runs would cost: a line for each kind of device, and one for those unknown.
 
     Raises:
         InputError: the table of costs is malformed.
@@ -157,8 +159,8 @@ def bills(missing: list[Left], finished: Iterable[RunFolder], results: Path) -> 
     found: dict[str, Bill] = {}
     for some in missing:
         asked, epochs = some.config.hardware, some.epochs()
-        for name in twins(some.config.dataset.name):
-            of = costs.kind(asdict(some.config)) | name
+        for change in twins(some.config.dataset.name):
+            of = costs.kind(asdict(some.config)) | change
             rows = [_alike(table, of) for table in tables]
             if any(map(len, rows)):
                 break
@@ -175,13 +177,15 @@ def bills(missing: list[Left], finished: Iterable[RunFolder], results: Path) -> 
             bill.seconds += epochs * float((measured["epoch_s"] * weight).sum() / weight.sum())
             bill.fastest += epochs * float(measured["fastest_s"].min())
             bill.slowest += epochs * float(measured["slowest_s"].max())
-            what = (str(of["dataset"]), str(of["network"]), str(of["method"]))
-            bill.rests[what] = int(weight.sum())
+            bill.rests[tuple(of.values())] = int(weight.sum())
     return sorted(found.values(), key=lambda bill: (-bill.runs, bill.device))
 
 
 def twins(name: str) -> list[dict[str, str]]:
-    """What to change in `costs.kind`: nothing; or the set, to one of as many pictures as large."""
+    """What to change in `costs.kind`: nothing, or the data set, to another as large as it.
+
+    Pictures of as many pixels, and as many of them, cost the same.
+    """
     own = LOADERS[name].sizes
     alike = (
         other
@@ -200,7 +204,7 @@ def _alike(table: pd.DataFrame, of: dict[str, object]) -> pd.DataFrame:
 
 
 def _precise(rows: pd.DataFrame, asked: str) -> pd.DataFrame:
-    """Those of one precision: the one asked for; of auto, that of the most runs."""
+    """The rows of the precision asked for; auto stands for the one that most runs have."""
     if asked == "auto" and len(rows):
         asked = rows.groupby("precision")["runs"].sum().idxmax()
     return rows[rows["precision"] == asked]

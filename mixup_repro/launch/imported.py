@@ -50,8 +50,8 @@ class Origin:
 def read_weights(path: Path) -> tuple[str, dict[str, Tensor]]:
     """The sha256 of a file that torch.save wrote, and its tensors by name.
 
-    They are the whole of it, or its `state_dict`; DataParallel's `module.` is taken off. Nothing in
-    the file is executed.
+    The tensors are at the top of the file, or under its key `state_dict`; the prefix `module.` of
+    DataParallel is taken off their names. Nothing in the file is executed.
 
     Raises:
         InputError: the file is not there or damaged, or holds something else.
@@ -65,14 +65,15 @@ def read_weights(path: Path) -> tuple[str, dict[str, Tensor]]:
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):  # options of a script
             found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load fails in many ways on a file that is none of its own
+    except Exception as error:  # of many kinds, where torch.save did not write the file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{path}: torch.load(weights_only=True) cannot read it ({reason})"
         ) from error
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
-    if not isinstance(found, Mapping) or not found or not all(map(torch.is_tensor, found.values())):
+    named = isinstance(found, Mapping) and all(isinstance(name, str) for name in found)
+    if not (named and found and all(map(torch.is_tensor, found.values()))):
         raise InputError(f"{path}: holds no tensors by name, neither at its top nor in state_dict")
     prefix = "module." if all(name.startswith("module.") for name in found) else ""
     weights = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
@@ -108,7 +109,7 @@ def fitted(weights: Mapping[str, Tensor], network: Replicas) -> dict[str, Tensor
 
 
 def _block_names(names: Iterable[str]) -> list[str]:
-    """Names in which stages of blocks are told apart, as our ResNets have them: blocks in a row."""
+    """`layer2.0.` of published files, a stage and its block, as the `blocks.3.` of our ResNets."""
     pattern = re.compile(r"layer(\d+)\.(\d+)\.")
     found = (pattern.match(name) for name in names)
     places = sorted({(int(m[1]), int(m[2])) for m in found if m})

@@ -12,7 +12,7 @@ from mixup_repro.store.folder import RunFolder, State
 def size(folders: Iterable[RunFolder]) -> int:
     """The work on runs: the epochs that they lack, and one more each for its evaluations."""
     unfinished = (f for f in folders if f.state() != State.DONE)
-    return sum(1 + f.run.config.recipe.epochs - f.epoch() for f in unfinished)
+    return sum(1 + folder.epochs_left() for folder in unfinished)
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,10 @@ class Work:
     seconds: float = 0.0
 
     def seconds_left(self, each: float) -> float:
-        """At a pace: by the disk, and by its own time until there is a checkpoint."""
+        """The seconds it still takes, at `each` seconds a unit of its size.
+
+        By what is done; before the disk shows any of that, less the time it has been running.
+        """
         if self.done:
             return (self.size - self.done) * each
         return max(0.0, self.size * each - self.seconds)

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from mixup_repro import networks
 from mixup_repro.data import DataSource
 from mixup_repro.jobs import batch_size, expand
 from mixup_repro.launch.estimate import Bill, Left
@@ -20,6 +19,7 @@ from mixup_repro.launch.slots import slots
 from mixup_repro.live import phase
 from mixup_repro.schema import Config, Run
 from mixup_repro.store.identity import run_id
+from mixup_repro.training.job import stack_size
 from mixup_repro.training.loop import Stack
 from mixup_repro.training.record import device_name
 
@@ -33,6 +33,8 @@ def line(missing: list[Left], jobs: list[Config], data: Mapping[str, Any]) -> st
 
     data: the jobs' data sets on their device, by the text of their configs.
     """
+    if not missing:
+        return ""
     waiting, seconds = {some.folders[0].id: some for some in missing}, 0.0
     for job in jobs:
         ids = dict.fromkeys(run_id(run.config) for run in expand(job))
@@ -42,12 +44,10 @@ def line(missing: list[Left], jobs: list[Config], data: Mapping[str, Any]) -> st
             if hardware.slots:
                 torch.set_num_threads(slots(hardware, dataset.device)[0].threads)
             runs = [run for some in mine for run in some.runs]
-            networks = ", ".join(dict.fromkeys(some.what() for some in mine))
-            with phase("timing", things=f"steps of {networks}"):
+            names = ", ".join(dict.fromkeys(some.what() for some in mine))
+            with phase("timing", things=f"steps of {names}"):
                 each = epoch_seconds(job, runs, dataset)
             seconds += each * sum(some.epochs() for some in mine)
-    if not missing:
-        return ""
     device = device_name(torch.empty(0, device=dataset.device))
     bill = Bill(device, runs=sum(len(some.folders) for some in missing), seconds=seconds)
     return f"{bill.amount(hardware)}; timed now{busy()}"
@@ -62,8 +62,7 @@ def epoch_seconds(job: Config, runs: list[Run], dataset: DataSource) -> float:
     """
     recipe, n = job.recipe, dataset.n_train
     size = batch_size(recipe, n)
-    most = networks.stack_size(job.architecture, size, dataset.device)
-    stack = Stack.of(runs[: min(most, dataset.together(len(runs)))], dataset)
+    stack = Stack.of(runs[: stack_size(job, len(runs), dataset)], dataset)
     learner, dataset = stack.learner, stack.dataset
     endless = (b for epoch in count() for b in stack.batches(stack.plans.epoch(epoch), size))
     steps = _timed(dataset.device, (partial(learner.step, batch) for batch in endless))

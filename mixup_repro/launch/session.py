@@ -18,12 +18,11 @@ from mixup_repro.jobs import Source, compose, expand, grid_size, register, resol
 from mixup_repro.launch.summary import summarise
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import Outcome, RunFolder, State
-from mixup_repro.training.job import ask, device_of, open_data, run
+from mixup_repro.training.job import Question, ask, device_of, open_data, run
 from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result
 
 Work = Callable[[Config, Progress], list[Result]]
-Question = Callable[[list[RunFolder]], dict[RunFolder, str]]  # see `ask`
 
 
 def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]:
@@ -45,7 +44,7 @@ def run_job(job: Config, progress: Progress, train: bool = True) -> list[Result]
 def _questions(job: Config, dataset: DataSource, progress: Progress) -> list[Question]:
     """What a job asks of finished runs besides the evaluations in their records, checked.
 
-    What other jobs do without is imported here.
+    The modules are imported here, since most jobs do without them.
     """
     questions: list[Question] = []
     if job.benchmark.name:
@@ -67,10 +66,10 @@ class Session:
     """Runs jobs; a job that fails does not stop the ones after it.
 
     With hardware.slots, jobs are queued, and `close` runs them side by side. A launcher of Hydra's
-    may call `add` in processes of its own, on a copy of this; then `close` reads the disk.
+    may call `add` in other processes, on a copy of this; then `close` reads the results from disk.
 
-    command: train or evaluate, which a process in a slot is started as. words: the overrides of the
-    command line; source: where it composes configs from.
+    command: train or evaluate. words: the overrides of the command line. source: where configs are
+    composed from. work: what is done with a job, such as `run_job`.
     """
 
     def __init__(self, command: str, words: Sequence[str], source: Source, work: Work) -> None:
@@ -82,9 +81,9 @@ class Session:
         self.bad_input: list[str] = []
 
     def add(self, cfg: DictConfig) -> float | None:
-        """Run one composed job, or queue it; returns its `evaluation.objective`, where it has one.
+        """Run one composed job, or queue it; returns the value of its `evaluation.objective`.
 
-        None where it could not be had: to a sweeper this trial failed, and it goes on.
+        None where it has none, or where a run failed: a sweeper counts this trial as failed.
 
         Raises:
             SystemExit: the process was asked to stop, with exit code 75; all progress is on disk.
@@ -184,7 +183,8 @@ class Session:
             for line in self.bad_input:
                 self.progress.say(f"not run: {line}")
         interrupted = any(r.outcome == Outcome.INTERRUPTED for r in self.results)
-        cut_short = interrupted or (missing and not self.added)  # elsewhere, nothing came of them
+        # Runs of a launcher's jobs that are missing on disk: their jobs ended without them.
+        cut_short = interrupted or (missing and not self.added)
         return 2 if self.bad_input else int(bool(failed or cut_short))
 
     def _on_disk(self) -> list[Result]:

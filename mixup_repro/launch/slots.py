@@ -1,7 +1,7 @@
 """The slots of one machine: a GPU (or a share of one) or some CPU cores, for one process at a time.
 
-A slot is taken by a lock on a file below runs_dir, which the operating system frees when the
-process that has the slot dies, however it dies. So several sweeps share one machine.
+A process takes a slot by locking a file below runs_dir. The operating system frees the lock when
+the process ends, however it ends. So several sweeps can share one machine.
 """
 
 from __future__ import annotations
@@ -66,16 +66,24 @@ def claim(slot: Slot, runs_dir: Path) -> int | None:
     """Lock the slot: a file descriptor that holds it until closed, None where it is taken.
 
     A process that inherits the descriptor holds the slot on, also when this one has closed it.
+
+    Raises:
+        InputError: nothing can be written below runs_dir.
     """
     import fcntl  # not on Windows, which this alone would keep from training at all
 
-    folder = runs_dir / ".slots"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{socket.gethostname()}-{slot.name}"
+    path = runs_dir / ".slots" / f"{socket.gethostname()}-{slot.name}"
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except PermissionError:  # another user's, which can be locked as well
-        descriptor = os.open(path, os.O_RDONLY)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except PermissionError:  # another user's, which can be locked as well
+            descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(
+            f"runs_dir={runs_dir}: cannot be written ({error.strerror}); choose another with "
+            f"runs_dir=<folder>"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -46,11 +46,11 @@ def summarise(results: Sequence[Result], progress: Progress) -> None:
 
 
 def predictions(results: Sequence[Result]) -> list[Prediction]:
-    """Those of runs of one id that their job is about.
+    """Which predictions the summary shows of runs of one id: the plain one, and some rescaled.
 
-    Every run is rescaled at its own alpha; a job that asks for alphas is about it. Runs that were
-    trained with one of these are shown at it, as in a grid of alphas; others, such as ERM's, at
-    each of these, and at their own.
+    Records hold every run rescaled at its own alpha. It is shown only where the job asks for alphas
+    (evaluation.alphas): at its own alpha, if that is one of them, as in a grid of alphas; else at
+    each of them, and at its own where it has one (ERM has none).
     """
     run = results[0].folder.run
     asked = run.config.evaluation.alphas

@@ -1,8 +1,9 @@
-"""Probes: questions to the weights of finished runs. Nothing retrains, but for `active`.
+"""Probes: measurements on the weights of finished runs. Only `active` trains anything.
 
-A probe finds numbers of a stack of finished runs; each has a setting, such as the examples it is
-about, and a metric. All that a probe draws comes from the run's seed and the probe's name, so runs
-of one seed are asked about the same examples, and comparisons between methods are paired.
+A probe returns numbers for a stack of finished runs. Each number has a setting, such as the
+examples it is about, and a metric. All that a probe draws at random comes from the run's seed and
+the probe's name, so runs of one seed are asked about the same examples, and methods are compared in
+pairs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from mixup_repro.data import DataSource
+from mixup_repro.data import Dataset, DataSource
 from mixup_repro.distributed import world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import in_memory
@@ -34,30 +35,35 @@ from mixup_repro.probes import (
     sharpness,
     smoothness,
 )
-from mixup_repro.probes.subject import Answers, Subject
+from mixup_repro.probes.subject import Answers, Subject, check_pictures
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A question to a stack of runs; a new version of it is asked again where it was before."""
+    """A question to a stack of runs.
+
+    check: raises InputError where the question is not for a data set.
+    version: it is raised when the question changes; runs are then asked again.
+    """
 
     ask: Callable[[Subject], Answers]
+    check: Callable[[Dataset], object] = lambda data: None
     version: int = 1
 
 
 PROBES = {
-    "active": Probe(active.active),
-    "adversarial": Probe(adversarial.adversarial),
+    "active": Probe(active.active, active.check_examples),
+    "adversarial": Probe(adversarial.adversarial, check_pictures),
     "attention": Probe(attention.attention),
     "batch_norm": Probe(batch_norm.batch_norm),
-    "boundary": Probe(boundary.boundary),
+    "boundary": Probe(boundary.boundary, boundary.check_plane),
     "gradient_noise": Probe(gradient_noise.gradient_noise),
     "groups": Probe(groups.groups),
     "held_out": Probe(held_out.held_out),
     "jacobian": Probe(jacobian.jacobian),
     "membership": Probe(membership.membership),
-    "memorised": Probe(memorised.memorised),
-    "occlusion": Probe(occlusion.occlusion),
+    "memorised": Probe(memorised.memorised, memorised.clean_labels),
+    "occlusion": Probe(occlusion.occlusion, check_pictures),
     "representation": Probe(representation.representation),
     "segments": Probe(segments.segments),
     "sharpness": Probe(sharpness.sharpness),
@@ -69,17 +75,28 @@ def named(names: Any, dataset: DataSource) -> list[str]:
     """The probes that a job's `probe` names: one, or a list of them.
 
     Raises:
-        InputError: there is no such probe, the data set is streamed, or there are several ranks.
+        InputError: none is named, there is no such probe, the data set is streamed or one that a
+            probe is not for, the device has no float64, or there are several ranks.
     """
-    asked = names if isinstance(names, list) else [names]
+    asked = [str(name) for name in (names if isinstance(names, list) else [names])]
+    choices = f"choose from {', '.join(sorted(PROBES))}"
+    if not asked:
+        raise InputError(f"probe=[]: names none; {choices}")
     for name in asked:
         if name not in PROBES:
-            near = get_close_matches(str(name), PROBES, n=1, cutoff=0)[0]
+            near = get_close_matches(name, PROBES, n=1, cutoff=0)[0]
             raise InputError(
-                f"probe={name}: there is no such probe, and {near} is the nearest name; choose of "
-                f"{', '.join(sorted(PROBES))}"
+                f"probe={name}: there is no such probe, and {near} is the nearest name; {choices}"
             )
-    in_memory(dataset, f"probe={','.join(asked)}")
+    told = f"probe={','.join(asked)}"
+    data = in_memory(dataset, told)
+    for name in asked:
+        try:
+            PROBES[name].check(data)
+        except InputError as error:
+            raise InputError(f"probe={name}: {error}") from error
+    if dataset.device.type == "mps":
+        raise InputError(f"{told}: needs float64, which mps lacks; use hardware.device=cpu")
     if world_size() > 1:
-        raise InputError(f"probe={','.join(asked)}: is asked by one process, without torchrun")
+        raise InputError(f"{told}: is asked by one process, without torchrun")
     return list(dict.fromkeys(asked))

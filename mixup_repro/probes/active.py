@@ -41,6 +41,14 @@ class Accuracy(Watcher):
         self.rows = rows
 
 
+def check_examples(data: Dataset) -> None:
+    """Raise InputError where there are fewer training examples than are labelled."""
+    if data.n_train < LABELS[-1]:
+        raise InputError(
+            f"labels {LABELS[-1]} training examples, and {data.label} has {data.n_train}"
+        )
+
+
 def active(subject: Subject) -> Answers:
     """Test accuracy with each number of LABELS, by strategy: the metric `accuracy <labels>`.
 
@@ -51,10 +59,7 @@ def active(subject: Subject) -> Answers:
         InputError: there are not enough training examples.
     """
     data = subject.dataset
-    if data.n_train < LABELS[-1]:
-        raise InputError(
-            f"labels {LABELS[-1]} training examples, and {data.label} has {data.n_train}"
-        )
+    check_examples(data)
     order = subject.drawn(lambda rng: rng.permutation(data.n_train))
     found: Answers = {}
     for strategy in STRATEGIES:

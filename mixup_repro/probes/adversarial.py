@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mixup_repro.errors import InputError
-from mixup_repro.probes.subject import Answers, Subject
+from mixup_repro.probes.subject import Answers, Subject, check_pictures
 
 EXAMPLES = 300
 EPSILONS = (0.01, 0.03, 0.1)  # half sides of the box, of the range of a pixel
@@ -35,8 +35,7 @@ def adversarial(subject: Subject) -> Answers:
         InputError: the examples are no pictures, or the network has no gradients.
     """
     data = subject.dataset
-    if not data.is_image:
-        raise InputError(f"needs pictures, and {data.label} has none")
+    check_pictures(data)
     raw, y = subject.examples("test", EXAMPLES)
     found: dict[tuple[str, str], list[Tensor]] = {}
     for pixels, classes in subject.chunks(raw, y):

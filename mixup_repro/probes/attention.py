@@ -21,10 +21,12 @@ EXAMPLES = 400
 def attention(subject: Subject) -> Answers:
     """Mean over test pictures, heads and layers of the class token's attention to patches.
 
-    entropy, entropy_last: over log of the number of patches, in all layers and in the last. mixed:
-    of pairs, by halves. cut: with a box of another picture, as CutMix at alpha 1 cuts it. foreign:
-    the box's share of the attention over its share of the picture; foreign_gain: that share of the
-    attention, less what the same place has in the uncut picture.
+    entropy, entropy_last: the attention's entropy divided by log of the number of patches, over all
+    layers and in the last one. foreign: the share of the attention that goes to the box of another
+    picture, divided by the box's share of the area. foreign_gain: the same share of the attention,
+    less what the same place gets in the whole picture.
+    Settings: clean pictures; mixed, means of two pictures; cut, with a box as CutMix at alpha 1
+    cuts it.
 
     Raises:
         InputError: the network has no class token.

@@ -18,11 +18,12 @@ EXAMPLES = 1000
 
 @torch.no_grad()
 def batch_norm(subject: Subject) -> Answers:
-    """Variances that each layer keeps of training over those of clean examples; then, these used.
+    """How the variances that BatchNorm kept from training compare with those of clean examples.
 
-    layer k: ratio is the kept variance over that of at most EXAMPLES clean training examples, all
-    in one pass; within and means, the `shares` of the latter. All are means over channels.
-    kept, clean: accuracy, cross-entropy and calibration error on test examples with either.
+    layer k: ratio is the kept variance divided by that of at most EXAMPLES clean training examples
+    in one pass; within and means are the `shares` of the latter. All are means over channels.
+    kept, clean: accuracy, cross-entropy and calibration error on test examples, with the kept
+    statistics and with the clean ones.
 
     Raises:
         InputError: the network has no BatchNorm of pictures.

@@ -10,19 +10,26 @@ import torch
 from contourpy import contour_generator
 from scipy.spatial import KDTree
 
+from mixup_repro.data import Dataset
 from mixup_repro.data.toy import LAYOUTS, REACH, gaussians_density
 from mixup_repro.errors import InputError
 from mixup_repro.probes.subject import Answers, Subject
 
 SIDE = 300
-STEP = 0.1  # between two points of a line whose turns are counted: finer waves are the grid's
+STEP = 0.1  # between points of a line whose turns are counted: finer waves come from the grid
 
 Lines = list[np.ndarray]  # (m, 2) points of each
 
 
+def check_plane(data: Dataset) -> None:
+    """Raise InputError where the data are not two classes in the plane."""
+    if data.input_shape != (2,) or data.classes != 2:
+        raise InputError(f"needs two classes in the plane, and {data.label} is something else")
+
+
 @torch.no_grad()
 def boundary(subject: Subject) -> Answers:
-    """Of the boundary inside the square that maps cover; none where one class is all of it.
+    """Measures of the boundary in the square [-REACH, REACH]^2; none where it has only one class.
 
     length: of its lines. turning: the sum of the angles by which they turn, in radians. distance:
     the mean along them of the distance to the nearest training point. density: the mean along them
@@ -32,8 +39,7 @@ def boundary(subject: Subject) -> Answers:
         InputError: the data are not two classes in the plane.
     """
     data, runs = subject.dataset, subject.runs
-    if data.input_shape != (2,) or data.classes != 2:
-        raise InputError(f"needs two classes in the plane, and {data.label} is something else")
+    check_plane(data)
     x = square().to(data.device, subject.dtype)
     logits = subject.logits(x.expand(len(runs), *x.shape))
     scores = (logits[..., 1] - logits[..., 0]).double().cpu().numpy()
@@ -70,7 +76,7 @@ def trace(score: np.ndarray) -> Lines:
 
 
 def resampled(line: np.ndarray) -> np.ndarray:
-    """A line (m, 2) as points at equal steps along it, as near to STEP as they go."""
+    """A line (m, 2) as points at equal steps along it, of a length as near to STEP as possible."""
     along = np.r_[0, np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))]
     at = np.linspace(0, along[-1], max(2, round(along[-1] / STEP) + 1))
     return np.stack([np.interp(at, along, column) for column in line.T], 1)

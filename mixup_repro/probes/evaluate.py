@@ -1,8 +1,8 @@
-"""Finished runs, probed: what was found lies beside a run's record, in `probe-<name>.json`.
+"""Asks finished runs the probes; answers lie beside a run's record, in `probe-<name>.json`.
 
-A file has `source`, which tells the version of the question, and `rows`, each with setting, metric
-and value. It is written as soon as a stack of runs has answered, so that a stopped evaluation goes
-on with the next stack.
+A file has `source`, which is the version of the question, and `rows`, each with setting, metric and
+value. It is written as soon as a stack of runs has answered, so that an evaluation that was stopped
+goes on with the next stack.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ AT_ONCE = 10  # runs in a stack: a probe holds thousands of inputs of each
 def probe_folders(
     folders: list[RunFolder], names: list[str], dataset: DataSource, progress: Progress
 ) -> dict[RunFolder, str]:
-    """Ask finished runs of one job what they have not answered; returns what `ask` wants."""
+    """Ask finished runs of one job what they have not answered; returns what a `Question` does."""
     answers: dict[RunFolder, str] = {}
     for name in names:
         missing = [folder for folder in folders if not _has(folder, name, progress.say)]
@@ -97,8 +97,6 @@ def _has(folder: RunFolder, name: str, say: Callable[[str], None]) -> bool:
 def _ask(group: list[RunFolder], name: str, source: DataSource) -> None:
     """Ask a stack of runs, and write their rows; a value that is not finite has none."""
     runs = [folder.run for folder in group]
-    if source.device.type == "mps":
-        raise InputError(f"probe={name} needs float64, which mps lacks; use hardware.device=cpu")
     dataset = in_memory(source.for_seeds([run.seed for run in runs]), f"probe={name}")
     network = restore_all(group, source).eval()
     try:

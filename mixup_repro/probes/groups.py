@@ -19,12 +19,13 @@ SURE = 0.9  # where classes overlap, the likelier one is at most so likely
 def groups(subject: Subject) -> Answers:
     """Accuracy and ECE on each group of all test examples; the ECE also with one temperature.
 
-    The temperature (`*_temperature`) is fitted on held-out halves of all of them, not of a group.
-    class k: the examples of class k; only their accuracy, for confidence given the class is no
-    frequency. classes: the mean over classes of the calibration error of a class's probability.
-    rare, common: pictures that are negatives, and others, where the data have
-    them. overlap, apart: points where the classes' true probabilities are known, by whether the
-    likelier one is below SURE; `from_truth` is the mean distance to them.
+    The temperature (`*_temperature`) is fitted on the other half of all test examples, not of a
+    group (`scaled`).
+    class k: the examples of class k. Only their accuracy: calibration is about examples of all
+    classes. classes: the calibration error of the classes' probabilities (`class_ece`).
+    rare, common: pictures that are negatives, and the others, where the data have both. overlap,
+    apart: where the true probabilities are known, points at which the likelier class has less than
+    SURE, and the others; `from_truth` is the mean distance of the predicted from the true one.
     """
     n = subject.dataset.n_test
     raw, y = subject.at("test", torch.arange(n).expand(len(subject.runs), n))

@@ -1,4 +1,4 @@
-"""How sure a network is where it errs on test examples, and whether that shows."""
+"""How sure a network is of its errors on test examples, and whether its confidence tells them."""
 
 from __future__ import annotations
 

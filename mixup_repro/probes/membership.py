@@ -25,9 +25,10 @@ def membership(subject: Subject) -> Answers:
 
     Where training labels were made wrong, as many test labels are: see `as_wrong`.
 
-    gap_mean, gap_median: of the test losses, less that of the training losses. auc: of the attack
-    by a threshold on the loss. tpr: share of members that it finds where it takes at most 1 % of
-    test examples for members. own: the losses of the examples. mixed: mean losses of mixtures.
+    gap_mean, gap_median: mean (median) of the test losses less that of the training losses. auc:
+    area under the curve of the attack that calls losses below a threshold members. tpr: the share
+    of members it finds at a threshold where at most 1 % of test examples are called members.
+    own: the examples' own losses. mixed: their mean losses in mixtures with test examples.
     """
     data = subject.dataset
     most = min(EXAMPLES, data.n_train, data.n_test)
@@ -48,7 +49,7 @@ def as_wrong(subject: Subject, y: Tensor) -> Tensor:
 
     Uniform over the other classes. Else an attack would only find out whose label is wrong.
     """
-    clean = subject.clean_labels
+    clean = subject.dataset.y_clean
     if clean is None:
         return y
     share = (subject.dataset.y_train != clean).double().mean(-1).expand(len(y)).tolist()

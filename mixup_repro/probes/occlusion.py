@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mixup_repro.errors import InputError
 from mixup_repro.evaluation.metrics import metrics, sums
-from mixup_repro.probes.subject import Answers, Subject
+from mixup_repro.probes.subject import Answers, Subject, check_pictures
 
 EXAMPLES = 2000
 SIDES = (0.25, 0.375, 0.5, 0.625)  # of a block, as shares of the picture's
@@ -29,8 +28,7 @@ def occlusion(subject: Subject) -> Answers:
         InputError: the examples are no pictures.
     """
     data = subject.dataset
-    if not data.is_image:
-        raise InputError(f"needs pictures, and {data.label} has none")
+    check_pictures(data)
     raw, y = subject.examples("test", EXAMPLES)
     pixels = raw.to(subject.dtype)
     found: Answers = {}

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Optional
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from mixup_repro import interrupt
 from mixup_repro.data import Dataset
+from mixup_repro.errors import InputError
 from mixup_repro.methods.losses import convex
 from mixup_repro.networks import Replicas
 from mixup_repro.plan import stream
@@ -24,6 +24,12 @@ Answers = dict[tuple[str, str], Tensor]
 
 NUMBERS = 2**24  # in one tensor of a pass: 64 MiB of float32
 EXAMPLES = 200  # in one pass, at most
+
+
+def check_pictures(data: Dataset) -> None:
+    """Raise InputError where the examples are no pictures."""
+    if not data.is_image:
+        raise InputError(f"needs pictures, and {data.label} has none")
 
 
 @dataclass(frozen=True)
@@ -49,11 +55,6 @@ class Subject:
     def dtype(self) -> torch.dtype:
         """Of the weights."""
         return next(self.network.parameters()).dtype
-
-    @property
-    def clean_labels(self) -> Optional[Tensor]:
-        """(n,) or (R, n) training classes before some were made wrong; None: none was."""
-        return self.dataset.y_clean
 
     def drawn(self, draw: Callable[..., np.ndarray], *own: Sequence[float]) -> Tensor:
         """What `draw` returns for each replica, stacked (R, ...) on the data set's device.

@@ -7,6 +7,7 @@ their results are never taken for those of released ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -19,12 +20,12 @@ from mixup_repro.shifts.sets import Chunk, Set
 
 
 class Benchmark(Protocol):
-    """Test sets that finished runs of one data set are asked for.
+    """Test sets that finished runs of one data set are evaluated on.
 
     source: changes when the pictures do, so that results of other pictures are not kept.
-    sets: those that are asked for, in order.
-    n_test: examples (or sets of video frames) that a result of one of them is the mean of.
-    skipped: files among the pictures that are none.
+    sets: those that the job asks for, in order.
+    n_test: how many examples (or sets of video frames) one result is the mean of.
+    skipped: how many files in the folders are no pictures, and are passed over.
     """
 
     label: str
@@ -37,27 +38,46 @@ class Benchmark(Protocol):
         """A rank's chunks of a set: number, raw inputs (1, b, H, W, C) and what `score` needs."""
 
     def score(self, logits: Tensor, y: Tensor) -> Any:
-        """What logits (R, b, classes) say of a chunk; those of all chunks add up in order."""
+        """What is kept of logits (R, b, classes) on a chunk: `+` joins it to the next chunk's."""
 
     def rows(self, total: Any) -> list[dict[str, Any]]:
         """Metrics of the sum of all chunks' scores, for each replica."""
 
 
-KINDS: dict[str, Callable[[BenchmarkConfig, DataSource], Benchmark]] = {}
-KINDS |= {"generated": corrupted.Generated, "cifar10-h": people.People}
-KINDS |= dict.fromkeys(corrupted.RELEASED, corrupted.Released)
-KINDS |= dict.fromkeys(("imagenet-c", "imagenet-c-resized"), imagenet_variants.ImageNetC)
-KINDS |= dict.fromkeys(("imagenet-a", "imagenet-a-200"), imagenet_variants.ImageNetA)
-KINDS |= {"imagenet-v2": imagenet_variants.ImageNetV2, "objectnet": imagenet_variants.ObjectNet}
-KINDS |= {"imagenet-vid-robust": video.VidRobust, "ytbb-robust": video.YtbbRobust}
+@dataclass(frozen=True)
+class Kind:
+    """How a benchmark is made, and which fields of `benchmark` it reads besides name and root.
+
+    Other fields are refused, since the results would not be those that were asked for.
+    """
+
+    make: Callable[[BenchmarkConfig, DataSource], Benchmark]
+    reads: tuple[str, ...]
+
+
+SETS = ("corruptions", "severities")
+RELEASED = Kind(corrupted.Released, (*SETS, "examples"))
+IMAGENET_C = Kind(imagenet_variants.ImageNetC, (*SETS, "examples", "released"))
+IMAGENET_A = Kind(imagenet_variants.ImageNetA, ("examples", "released"))
+KINDS = {
+    "generated": Kind(corrupted.Generated, (*SETS, "examples")),
+    "cifar10-h": Kind(people.People, ("examples",)),
+    **dict.fromkeys(corrupted.RELEASED, RELEASED),
+    **dict.fromkeys(("imagenet-c", "imagenet-c-resized"), IMAGENET_C),
+    **dict.fromkeys(("imagenet-a", "imagenet-a-200"), IMAGENET_A),
+    "imagenet-v2": Kind(imagenet_variants.ImageNetV2, ("examples", "released")),
+    "objectnet": Kind(imagenet_variants.ObjectNet, ("examples", "released")),
+    "imagenet-vid-robust": Kind(video.VidRobust, ("released",)),
+    "ytbb-robust": Kind(video.YtbbRobust, ("released",)),
+}
 
 
 def benchmark(config: BenchmarkConfig, dataset: DataSource) -> Benchmark:
     """The benchmark a job asks for, checked: nothing it lacks is found out later.
 
     Raises:
-        InputError: an unknown benchmark, a data set that it is not for, files that are missing,
-            partial or of other examples.
+        InputError: an unknown benchmark, a field that it does not read, a data set that it is not
+            for, files that are missing, partial or of other examples.
     """
     if config.name not in KINDS:
         raise InputError(f"benchmark.name={config.name}: choose one of {', '.join(KINDS)}")
@@ -65,4 +85,8 @@ def benchmark(config: BenchmarkConfig, dataset: DataSource) -> Benchmark:
         raise InputError(f"benchmark.name={config.name}: needs benchmark.root=<folder>")
     if not dataset.is_image:
         raise InputError(f"benchmark={config.name}: is for pictures, and {dataset.label} has none")
-    return KINDS[config.name](config, dataset)
+    kind, untouched = KINDS[config.name], BenchmarkConfig(config.name, config.root)
+    for field, value in asdict(config).items():
+        if value != getattr(untouched, field) and field not in kind.reads:
+            raise InputError(f"benchmark.{field}={value}: {config.name} does not read it")
+    return kind.make(config, dataset)

@@ -165,7 +165,7 @@ class Generated(Corrupted):
 
     @contextmanager
     def _to_itself(self) -> Iterator[None]:
-        """The folder without other processes that make sets, and without what killed ones left."""
+        """Hold the lock on the folder, so that no two processes make one set at a time."""
         with ExitStack() as stack:
             with suppress(InputError):  # a read-only folder: nothing is put there
                 stack.enter_context(locked(self.folder))

@@ -1,8 +1,8 @@
 """Finished runs on test sets out of distribution (Carratino et al., Figures 5 and 6, Table 2).
 
-Results lie beside a run's record, in `ood-<benchmark>.json`: `source`, which tells the pictures,
-and `rows`, one for each corruption, severity and prediction. A stopped evaluation goes on where it
-was, but for the last seconds.
+Results lie beside a run's record, in `ood-<benchmark>.json`: `source`, which identifies the
+pictures, and `rows`, one for each corruption, severity and prediction. An evaluation that was
+stopped goes on where it was, except for the last seconds.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Optional
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from mixup_repro.data import DataSource
 from mixup_repro.distributed import from_main, rank, world_size
@@ -30,6 +31,9 @@ KEY = ("corruption", "severity", "evaluation", "eval_alpha")
 AT_ONCE = 32  # runs whose networks are in memory together: a picture is read once for all of them
 WRITE_S = 5.0  # seconds between two writes of what was found
 
+Prediction = tuple[str, Optional[float]]  # plain or rescaled, and the alpha it is rescaled at
+Predictor = Callable[[Tensor], Tensor]  # normalised inputs (R, b, ...) to logits (R, b, c)
+
 
 class Stored:
     """What a run folder holds of a benchmark; rows of other pictures do not count."""
@@ -41,7 +45,7 @@ class Stored:
         self.head |= {"benchmark": benchmark.label, "source": benchmark.source}
         own = folder.run.alpha
         alphas = [own] if own else folder.run.config.evaluation.alphas or []
-        self.predictions: list[tuple[str, Optional[float]]] = [("plain", None)]
+        self.predictions: list[Prediction] = [("plain", None)]
         self.predictions += [("rescaled", alpha) for alpha in alphas]
         self.rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         self.grown = self.unwritten = False
@@ -59,7 +63,8 @@ class Stored:
         known = (self.rows.get((*which, *p)) for p in self.predictions)
         return any(row is None or row["n_test"] < examples for row in known)
 
-    def add(self, which: Set, prediction: tuple[str, Optional[float]], row: dict[str, Any]) -> None:
+    def add(self, which: Set, prediction: Prediction, row: dict[str, Any]) -> None:
+        """Keep a row of metrics, without the bins; `write` puts it on the disk."""
         key = (*which, *prediction)
         self.rows[key] = dict(zip(KEY, key)) | {k: v for k, v in row.items() if k != "bins"}
         self.grown = self.unwritten = True
@@ -84,10 +89,10 @@ def evaluate_folders(
     benchmark: Benchmark,
     progress: Progress,
 ) -> dict[RunFolder, str]:
-    """Give finished runs the predictions they lack on a benchmark; returns what `ask` wants.
+    """Give finished runs the predictions they lack on a benchmark; returns what a `Question` does.
 
-    Predictions are plain and rescaled with the training set's x_bar: at a run's own alpha, or for a
-    run without one at those of `evaluation.alphas`.
+    Predictions are plain, and rescaled with x_bar and y_bar of the run's training set: at a run's
+    own alpha, or for a run without one at those of `evaluation.alphas`.
     """
     stored = from_main(lambda: [Stored(folder, benchmark, progress.say) for folder in folders])
     for first in range(0, len(stored), AT_ONCE):
@@ -105,44 +110,46 @@ def evaluate_folders(
 def _evaluate_group(
     group: list[Stored], dataset: DataSource, benchmark: Benchmark, progress: Progress
 ) -> None:
-    missing = {
-        which: {i: known for i, known in enumerate(group) if known.lacks(which, benchmark.n_test)}
+    """Predictions of one group of runs on every set where one of them lacks some."""
+    lacking = {
+        which: [i for i, known in enumerate(group) if known.lacks(which, benchmark.n_test)]
         for which in benchmark.sets
     }
-    needed = {i: known for some in missing.values() for i, known in some.items()}
-    networks = {}
-    for i, known in needed.items():
+    predictors: dict[int, dict[Prediction, Predictor]] = {}
+    for i in sorted(set().union(*lacking.values())):
         try:
-            networks[i] = restore(known.folder, dataset).eval()
+            predictors[i] = _predictors(group[i], dataset)
         except InputError as error:  # the others go on
-            known.failed = str(error)
-            progress.say(f"{known.folder} cannot be evaluated: {error}")
-    missing = {
-        which: {i: known for i, known in some.items() if i in networks}
-        for which, some in missing.items()
-    }
-    last = {which[0]: number for number, which in enumerate(missing, start=1)}
+            group[i].failed = str(error)
+            progress.say(f"{group[i].folder} cannot be evaluated: {error}")
+    able = {which: [i for i in some if i in predictors] for which, some in lacking.items()}
+    asked = {which: some for which, some in able.items() if some}
+    last = {which[0]: number for number, which in enumerate(asked, start=1)}
     written = time.monotonic()
-    for number, (which, some) in enumerate(missing.items(), start=1):
-        if not some:
-            continue
-        predictors = {
-            (i, prediction): predictor(networks[i], dataset, prediction[1])
-            for i, known in some.items()
-            for prediction in known.predictions
-        }
+    for number, (which, some) in enumerate(asked.items(), start=1):
+        each = {(i, name): f for i in some for name, f in predictors[i].items()}
         chunks = benchmark.chunks(which, CHUNK, rank(), world_size())
-        totals = added_up(chunks, dataset, predictors, benchmark.score)
-        for (i, prediction), total in totals.items():
+        for (i, name), total in added_up(chunks, dataset, each, benchmark.score).items():
             (row,) = benchmark.rows(total)
-            some[i].add(which, prediction, row)
+            group[i].add(which, name, row)
         if time.monotonic() - written > WRITE_S:
             for known in group:
                 known.write()
             written = time.monotonic()
         if number == last[which[0]]:
-            name = f"{benchmark.label} {which[0] or ''}".strip()
-            progress.say(f"{name} [{number}/{len(missing)}], {len(some)} runs")
+            of = f"{benchmark.label} {which[0] or ''}".strip()
+            progress.say(f"{of} [{number}/{len(asked)}], {len(some)} runs")
+
+
+def _predictors(known: Stored, dataset: DataSource) -> dict[Prediction, Predictor]:
+    """Each prediction that is asked of a run, with the means of the training set of its own seed.
+
+    Raises:
+        InputError: its weights cannot be read.
+    """
+    network = restore(known.folder, dataset).eval()
+    own = dataset.for_seeds([known.folder.run.seed])
+    return {name: predictor(network, own, name[1]) for name in known.predictions}
 
 
 def _say(benchmark: Benchmark, stored: list[Stored], progress: Progress) -> None:

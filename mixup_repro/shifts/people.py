@@ -7,7 +7,7 @@ people's votes, and a network is calibrated if it is as sure as they agree.
 
 from __future__ import annotations
 
-import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.evaluation.metrics import metrics, sums
 from mixup_repro.schema import BenchmarkConfig
 from mixup_repro.shifts.sets import Chunk, Set, chosen
+from mixup_repro.store.files import published
 
 FILE, MD5 = "cifar10h-counts.npy", "f1284b6fba48a67d3db69bbafb5685ad"
 WHERE = "https://github.com/jcpeterson/cifar-10h (data/cifar10h-counts.npy)"
@@ -38,17 +39,8 @@ class People:
             raise InputError(
                 f"benchmark={config.name}: is for runs on dataset=cifar10, not for {dataset.label}"
             )
-        path = Path(config.root or "") / FILE
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise InputError(
-                f"no file {path}: get it from {WHERE}, or name its folder by "
-                "benchmark.root=<folder>"
-            ) from error
-        if hashlib.md5(content).hexdigest() != MD5:
-            raise InputError(f"{path} is not the published file; get it again from {WHERE}")
-        votes = torch.from_numpy(np.load(path)).float()
+        content = published(Path(config.root or "") / FILE, MD5, WHERE, "benchmark.root")
+        votes = torch.from_numpy(np.load(io.BytesIO(content))).float()
         self.shares = votes / votes.sum(1, keepdim=True)
         self.label = self.source = config.name or ""
         self.sets: list[Set] = [(None, None)]

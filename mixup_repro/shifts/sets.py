@@ -42,12 +42,13 @@ def corrupted_sets(config: BenchmarkConfig) -> list[tuple[str, int]]:
 
 
 def chosen(config: BenchmarkConfig, n: int) -> np.ndarray:
-    """Which of n test examples are used, in order: all, or some that are drawn once for an n.
+    """The indices of the test examples that are used, in order: benchmark.examples of n, or all.
 
-    Not the first, since a test set may be sorted by class.
+    They are drawn at random, since a test set may be sorted by class; of the same n, always the
+    same ones.
 
     Raises:
-        InputError: more are asked for than there are, or none.
+        InputError: fewer than one is asked for, or more than there are.
     """
     examples: Optional[int] = config.examples
     if examples is not None and not 1 <= examples <= n:

@@ -33,13 +33,9 @@ FrameSet = list[tuple[str, list[int]]]
 
 
 class Video(Streamed):
-    """What both have in common. An example is a set of frames; `benchmark.examples` is not used."""
+    """What both have in common: an example is a set of frames."""
 
     def found(self) -> Pictures:
-        if self.config.examples is not None:
-            raise InputError(
-                f"benchmark.examples={self.config.examples}: {self.label} is used whole; set null"
-            )
         table = class_table(self.label)
         self.member = membership(table).to(self.device)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from base64 import b64encode
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from scipy.stats import beta
 from sklearn.datasets import load_digits
 
 from mixup_repro.beta import theta_bar
+from mixup_repro.site.tables import rows
 
 ALPHAS = (0.1, 0.25, 0.5, 1.0, 2.0, 8.0, 32.0)
 STATIC = (0.1, 1.0, 32.0)
@@ -92,7 +92,9 @@ def moons(folder: Path, grids: Sequence[tuple[str, list[Map]]]) -> Markup:
     """Maps of the moons by alpha: a choice that needs no script.
 
     grids: for each stop its name, and the maps shown there: title and file stem in results/maps.
-    Nothing where a map is not there.
+
+    Raises:
+        InputError: a map is not there.
     """
     labels, maps, rules = [], [], []
     for k, (name, shown) in enumerate(grids):
@@ -119,9 +121,8 @@ def moons(folder: Path, grids: Sequence[tuple[str, list[Map]]]) -> Markup:
 
 def _map(path: Path) -> str:
     """The share of runs that decide for class 1 at each point, blue to orange over white."""
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))[1:]
-    votes = (np.array([row[1:] for row in rows], dtype=float) > 0.5).mean(0)
+    runs = [list(row.values())[1:] for row in rows(path)]  # the first column is the seed
+    votes = (np.array(runs, dtype=float) > 0.5).mean(0)
     side = round(len(votes) ** 0.5)
     share = votes.reshape(side, side)[::-1]
     low = np.minimum(share * 2, 1)[..., None]

@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 ASSETS = ("style.css", "site.js")
 FONTS = ("*.woff2", "OFL.txt")
 OPTIONAL = re.compile(r"</(?:td|th|tr|li|dt|dd)>(?=\s*<(?:td|th|tr|li|dt|dd|/))")
+APOSTROPHE = re.compile(r"&#(?:39|x27);")  # no attribute that has any stands in single quotes
 TAG = re.compile(r"<[a-z][^<>]*>")
 QUOTED = re.compile(r' ([\w-]+)="([\w.-]+)"(?=[ >])')
 ABOUT = "The theory of mixup, run again: what two papers say, and what came out."
@@ -100,7 +101,7 @@ def _renderer(site: Site):  # type: ignore[no-untyped-def]
 
 
 def _stamp(results: Path) -> str:
-    """Which results these are: how many runs, and how many rows they have."""
+    """Which results these are: how many settings (ids of runs) they have, and how many rows."""
     rows = (results / "runs.csv").read_text(encoding="utf-8").splitlines()[1:]
     return f"of {len({row.partition(',')[0] for row in rows}):,} settings, {len(rows):,} rows"
 
@@ -130,12 +131,12 @@ def interval(part: Part) -> Markup:
 
 
 def _smaller(text: str) -> str:
-    """Without indentation and empty lines, and ends and quotes that HTML leaves to the writer,
-    but for what stands in <pre>."""
+    """Without indentation and empty lines, and without end tags, quotes and escaped apostrophes
+    that HTML does not need; what stands in <pre> is left alone."""
     pieces = re.split(r"(<pre.*?</pre>)", text, flags=re.DOTALL)
     for k in range(0, len(pieces), 2):
         piece = re.sub(r"\n\s*", "\n", pieces[k])
-        piece = OPTIONAL.sub("", piece)
+        piece = APOSTROPHE.sub("'", OPTIONAL.sub("", piece))
         pieces[k] = TAG.sub(lambda tag: QUOTED.sub(r" \1=\2", tag[0]), piece)
     return "".join(pieces).strip() + "\n"
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mixup_repro.errors import InputError
 from mixup_repro.site.findings import Copy
-from mixup_repro.site.parts import Part, weakest
+from mixup_repro.site.parts import weakest
 from mixup_repro.site.tables import Claim, Item, Page, Tables, Verdict
-from mixup_repro.site.words import ERRATUM, EXACT, NOT_RUN, SETTINGS, STAND_IN, Word, plain
+from mixup_repro.site.words import ERRATUM, EXACT, SETTINGS, STAND_IN, Word, plain
 
 Context = dict[str, Any]
 
@@ -35,10 +34,15 @@ class Site:
         return self.copy.sentences[name]
 
     def finding(self, page: Page) -> str:
-        """What a page found; its title, where copy.toml does not say it yet."""
+        """What a page found; its title, where copy.toml has no sentence for it yet."""
         return self.copy.sentences.get(page.name, page.items[0].title)
 
     def short(self, paper: str) -> str:
+        """A paper in short, such as `Carratino et al.`.
+
+        Raises:
+            InputError: copy.toml does not have it.
+        """
         if paper not in self.copy.names["papers"]:
             raise InputError(f"copy.toml has no paper {paper}")
         return str(self.copy.names["papers"][paper]["short"])
@@ -62,9 +66,10 @@ class Site:
         return page.items[0].title.partition(":")[0]
 
     def name(self, item: Item) -> str:
-        """A setting of an item in short; where another of its page has the same, what it is apart.
+        """An item in short, such as `LeNet on CIFAR-10`.
 
-        copy.toml says that, or else it is the item's own name.
+        Where items of one page share network and data, what sets this one apart comes after it:
+        what copy.toml says, or else the item's own name.
         """
         if item.theory:
             return item.title[0].upper() + item.title[1:]
@@ -84,12 +89,9 @@ class Site:
 
     def claim(self, claim: Claim, full: bool, anchor: str = "") -> Context:
         """A claim as a row that opens. full: with all parts."""
-        verdicts = [self.verdict(v) for v in claim.verdicts]
-        best = next((s for s in SETTINGS if s in claim.settings), "")
-        nearest = claim.at(best) if best else NOT_RUN
-        said = nearest.said(best == STAND_IN)
-        shown = next((s for s in SETTINGS if any(_measured(claim, s))), best)
-        measured = list(_measured(claim, shown))
+        word = claim.at(claim.nearest)
+        shown = next((s for s in SETTINGS if claim.measured(s)), claim.nearest)
+        measured = claim.measured(shown)
         words = f"{claim.id} {self.short(claim.paper)}"
         words += "".join(
             f" {v.network} {v.dataset} {self.copy.dataset(v.dataset)}" for v in claim.verdicts
@@ -100,13 +102,13 @@ class Site:
             "paper": claim.paper,
             "says": claim.says,
             "where": claim.where,
-            "word": nearest,
-            "said": said,
-            "erratum": any(v.erratum for v in claim.verdicts) and nearest is not ERRATUM,
+            "word": word,
+            "said": word.said(claim.nearest == STAND_IN),
+            "erratum": any(v.erratum for v in claim.verdicts) and word is not ERRATUM,
             "shown": weakest(measured),
             "of": len(measured),
-            "apart": shown if shown != best else "",
-            "verdicts": verdicts,
+            "apart": shown if shown != claim.nearest else "",
+            "verdicts": [self.verdict(v) for v in claim.verdicts],
             "full": full,
             "words": " ".join(dict.fromkeys(words.lower().split())),
             "verdicts_said": "|".join(dict.fromkeys(v.word.text for v in claim.verdicts)),
@@ -114,12 +116,10 @@ class Site:
         }
 
     def verdict(self, v: Verdict) -> Context:
+        """A verdict as a row below its claim. shown: of its parts, that with the least support."""
         page = self.tables.page(v)
         names = ", ".join(item.replace("_", " ") for item in v.items) or "nothing yet"
-        measured = [p for p in v.parts if p.decides and p.half is not None]
         return {
-            "claim": v.claim,
-            "on": v.items,
             "word": v.word,
             "said": v.said,
             "run": v.run,
@@ -127,8 +127,8 @@ class Site:
             "at": self.at(v.setting, v.network, v.dataset, v.n),
             "names": names,
             "parts": v.parts,
-            "shown": weakest(measured),
-            "of": len(measured),
+            "shown": weakest(v.measured),
+            "of": len(v.measured),
             "link": f"results/{page.name}.html#claim-{v.claim}" if page and page.run else "",
         }
 
@@ -140,22 +140,12 @@ class Site:
             return f"claims.html#{claim.paper}-{claim.id}"
         return f"results/{page.name}.html#claim-{claim.id}"
 
-    def nearest(self, claim: Claim) -> Word:
-        """What is said of a claim at the setting that is nearest to the paper's."""
-        best = next((s for s in SETTINGS if s in claim.settings), "")
-        return claim.at(best) if best else NOT_RUN
-
     def square(self, claim: Claim, word: Word, setting: str) -> Context:
+        """A claim at one setting, as a square of the first page."""
         said = word.said(setting == STAND_IN)
         label = f"{self.short(claim.paper)}, {claim.where}: {plain(claim.says)} {said}"
         return {"word": word, "link": self.link(claim), "label": label}
 
     def neighbour(self, page: Page) -> str:
+        """A page as other pages name it, such as `Carratino et al., Figure 4`."""
         return f"{self.short(page.paper)}, {self.place(page)}"
-
-
-def _measured(claim: Claim, setting: str) -> Iterator[Part]:
-    """The parts with an interval that decide a claim at a setting."""
-    for v in claim.verdicts:
-        if v.setting == setting:
-            yield from (p for p in v.parts if p.decides and p.half is not None)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,8 @@ def _fails(need: str, tables: Tables, path: Path) -> str:
     return f"now {now}" if wrong else ""
 
 
-def _parts(found: list[Verdict]) -> list[Part]:
+def _parts(found: Iterable[Verdict]) -> list[Part]:
+    """The parts that decide these verdicts."""
     return [part for v in found for part in v.parts if part.decides]
 
 
@@ -117,6 +118,9 @@ def _number(ask: str, tables: Tables, path: Path) -> str:
         if len(told) != 1:
             raise InputError(f"{path}: {ask!r} names {len(told)} parts with an effect, not one")
         return told[0]
+    findings = {part.finding for claim in tables.claims for part in _parts(claim.verdicts)}
+    if what not in findings | {"parts"}:
+        raise InputError(f"{path}: {ask!r}: no part of any claim is {what}")
     return in_words(sum(what in ("parts", p.finding) for p in _parts(found)))
 
 
@@ -126,4 +130,5 @@ def _which(row: Mapping[str, str]) -> tuple[str, str, float | None]:
 
 
 def in_words(count: int) -> str:
+    """A count as a word up to twelve, in digits beyond."""
     return IN_WORDS[count] if count < len(IN_WORDS) else str(count)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from mixup_repro.errors import InputError
 from mixup_repro.site import blend, figures
 from mixup_repro.site.entries import Context, Site
 from mixup_repro.site.tables import Item, Page, rows
@@ -110,7 +111,11 @@ def how_to_run(site: Site, item: Item) -> Context:
 
 
 def moons(site: Site) -> Markup:
-    """Maps of two moons by alpha, a map for each method; copy.toml says which runs."""
+    """Maps of two moons by alpha, a map for each method; copy.toml says which runs.
+
+    Raises:
+        InputError: two settings of a method have one alpha, or a map is not there.
+    """
     asked = site.copy.names["moons"]
     titles: dict[str, str] = asked["methods"]
     stops: dict[float | None, dict[str, str]] = {}  # by alpha, the run of each method
@@ -118,7 +123,12 @@ def moons(site: Site) -> Markup:
         mine = row["dataset"] == asked["dataset"] and row["epochs"] == asked["epochs"]
         if mine and row["method"] in titles:
             alpha = float(row["alpha"]) if row["alpha"] else None
-            stops.setdefault(alpha, {})[row["method"]] = row["run_id"]
+            one = stops.setdefault(alpha, {}).setdefault(row["method"], row["run_id"])
+            if one != row["run_id"]:
+                raise InputError(
+                    f"{site.folder / 'runs.csv'}: {one} and {row['run_id']} are both of "
+                    f"{row['method']} at one alpha; [moons] in copy.toml must tell them apart"
+                )
     if not stops:
         return Markup("")
     grids = []

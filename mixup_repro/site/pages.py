@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +91,7 @@ def results(site: Site) -> Context:
 
 
 def filter(site: Site) -> Context:
+    """The choices by which claims and results are filtered."""
     papers = site.copy.names["papers"].items()
     return {
         "paper_options": [(name, about["short"]) for name, about in papers],
@@ -120,6 +120,7 @@ def claims(site: Site) -> Context:
 
 
 def errata(site: Site) -> Context:
+    """Errata by paper, and how many are of which kind."""
     groups = read_errata(site.folder)
     return {"groups": groups, "kinds": kinds(groups)}
 
@@ -136,7 +137,7 @@ def notes(site: Site) -> Context:
     }
     by_word: dict[Word, list[Context]] = {word: [] for word in titles}
     for claim in own:
-        word = site.nearest(claim)
+        word = claim.at(claim.nearest)
         word = {ERRATUM: PART, NEGLIGIBLE: UNCLEAR}.get(word, word)
         by_word[word].append(note(site, claim))
     told = [
@@ -177,18 +178,18 @@ def note(site: Site, claim: Claim) -> Context:
 
 
 def use(site: Site) -> Context:
-    table = [[round(a, 4), round(theta_bar(a), 4)] for a in _steps(0.01, 1024, 60)]
+    """When to rescale and how, with theta_bar at some alphas; site.js computes it at others."""
     return {
         "use_cases": site.copy.names["cases"],
         "theta": [(f"{a:g}", f"{theta_bar(a):.3f}") for a in THETA],
-        "theta_json": json.dumps(table),
-        "code_rescale": (Path(__file__).parent / "rescale_example.txt")
-        .read_text(encoding="utf-8")
-        .strip(),
-        "code_mixup": (Path(__file__).parent / "mixup_example.txt")
-        .read_text(encoding="utf-8")
-        .strip(),
+        "code_rescale": _lines("rescale_example.txt"),
+        "code_mixup": _lines("mixup_example.txt"),
     }
+
+
+def _lines(name: str) -> str:
+    """The lines of code of a file beside this one, to be copied from a page."""
+    return (Path(__file__).parent / name).read_text(encoding="utf-8").strip()
 
 
 def method(site: Site) -> Context:
@@ -213,22 +214,17 @@ def method(site: Site) -> Context:
         ),
         None,
     )
-    seconds = {(r["run_id"], r["seed"]): r for r in rows(site.folder / "runs.csv")}
-    hours = sum(float(r["wall_s"] or 0) for r in seconds.values()) / 3600
-    devices = Counter(r["device"].partition(" (")[0] for r in seconds.values())
+    runs = {(r["run_id"], r["seed"]): r for r in rows(site.folder / "runs.csv")}
+    hours = sum(float(r["wall_s"] or 0) for r in runs.values()) / 3600
+    devices = Counter(r["device"].partition(" (")[0] for r in runs.values())
     return {
         "words": shown,
         "ladder": ladder,
         "example": example,
-        "runs": f"{len(seconds):,}",
+        "runs": f"{len(runs):,}",
         "hours": f"{hours:,.0f}",
         "devices": " and ".join(name for name, _ in devices.most_common()),
     }
-
-
-def _steps(low: float, high: float, count: int) -> list[float]:
-    """Numbers at equal ratios."""
-    return [low * (high / low) ** (k / (count - 1)) for k in range(count)]
 
 
 PAGES: dict[str, Callable[[Site], Context]] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mixup_repro.errors import InputError
 from mixup_repro.site.parts import Part
-from mixup_repro.site.words import EXACT, NOT_RUN, STAND_IN, Word, together, word
+from mixup_repro.site.words import EXACT, NOT_RUN, SETTINGS, STAND_IN, Word, together, word
 
 VERDICTS = (
     "paper claim says item setting scale dataset network n part decides expected effect low high "
@@ -52,7 +52,13 @@ class Verdict:
 
     @property
     def erratum(self) -> bool:
+        """Whether a part of it is a misprint: the statement stands."""
         return any(part.finding == "erratum" for part in self.parts)
+
+    @property
+    def measured(self) -> list[Part]:
+        """The parts that decide it and have an interval."""
+        return [part for part in self.parts if part.decides and part.half is not None]
 
 
 @dataclass(frozen=True)
@@ -86,8 +92,18 @@ class Claim:
         """Those it was run at, the paper's own first."""
         return list(dict.fromkeys(v.setting for v in self.verdicts if v.run))
 
+    @property
+    def nearest(self) -> str:
+        """The setting nearest to the paper's at which it was run; empty where there is none."""
+        return next((setting for setting in SETTINGS if setting in self.settings), "")
+
     def at(self, setting: str) -> Word:
+        """What is said of it at a setting; where it was not run, that it was not."""
         return together(v.word for v in self.verdicts if v.setting == setting)
+
+    def measured(self, setting: str) -> list[Part]:
+        """The parts that decide it at a setting and have an interval."""
+        return [part for v in self.verdicts if v.setting == setting for part in v.measured]
 
 
 @dataclass(frozen=True)
@@ -177,18 +193,15 @@ def read(folder: Path) -> Tables:
     imported = folder / "imported.csv"
     others = rows(imported) if imported.exists() else []
     tables = Tables(_claims(folder), pages, tuple(others))
-    for claim in tables.claims:
-        for v in claim.verdicts:
-            for name in v.items:
-                if (v.paper, name) not in tables.page_of:
-                    raise InputError(
-                        f"{folder / 'verdicts.csv'}: {v.paper}, {v.claim} is on {name}, "
-                        f"which items.csv does not have"
-                    )
-    for page in pages:
-        for item in page.run:
-            if not item.theory:
-                _has_rows(folder / "tables" / f"{item.figure}.csv", item)
+    for v in (v for claim in tables.claims for v in claim.verdicts):
+        for name in v.items:
+            if (v.paper, name) not in tables.page_of:
+                raise InputError(
+                    f"{folder / 'verdicts.csv'}: {v.paper}, {v.claim} is on {name}, which "
+                    f"items.csv does not have"
+                )
+    for item in (item for page in pages for item in page.run if not item.theory):
+        _has_rows(folder / "tables" / f"{item.figure}.csv", item)
     return tables
 
 

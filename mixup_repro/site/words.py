@@ -45,7 +45,7 @@ def word(verdict: str, where: str) -> Word:
     """The word that a verdict of the table begins with, its `here` and details left out.
 
     Raises:
-        InputError: it is none.
+        InputError: it begins with no word of WORDS.
     """
     said = verdict.partition(" (")[0].replace(" here", "")
     for known in WORDS:
@@ -55,7 +55,11 @@ def word(verdict: str, where: str) -> Word:
 
 
 def together(words: Iterable[Word]) -> Word:
-    """What is said of several verdicts at once: their word, or in part where some hold."""
+    """What is said of several verdicts at once; those that were not run do not count.
+
+    Their one word; `holds` of verdicts that hold or have an erratum; else `holds in part` where
+    one of them holds or holds in part, and `unclear` where none does.
+    """
     run = {w for w in words if w is not NOT_RUN}
     if len(run) < 2:
         return run.pop() if run else NOT_RUN

@@ -1,9 +1,10 @@
 """What an epoch of a run cost, by what was trained and where: results/costs.csv.
 
-A row is of all committed runs of one id on one kind of device, and rests on nothing but their
-records: `wall_s` over epochs, which includes the evaluations along training, and whatever else the
-machine did meanwhile. Runs that were stacked share their time, as they do when planned again.
-Processors have no names in records, so that a row of a CPU is of any with its instruction set.
+A row holds the seconds an epoch of all committed runs of one id on one kind of device. They come
+from the runs' records alone: `wall_s` over epochs, which includes the evaluations along training,
+and whatever else the machine did meanwhile. Runs that were trained as one stack share its time, as
+they will when they are trained again. Records hold no names of processors, so the row of a CPU is
+of any processor with its instruction set.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from typing import Any
 import pandas as pd
 
 from mixup_repro.store.identity import dataset_label
-from mixup_repro.store.tables import read_table
+from mixup_repro.store.tables import read_if_there
 
 KEY = ["run_id", "device", "precision"]
-# Runs that agree in these cost alike on the same device: alpha, seed and labels cost nothing.
+# Runs with the same values here cost the same on one device; alpha, seed and labels do not matter.
 KIND = ["dataset", "examples", "network", "method", "batch_size"]
 SECONDS = ["epoch_s", "fastest_s", "slowest_s"]  # of one run: the median over `runs`, and its range
 COLUMNS = ["run_id", *KIND, "device", "precision", "runs", *SECONDS]
 
 
 def kind(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of KIND, of a run's config as its record holds it."""
+    """The columns of KIND for a run. config: as its record holds it."""
     data, network = config["dataset"], config["architecture"]
     more = {k: v for k, v in network.items() if v is not None and k != "name"}
     return {
@@ -40,10 +41,12 @@ def kind(config: Mapping[str, Any]) -> dict[str, Any]:
 def merged(
     old: pd.DataFrame, runs: pd.DataFrame, kinds: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """The table of costs anew.
+    """The table of costs, made from the table of runs.
 
-    old: the one before, for the kinds of ids whose records are not at hand, and for ids of which
-    `runs` has none. runs: rows of runs.csv, of which one a run counts. kinds: by id.
+    old: the table before. It still tells the kind of ids whose records are not at hand, and keeps
+        its rows of ids that `runs` does not have.
+    runs: rows of runs.csv; of a run's several evaluations one counts.
+    kinds: by id, of the records at hand.
     """
     fresh = pd.DataFrame([{"run_id": i} | dict(k) for i, k in kinds.items()], columns=COLUMNS[:6])
     known = pd.concat([old[COLUMNS[:6]], fresh]) if len(old) else fresh
@@ -54,7 +57,7 @@ def merged(
 
 
 def _timed(runs: pd.DataFrame) -> pd.DataFrame:
-    """Seconds an epoch of the runs in a table, by id, device and precision."""
+    """Median, smallest and largest seconds an epoch, by id, device and precision."""
     once = runs.drop_duplicates(["run_id", "seed"]).dropna(subset=["wall_s", "epochs", *KEY])
     seconds = once["wall_s"].astype(float) / once["epochs"].astype(float)
     grouped = seconds.groupby([once[name] for name in KEY])
@@ -63,7 +66,7 @@ def _timed(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_records(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """The same table of finished runs at hand."""
+    """The table of costs of finished runs at hand, from their records."""
     kinds, runs = {}, []
     for record in records:
         if "imported" in record:  # trained elsewhere, nobody knows how long
@@ -82,5 +85,4 @@ def load(results: Path) -> pd.DataFrame:
     Raises:
         InputError: a line of it is malformed.
     """
-    path = results / "costs.csv"
-    return read_table(path, COLUMNS, KEY) if path.exists() else pd.DataFrame(columns=COLUMNS)
+    return read_if_there(results / "costs.csv", COLUMNS, KEY)

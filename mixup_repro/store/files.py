@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -40,14 +41,14 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 def half_written(folder: Path, name: str = "*") -> list[Path]:
-    """What processes that were killed in `replacing` left in a folder (of one file there)."""
+    """The files that killed processes left half-written in a folder: of all files, or of one."""
     return [p for p in sorted(folder.glob(f".{name}.*")) if re.fullmatch(r"\..+\.\d+", p.name)]
 
 
 def remove_leftovers(folder: Path, name: str = "*") -> None:
     """Remove `half_written` files.
 
-    For who holds the lock on the folder: another writer's file would go too.
+    The caller holds the lock on the folder: the file of another writer would be removed as well.
     """
     for path in half_written(folder, name):
         path.unlink(missing_ok=True)
@@ -55,9 +56,9 @@ def remove_leftovers(folder: Path, name: str = "*") -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder of files: who else reads it to write to it waits until this is done.
+    """Hold the lock on a folder of files: other processes that want to change it wait meanwhile.
 
-    Makes the folder, and removes what processes that were killed while they wrote left in it.
+    Makes the folder, and removes the half-written files of processes that were killed.
 
     Raises:
         InputError: the folder cannot be written.
@@ -112,7 +113,9 @@ def _checksum(value: dict[str, Any]) -> str:
 
 
 def copy_whole(path: Path, copy: Path, most: int) -> None:
-    """Copy a file of tensors or arrays of at most so many bytes, verified, over another.
+    """Copy a file of tensors or arrays over another, once it is verified; not a larger one.
+
+    most: bytes.
 
     Raises:
         DamagedError: it is damaged, or is not there.
@@ -123,6 +126,25 @@ def copy_whole(path: Path, copy: Path, most: int) -> None:
     copy.parent.mkdir(parents=True, exist_ok=True)
     with replacing(copy, "wb") as file:
         file.write(whole)
+
+
+def published(path: Path, md5: str, where: str, field: str) -> bytes:
+    """The content of a file that others have published.
+
+    md5: its checksum. where: what it can be had from. field: of a config, which names its folder.
+
+    Raises:
+        InputError: it is not there, or is not the published one.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"no file {path}: get it from {where}, or name its folder by {field}=<folder>"
+        ) from error
+    if hashlib.md5(content).hexdigest() != md5:
+        raise InputError(f"{path} is not the published file; get it again from {where}")
+    return content
 
 
 def read_zip(path: Path) -> io.BytesIO:

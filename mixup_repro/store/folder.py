@@ -27,6 +27,11 @@ class State(StrEnum):
     FAILED = "failed"  # failed.json is there
     ABSENT = "missing"  # none of these
 
+    @property
+    def waits(self) -> bool:
+        """Whether the run is still to be trained, and nobody trains it now."""
+        return self in (State.INTERRUPTED, State.FAILED, State.ABSENT)
+
 
 class Outcome(StrEnum):
     """What one visit made of a run: a state, or how it came to be done."""
@@ -37,7 +42,7 @@ class Outcome(StrEnum):
     RUNNING = "running"  # elsewhere
     INTERRUPTED = "interrupted"
     FAILED = "failed"
-    MISSING = "missing"  # not trained: nobody asked, or nothing came of it
+    MISSING = "missing"  # not trained: it was not asked for, or its job ended without it
 
     @property
     def finished(self) -> bool:
@@ -98,6 +103,10 @@ class RunFolder:
         """The epoch of the newest checkpoint; 0 where there is none."""
         return max((int(p.stem[5:11]) for p in self.path.glob("epoch*.pt")), default=0)
 
+    def epochs_left(self) -> int:
+        """Epochs that come after the newest checkpoint."""
+        return self.run.config.recipe.epochs - self.epoch()
+
     def reason(self) -> str:
         """Why the run failed, in one line.
 
@@ -119,7 +128,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             probe = self.path / ".writable"
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another process, which tried as well, may have done so
         except OSError as error:
             raise self.unwritable(error) from error
 
@@ -147,7 +156,7 @@ class RunFolder:
     def tidy(self) -> None:
         """Remove what a killed process left: half-written files, checkpoints of a finished run.
 
-        For who holds the lock.
+        The caller holds the lock.
         """
         remove_leftovers(self.path)
         if self.record_path.exists():

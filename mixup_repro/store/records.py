@@ -88,7 +88,8 @@ def _check_content(record: dict[str, Any]) -> None:
         raise ValueError
 
 
-# Rows beside a run's record lie in `<kind>-<name>.json`, with the name under this key.
+# Rows of benchmarks and probes lie beside a run's record, in `<kind>-<name>.json`; by kind, the key
+# that holds the name.
 BESIDE = {"ood": "benchmark", "probe": "probe"}
 
 

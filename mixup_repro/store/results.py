@@ -42,12 +42,11 @@ from mixup_repro.store.files import copy_whole
 from mixup_repro.store.identity import safe_label
 from mixup_repro.store.records import finished_records
 from mixup_repro.store.rows import COLUMNS, GONE, IMPORTED, IMPORTED_KEY, KEY, PARTS, rows
-from mixup_repro.store.tables import as_text, read_table, typed, write_table
+from mixup_repro.store.tables import as_text, read_if_there, read_table, typed, write_table
 
 Row = dict[str, Any]
-WEIGHTS_BYTES = 1_500_000  # of a file of weights that is kept: a ResNet-20 has 1.1 MB
-
-WEIGHTS_SECONDS = 300  # what trains faster is trained again
+WEIGHTS_BYTES = 1_500_000  # the largest file of weights that is kept: a ResNet-20 has 1.1 MB
+WEIGHTS_SECONDS = 300  # weights of what trains faster are not kept: it can be trained again
 
 
 @dataclass
@@ -70,11 +69,11 @@ def collect(runs_dir: Path, results: Path, only: Container[str] | None = None) -
     """Merge every finished run below `runs_dir` into `results`; returns how many there were.
 
     only: the runs to merge, as <run_id>/seed<k>, where not all are wanted.
-    For who holds `files.locked(results)`. All is checked before the first file is written.
+    The caller holds `files.locked(results)`. All is checked before the first file is written.
 
     Raises:
-        InputError: a file in `results` is malformed, a run's numbers are none, or a row is there
-            already for another data set.
+        InputError: a file in `results` is malformed, a run has values that no table may hold, or a
+            row is there already for another data set.
     """
     new = _gather(runs_dir, only)
     for path, table in _tables(new, results).items():
@@ -134,7 +133,10 @@ def _tables(new: Gathered, results: Path) -> dict[Path, pd.DataFrame]:
 
 
 def _merged(path: Path, new: pd.DataFrame, key: list[str], of: list[str]) -> pd.DataFrame:
-    """A table with new rows in it, which replace those of their key; of: what each comes from."""
+    """The table at `path` with new rows, which replace the old ones of the same key.
+
+    of: the run that each new row comes from, for errors.
+    """
     new = typed(as_text(new), key, str(path), [f"row of {name} to be merged" for name in of])
     if path.exists():
         old = read_table(path, key, key).drop(columns=GONE, errors="ignore")
@@ -160,7 +162,10 @@ def _check_same_data(path: Path, old: pd.DataFrame, new: pd.DataFrame) -> None:
 
 
 def check_one_data(path: Path, runs: pd.DataFrame, by: str) -> None:
-    """Raise InputError where runs of one run_id (or dataset) were trained on different data."""
+    """Raise InputError where runs of one run_id (or dataset) were trained on different data.
+
+    by: the column that they agree in.
+    """
     known = runs.dropna(subset=["data"]).drop_duplicates([by, "data"])
     for _, several in known[known.duplicated(by, keep=False)].groupby(by):
         one, other = several.to_dict("records")[:2]
@@ -177,10 +182,7 @@ def load(results: Path) -> pd.DataFrame:
     Raises:
         InputError: a line of it is malformed.
     """
-    path = results / "runs.csv"
-    if not path.exists():
-        return pd.DataFrame(columns=COLUMNS)
-    return read_table(path, COLUMNS, KEY).drop(columns=GONE, errors="ignore")
+    return read_if_there(results / "runs.csv", COLUMNS, KEY).drop(columns=GONE, errors="ignore")
 
 
 def imported(results: Path) -> pd.DataFrame:
@@ -189,12 +191,7 @@ def imported(results: Path) -> pd.DataFrame:
     Raises:
         InputError: a line of it is malformed.
     """
-    path = results / "imported.csv"
-    return (
-        read_table(path, IMPORTED, IMPORTED_KEY)
-        if path.exists()
-        else pd.DataFrame(columns=IMPORTED)
-    )
+    return read_if_there(results / "imported.csv", IMPORTED, IMPORTED_KEY)
 
 
 MEASURED_KEY = ["dataset", "alpha", "share", "draw", "part"]
@@ -208,9 +205,7 @@ def measured(path: Path) -> pd.DataFrame:
     Raises:
         InputError: a line of it is malformed.
     """
-    if not path.exists():
-        return pd.DataFrame(columns=MEASURED)
-    table = read_table(path, MEASURED, MEASURED_KEY)
+    table = read_if_there(path, MEASURED, MEASURED_KEY)
     for label in table["dataset"]:
         if label != safe_label(label):  # figures are named after it
             raise InputError(f"{path}: no data set is named {label!r} here")
@@ -218,10 +213,10 @@ def measured(path: Path) -> pd.DataFrame:
 
 
 def merge_measured(path: Path, new: pd.DataFrame) -> None:
-    """Add measurements; the same ones replace themselves. For who holds the lock on its folder.
+    """Add measurements, which replace those of the same key. The caller holds the folder's lock.
 
     Raises:
-        InputError: the table is malformed, or a new number is none.
+        InputError: the table is malformed, or a new value is not one that it may hold.
     """
     of = [f"{row.dataset}, draw {row.draw}," for row in new.itertuples()]
     write_table(path, _merged(path, new, MEASURED_KEY, of))

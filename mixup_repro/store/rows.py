@@ -11,7 +11,7 @@ COLUMNS = (
     "run_id dataset data architecture method alpha seed scale evaluation eval_alpha "
     "accuracy cross_entropy ece brier temperature n_test epochs wall_s commit precision device"
 ).split()
-# Columns that runs.csv had once, of who trained a run first; they are read over and not kept.
+# Columns that older versions of runs.csv had; they are left out when it is read.
 GONE = ["paper", "item"]
 FINGERPRINT = 8  # hex digits of the fingerprint of a run's data that its rows show
 KEY = ["run_id", "seed", "evaluation", "eval_alpha"]

@@ -1,8 +1,8 @@
-"""CSV files of the committed results: read whole, or refused with the line to mend.
+"""CSV files of the committed results: read as a whole, or refused with the line to mend.
 
-A table has one row a key, no column that nobody knows, and in each column only what can be true of
-it: a merge that went wrong, or a spreadsheet, leaves others. What is about to be written passes the
-same checks, so no table is written that cannot be read.
+A table has one row for each key, only columns that are known here, and in each column only values
+that it can have. A merge that went wrong, or a spreadsheet, breaks these rules. What is about to be
+written is checked in the same way, so no table is written that cannot be read.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Numbers:
     whole: bool = False
 
     def wrong(self, values: np.ndarray) -> np.ndarray:
-        """Where values (rows, columns) lie outside; what is no number (nan) does."""
+        """Where values (rows, columns) are not allowed; nan is not."""
         slack = 0.0 if self.whole else SLACK
         wrong = ~((values >= self.low - slack) & (values <= self.high + slack))
         return wrong | (values <= 0) if self.positive else wrong
@@ -78,7 +78,7 @@ EMPTY = frozenset(
     "train_accuracy train_cross_entropy test_accuracy_rescaled test_cross_entropy_rescaled "
     "train_accuracy_rescaled train_cross_entropy_rescaled".split()
 ) | {"worst error"}
-UNTOLD = frozenset(["cross_entropy", "ece", "brier"])  # a benchmark may measure accuracy alone
+UNTOLD = frozenset(["cross_entropy", "ece", "brier"])  # empty too where only accuracy is measured
 
 
 def read_table(path: Path, columns: Iterable[str], key: Sequence[str]) -> pd.DataFrame:
@@ -87,11 +87,16 @@ def read_table(path: Path, columns: Iterable[str], key: Sequence[str]) -> pd.Dat
     Raises:
         InputError: the file is no CSV file in UTF-8 with commas, or was cut short; a column is
             missing, twice there or unknown; a line has too few or too many fields, or the key of
-            another; a value is none of its column's. Names file and line.
+            another; a value is not one that its column may hold. Names file and line.
     """
     text = _decoded(path)
     lines = _lines(path, text, columns)
     return typed(text, key, str(path), [f"line {line}" for line in lines])
+
+
+def read_if_there(path: Path, columns: Sequence[str], key: Sequence[str]) -> pd.DataFrame:
+    """As `read_table`; a table without rows where the file is not there yet."""
+    return read_table(path, columns, key) if path.exists() else pd.DataFrame(columns=list(columns))
 
 
 def write_table(path: Path, frame: pd.DataFrame, numbers: str | None = "%.8g") -> None:
@@ -112,7 +117,7 @@ def typed(text: str, key: Sequence[str], where: str, rows: Sequence[str]) -> pd.
     where, rows: what to call the whole and each row of it in an error.
 
     Raises:
-        InputError: a value is none of its column's, or a key is there twice.
+        InputError: a value is not one that its column may hold, or a key is there twice.
     """
     header = next(csv.reader(io.StringIO(text)), [])
     _check_names(where, header)

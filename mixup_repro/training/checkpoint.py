@@ -25,7 +25,7 @@ Point = tuple[int, int]  # epochs done, and steps of the next
 START: Point = (0, 0)
 GENERATIONS = 2
 SHARE = 20  # training between two checkpoints takes at least this many times a write
-ASK_S = 2.0  # seconds after which ranks ask each other for signals; the answer is waited for
+ASK_S = 2.0  # about so often ranks ask each other, which costs a wait
 
 
 class Saver:
@@ -37,7 +37,9 @@ class Saver:
     def __init__(self, hardware: HardwareConfig, device: torch.device) -> None:
         self.hardware, self.device = hardware, device
         self.saved, self.write_s, self.stop = time.perf_counter(), 0.0, False
-        self.asked, self.every, self.since = self.saved, 1, 0  # when, after how many steps, steps
+        # When ranks last asked each other, after how many steps they ask again, and how many they
+        # have done since.
+        self.asked, self.every, self.since = self.saved, 1, 0
 
     def due_after_epoch(self) -> bool:
         """Whether to write after an epoch."""
@@ -46,25 +48,26 @@ class Saver:
         return self.stop or time.perf_counter() - self.saved >= wait
 
     def due_after_step(self) -> bool:
-        """Whether to write after a step."""
-        late = time.perf_counter() - self.saved > 60 * self.hardware.checkpoint_minutes
-        self.stop = interrupt.requested() if world_size() == 1 else self._asked()
-        return self.stop or late
+        """Whether to write after a step. All ranks answer alike: to write they add up their shares.
 
-    def _asked(self) -> bool:
-        """Whether any rank was asked to stop, found out now and then.
-
-        All stop or none: whoever goes on would wait for the others. So all ask at the same step,
-        and the slowest one's seconds say after how many steps they ask again.
+        A rank that wrote while the others went on would wait for them, or take what they exchange
+        of the next step for its own. So all ranks ask each other after the same step whether one of
+        them was asked to stop, or is late with a checkpoint; the slowest rank's time says after how
+        many steps they ask again.
         """
+        now = time.perf_counter()
+        late = now - self.saved > 60 * self.hardware.checkpoint_minutes
+        if world_size() == 1:
+            self.stop = interrupt.requested()
+            return self.stop or late
         self.since += 1
         if self.since < self.every:
             return False
-        now = time.perf_counter()
-        stop, seconds = largest([float(interrupt.requested()), now - self.asked], self.device)
+        mine = [float(interrupt.requested()), float(late), now - self.asked]
+        stop, anyone_late, seconds = largest(mine, self.device)
         self.every = max(1, min(1000, int(self.since * ASK_S / max(seconds, 1e-9))))
-        self.asked, self.since = now, 0
-        return stop > 0
+        self.asked, self.since, self.stop = now, 0, stop > 0
+        return self.stop or anyone_late > 0
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -29,4 +29,5 @@ def explain(error: Exception, folders: list[RunFolder]) -> str:
             f"recipe.microbatch=<n>, which adds up the gradients of parts of the batch"
             + ("; or give fewer runs at once, such as part=1/2" if stack else "")
         )
-    return f"{type(error).__name__}: {error}"
+    first = next(filter(None, map(str.strip, str(error).splitlines())), "")
+    return ": ".join(filter(None, (type(error).__name__, first)))

@@ -28,6 +28,7 @@ from mixup_repro.training.progress import Progress
 from mixup_repro.training.run import Result, Training
 
 Say = Callable[[str], None]
+Question = Callable[[list[RunFolder]], dict[RunFolder, str]]  # see `ask`
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -110,13 +111,11 @@ def run(job: Config, dataset: DataSource, progress: Progress, train: bool = True
     return results
 
 
-def ask(
-    results: list[Result], question: Callable[[list[RunFolder]], dict[RunFolder, str]], say: Say
-) -> list[Result]:
+def ask(results: list[Result], question: Question, say: Say) -> list[Result]:
     """Ask the finished runs among these, under their locks; returns what became of each.
 
-    question: writes what it finds beside the runs' records; returns the runs that grew, and those
-        that cannot be asked with the reason.
+    question: writes what it finds beside the runs' records. Of the runs that have new rows it
+        returns an empty text, and of those that could not be asked the reason.
     """
     finished = [result.folder for result in results if result.outcome.finished]
     with ExitStack() as locks:
@@ -146,11 +145,16 @@ def check_fits(job: Config, dataset: DataSource) -> None:
     check_job(job, dataset, network, world_size())
 
 
-def stack_count(job: Config, runs: int, dataset: DataSource) -> int:
-    """How many stacks so many runs of a job are trained in, on the data set's device."""
+def stack_size(job: Config, runs: int, dataset: DataSource) -> int:
+    """How many of so many runs of a job make one stack, at most, on the data set's device."""
     size = batch_size(job.recipe, dataset.n_train)
     most = networks.stack_size(job.architecture, size, dataset.device)
-    return -(-runs // min(most, dataset.together(runs)))
+    return min(runs, most, dataset.together(runs))
+
+
+def stack_count(job: Config, runs: int, dataset: DataSource) -> int:
+    """How many stacks so many runs of a job are trained in; at least one run."""
+    return -(-runs // stack_size(job, runs, dataset))
 
 
 def _create(folders: list[RunFolder]) -> None:
@@ -163,7 +167,7 @@ def _finished(folder: RunFolder, dataset: DataSource, say: Say) -> bool:
     """Whether a run has a record; one that is damaged or another run's is named.
 
     Raises:
-        InputError: it was trained on other data, which is said before hours of work.
+        InputError: it was trained on other data: better said now than after hours of work.
     """
     if not folder.record_path.exists():
         return False
@@ -232,10 +236,11 @@ def _complete(folder: RunFolder, dataset: DataSource, progress: Progress) -> Res
 
 
 def claim(folder: RunFolder, locks: ExitStack, say: Say) -> State:
-    """Lock a run: done, absent (or begun); or running, where another process has it.
+    """Lock a run until `locks` are closed; returns its state.
 
-    A finished run that this process may not write is done all the same, without a lock. One whose
-    folder holds another run's record has failed: it is named, and left to its user.
+    DONE; ABSENT, also where there are checkpoints; RUNNING where another process holds the lock;
+    FAILED where its folder holds another run's record, which is named and left alone. A finished
+    run that this process may not write to is DONE all the same, without a lock.
 
     Raises:
         InputError: the folder cannot be written.

@@ -91,10 +91,13 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 class Loss(nn.Module):
-    """Network and method as one module: of a part of a batch, what its gradient is of, (R,), its
-    share of the mean loss, (R,), and of the mean weight of the predicted class, (R,).
+    """Network and method as one module, which maps a part of a batch to three values (R,).
 
-    DistributedDataParallel wraps it, so that whatever a method makes of the network is inside.
+    They are what is to be differentiated, the part's share of the mean loss, and its share of the
+    mean weight of the predicted class. The first has the recipe's spectral penalty besides.
+
+    A module, so that DistributedDataParallel can wrap it with all that a method does to the network
+    inside.
     """
 
     def __init__(self, network: Replicas, config: Config) -> None:
@@ -135,8 +138,8 @@ class Learner:
         self.accumulates = method.accumulates
         self._parameters = list(self.network.parameters())
         self._lr: Optional[float] = None
-        # Not across ranks, where DDP's hooks are not captured; nor where the gradients of a
-        # step add to those of the last, or the loss differentiates the network: those run eagerly.
+        # No CUDA graph across ranks, where the hooks of DistributedDataParallel are not captured;
+        # nor where gradients are kept from step to step, or the loss differentiates the network.
         eager = method.accumulates or method.differentiates or world_size() > 1
         graph = device.type == "cuda" and not eager
         self.graph = Graph(self._step, device) if graph and config.hardware.graph else None
@@ -160,11 +163,11 @@ class Learner:
     def step(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """One update. Returns (R,) mean loss and (R,) mean weight of the predicted class.
 
-        The loss is the sum over replicas of their means: each replica's gradient is its own.
-        The loss leaves out the recipe's spectral penalty, which its gradient has.
-        The second value is the lambda-weighted accuracy of mixup and the accuracy of ERM. Passes
-        over parts of the batch, here and on other ranks, add up to the whole batch's gradient;
-        the two values are of this rank's part, to be added up by `summed`.
+        What is differentiated is the sum over replicas of their mean losses, so each replica gets
+        its own gradient; the spectral penalty is in it, and not in the loss that is returned. The
+        second value is the lambda-weighted accuracy of mixup, and the accuracy of ERM.
+        The gradients of a batch's parts, here and on other ranks, add up to the whole batch's. The
+        two values are of this rank's part; `summed` adds up those of all ranks.
         """
         return self.graph(batch) if self.graph else self._step(batch)
 
@@ -183,14 +186,15 @@ class Learner:
     def _pass(self, part: Batch) -> tuple[Tensor, Tensor]:
         """Forward and backward over a part of a batch: its share of both means."""
         total, loss, weight = self.loss(part)
-        # Ranks average gradients; theirs of shares of the batch are to be added up.
+        # DistributedDataParallel averages gradients over the ranks; here their sum is wanted.
         (total.sum() * world_size() if world_size() > 1 else total.sum()).backward()
         return loss, weight
 
     def release(self) -> None:
-        """Leave the other ranks; the network stays. gloo aborts a process whose group goes first.
+        """Drop DistributedDataParallel, and keep the network.
 
-        torch 2.15 did so in a third of the runs.
+        Else gloo may abort the process when its process group is destroyed first: with torch 2.15
+        it did so in a third of the runs.
         """
         self.loss = Loss(self.network, self.config)
 
@@ -219,7 +223,7 @@ class Learner:
         return state
 
     def load_states(self, states: list[dict[str, Any]]) -> None:
-        """Continue from the states of all replicas, which must be of one epoch."""
+        """Go on from the states of all replicas, which must be of the same epoch and step."""
         load_weights(self.network, [s["network"] for s in states])
         for index, parameter in enumerate(self._parameters):
             if self.accumulates:

@@ -111,13 +111,16 @@ def summed(steps: Steps) -> list[tuple[Tensor, Tensor]]:
 
 
 class Watcher:
-    """What `fit` tells of its progress; this one lets it pass."""
+    """Is told by `fit` how training goes; this one does nothing with it."""
 
     def after_step(self, epoch: int, steps: Steps) -> None:
         """One more step is done; steps: this rank's share of those of this epoch so far."""
 
     def after_epoch(self, done: int, rows: list[dict[str, Any]]) -> None:
-        """`done` epochs are done; rows: a point of each replica's curves, none where not asked."""
+        """`done` epochs are done.
+
+        rows: a point of the curves for each replica; empty after epochs that are not evaluated.
+        """
 
     def diverged(self, replica: int, message: str) -> None:
         """A replica's loss is not finite; the others go on.
@@ -129,10 +132,10 @@ class Watcher:
 
 
 def fit(stack: Stack, watcher: Watcher, start: int = 0, steps: Iterable[Any] = ()) -> None:
-    """Train a stack from epoch `start` to the recipe's end.
+    """Train a stack from epoch `start` to the last of the recipe.
 
-    steps: what `learner.step` returned in the steps of that epoch that are done already, over all
-        ranks: rank 0 takes them as its share.
+    steps: of the steps of epoch `start` that are done already, what `learner.step` returned, summed
+        over all ranks; rank 0 takes the sums as its share.
     Nothing waits for the device inside an epoch, so a loss that is not finite is found at its end.
     """
     learner, recipe = stack.learner, stack.learner.config.recipe
@@ -166,7 +169,11 @@ def fit(stack: Stack, watcher: Watcher, start: int = 0, steps: Iterable[Any] = (
 
 
 def measure(stack: Stack) -> list[dict[str, Any]]:
-    """Clean accuracy and cross-entropy of each replica on the test set, and as the recipe asks."""
+    """A point of the curves for each replica: accuracy and cross-entropy on the clean test set.
+
+    The recipe may ask for the training set too (evaluate_train), and for the prediction rescaled at
+    the run's own alpha (evaluate_rescaled).
+    """
     recipe, alphas = stack.learner.config.recipe, [run.alpha for run in stack.runs]
     rows: list[dict[str, Any]] = [{} for _ in alphas]
     asked = dict.fromkeys((None, *alphas)) if recipe.evaluate_rescaled else (None,)

@@ -54,7 +54,7 @@ def check_job(job: Config, dataset: DataSource, network: Replicas, ranks: int) -
 
 
 def _check_memory(network: Replicas, device: torch.device) -> None:
-    """The weights of a run, and what an optimiser keeps of them, fit in the device's memory."""
+    """Raise InputError where weights, gradients and momentum alone exceed the device's memory."""
     if device.type == "cuda":
         _, room = torch.cuda.mem_get_info(device)
     else:
@@ -68,7 +68,7 @@ def _check_memory(network: Replicas, device: torch.device) -> None:
 
 
 def _check_passes(job: Config, dataset: DataSource, network: Replicas, ranks: int) -> None:
-    """The network takes the data's inputs, in as few examples as a pass of training may have."""
+    """Raise InputError where the network cannot take the smallest pass that training may have."""
     batch, n = batch_size(job.recipe, dataset.n_train), dataset.n_train
     last = n % batch or batch
     least = min(min(_passes(job, size, ranks)) for size in (batch, last))
@@ -92,7 +92,10 @@ def _check_passes(job: Config, dataset: DataSource, network: Replicas, ranks: in
 
 
 def _passes(job: Config, batch: int, ranks: int) -> Iterator[int]:
-    """The sizes over which BatchNorm is computed for a batch of so many examples."""
+    """For each rank, how many examples BatchNorm sees in its smallest pass over a batch.
+
+    batch: its size. Where sync_batchnorm joins the ranks, all of it is one pass.
+    """
     part, group = job.recipe.microbatch, job.method.pairing_group or 1
     if job.hardware.sync_batchnorm and not part:
         yield batch
@@ -104,9 +107,10 @@ def _passes(job: Config, batch: int, ranks: int) -> Iterator[int]:
 
 
 def _check_network(job: Config, network: Replicas) -> None:
-    """A layer to mix in must be there; derivatives of an example are not for random networks.
+    """Raise InputError where the network lacks what method or recipe needs of it.
 
-    Nor is the penalty on singular values for networks whose parameters nobody here knows.
+    A stage to mix in must be there. Singular values are known of our own networks only. A method
+    that differentiates the network by an example needs one without dropout.
     """
     layers = job.method.layers or []
     if "layers" in METHODS[job.method.name].reads and max(layers) >= network.stages:
@@ -123,7 +127,11 @@ def _check_network(job: Config, network: Replicas) -> None:
 
 
 def _check_ranks(job: Config, n: int, network: Replicas, ranks: int) -> None:
-    """The global batch is the recipe's; its parts must be equal, and BatchNorm's as stated."""
+    """Raise InputError where the processes cannot share a batch so that the run stays the same.
+
+    Each gets as many examples as the others, in whole pairing groups and whole microbatches, and
+    BatchNorm is over as many examples as with one process.
+    """
     batch, part = batch_size(job.recipe, n), job.recipe.microbatch
     group = job.method.pairing_group or 1
     if ranks > 1 and batch % (ranks * group):

@@ -26,7 +26,8 @@ class Task:
 
     Training sets `at` (epochs done, and steps of the next) and `note`; another thread reads them.
 
-    what: as in `Doing`; runs: their names; start: epochs done when it began, a step as a fraction.
+    what: as in `Doing`. runs: their names. steps: of an epoch. start: epochs that were done when it
+    began; a step counts as a fraction of one.
     """
 
     def __init__(
@@ -116,10 +117,11 @@ class Progress:
         with shown(task, FIRST_S):
             yield task
         seconds, done = task.seconds, task.done
-        more = f"; {task.all_left()}" if seconds > LONG_S and task.all_left() else ""
+        left = task.all_left() if seconds > LONG_S else ""
         self.sweep.trained(len(runs) * done, seconds)
-        count = f"{done:.4g} epoch{'s' * (done != 1)}"
-        self.say(f"{task.name}: {count} in {seconds:.1f} s, {task.note}{more}")
+        spent = f"{done:.4g} epoch{'s' * (done != 1)} in {seconds:.1f} s"
+        said = ", ".join(filter(None, (f"{task.name}: {spent}", task.note)))  # none after a loss
+        self.say("; ".join(filter(None, (said, left))))
 
     def table(
         self, title: str, header: list[str], rows: list[list[str]], caption: str = ""

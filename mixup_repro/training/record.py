@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from functools import lru_cache
+from functools import cache
 from typing import Any, Optional
 
 import numpy as np
@@ -39,9 +39,9 @@ def finish(
 ) -> Iterator[tuple[int, Optional[dict[str, Any]]]]:
     """Evaluate a trained stack, and write weights, logits and records of the runs in `folders`.
 
-    folders: of the runs whose training ended well, by replica; curves: of all replicas.
+    folders: by replica, of the runs whose training ended well. curves: of all replicas.
     wall_s: seconds of training of each run.
-    Yields a replica and its record when that is written; on ranks after the first it is None.
+    Yields each replica with its record, once that is written; None in its place but on rank 0.
     """
     network, dataset = stack.learner.network, stack.dataset
     asked = stack.runs[0].config.evaluation
@@ -60,12 +60,7 @@ def finish(
     for r, folder in folders.items():
         tensors.write(folder.weights_path, stack.learner.weights(r))
         record = describe(folder, dataset) | {"wall_s": wall_s} | how
-        keep = {None, *folder.run.rescaled_at}
-        record |= {
-            "curves": curves[r],
-            "best": max(curves[r], key=lambda row: row["test_accuracy"]),
-            "evaluations": [e for e in evaluations[r] if e["eval_alpha"] in keep],
-        }
+        record |= _found(folder, curves[r], evaluations[r])
         if logits is not None:
             record |= _keep_logits(folder, logits[r])
         if maps is not None:
@@ -74,6 +69,18 @@ def finish(
             record["terms"] = along_training(folder, dataset, asked.terms)
         folder.write_record(record)
         yield r, record
+
+
+def _found(
+    folder: RunFolder, curve: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """A run's curves and evaluations, without those at alphas that other runs of its stack have."""
+    own = {None, *folder.run.rescaled_at}
+    return {
+        "curves": curve,
+        "best": max(curve, key=lambda row: row["test_accuracy"]),
+        "evaluations": [row for row in rows if row["eval_alpha"] in own],
+    }
 
 
 def _keep_logits(folder: RunFolder, logits: Tensor) -> dict[str, Any]:
@@ -126,7 +133,7 @@ def describe(folder: RunFolder, dataset: DataSource) -> dict[str, Any]:
 
 
 def device_name(tensor: torch.Tensor) -> str:
-    """The machine part that a tensor lies on, for the record; of several processes, times them."""
+    """The device of a tensor as records name it; "2 x ..." where two processes have a part."""
     times = f"{world_size()} x " if world_size() > 1 else ""
     if tensor.is_cuda:
         return times + torch.cuda.get_device_name(tensor.device)
@@ -135,7 +142,7 @@ def device_name(tensor: torch.Tensor) -> str:
     return f"{times}cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-@lru_cache(maxsize=1)
+@cache
 def commit() -> str:
     """The short commit of the code that runs, with a `+` where it has uncommitted changes."""
     if INSTALLED:  # a repository around the place of installation is another one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any, Optional
@@ -40,17 +41,16 @@ class Result:
 
 
 class Training(Watcher):
-    """The training of one group of runs as one stack (or one run): what `fit` tells its progress.
+    """The training of one group of runs as one stack, or of one run.
 
-    It keeps the curves, writes checkpoints and snapshots, and ends each run as done or failed.
+    Is told by `fit` how training goes: it keeps the curves, writes checkpoints and snapshots, and
+    ends each run as done or failed.
     """
 
     def __init__(self, folders: list[RunFolder], dataset: DataSource, progress: Progress) -> None:
-        self.folders, self.progress = folders, progress
+        self.folders, self.dataset, self.progress = folders, dataset, progress
         self.config = folders[0].run.config
-        self.stack = Stack.of([folder.run for folder in folders], dataset)
         self.saver = checkpoint.Saver(self.config.hardware, dataset.device)
-        self.snapshots = snapshot_epochs(self.stack.learner.network, self.config.recipe.epochs)
         self.curves: list[list[dict[str, Any]]] = [[] for _ in folders]
         self.mirrors: list[Mirror] = []
         self.results: dict[int, Result] = {}  # of those that have ended
@@ -63,29 +63,36 @@ class Training(Watcher):
             Exception: what ended this process's part of a run on several, after recording it; the
                 others wait for this one, so it must end.
         """
-        steps: Steps = []
-        if states:
-            self.stack.learner.load_states([s["learner"] for s in states])
-            self.curves = [s["curves"] for s in states]
-            self.spent = sum(s["wall_s"] for s in states)
-            values = torch.stack([s["steps"] for s in states], -1)
-            steps = [(loss, weight) for loss, weight in values.to(self.stack.dataset.device)]
-        self.started = time.perf_counter()
-        self.at: tuple[int, Steps] = point[0], steps
+        with ExitStack() as at_end:
+            try:
+                self.stack = Stack.of([folder.run for folder in self.folders], self.dataset)
+                at_end.callback(self.stack.learner.release)
+                self._work(point[0], self._load(states))
+            except Exception as error:  # such as out of memory: the runs after these go on
+                for replica in self._alive() if not is_lost(error) else ():
+                    self._fail(replica, explain(error, self.folders), format_exc())
+                if world_size() > 1:
+                    raise
+        return [self.results[replica] for replica in range(len(self.folders))]
+
+    def _work(self, epoch: int, steps: Steps) -> None:
+        self.at, self.started = (epoch, steps), time.perf_counter()
         try:
-            self._train(point[0], steps)
+            self._train(epoch, steps)
             self._finish()
         except interrupt.Stop:  # in an evaluation, which another process makes anew
             self.saver.stop = True
             self._save(*self.at)
-        except Exception as error:  # such as out of memory: the runs after these go on
-            for replica in self._alive() if not is_lost(error) else ():
-                self._fail(replica, explain(error, self.folders), format_exc())
-            if world_size() > 1:
-                raise
-        finally:
-            self.stack.learner.release()
-        return [self.results[replica] for replica in range(len(self.folders))]
+
+    def _load(self, states: list[dict[str, Any]]) -> Steps:
+        """Go on from the states of checkpoints; returns the steps of the epoch they are in."""
+        if not states:
+            return []
+        self.stack.learner.load_states([s["learner"] for s in states])
+        self.curves = [s["curves"] for s in states]
+        self.spent = sum(s["wall_s"] for s in states)
+        values = torch.stack([s["steps"] for s in states], -1)
+        return [(loss, weight) for loss, weight in values.to(self.dataset.device)]
 
     def _alive(self) -> list[int]:
         return [r for r in range(len(self.folders)) if r not in self.results]
@@ -95,10 +102,11 @@ class Training(Watcher):
             from mixup_repro.training.tracking import Mirror
 
             self.mirrors = [Mirror(folder, self.progress.say) for folder in self.folders]
-        n = self.stack.dataset.n_train
+        n = self.dataset.n_train
         whole = -(-n // batch_size(self.config.recipe, n))
         runs, begun = [str(folder) for folder in self.folders], epoch + len(steps) / whole
         epochs = self.config.recipe.epochs
+        self.snapshots = snapshot_epochs(self.stack.learner.network, epochs)
         with self.progress.task(self._name(), runs, epochs, whole, begun) as self.task:
             fit(self.stack, self, epoch, steps)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
@@ -13,24 +11,16 @@ from mixup_repro.live import about
 from mixup_repro.schema import Config
 from mixup_repro.store.folder import RunFolder, State
 
-NOBODYS = (State.ABSENT, State.INTERRUPTED, State.FAILED)
-
-
-def epochs_left(folders: Iterable[RunFolder]) -> int:
-    """Epochs still to be trained, of the runs that are not done and that nobody trains now."""
-    unfinished = (f for f in folders if f.state() in NOBODYS)
-    return sum(f.run.config.recipe.epochs - f.epoch() for f in unfinished)
-
 
 class Sweep:
     """The jobs of a command line that come one after another in this process.
 
-    Time is reckoned by epochs of runs, at the mean pace of those that were trained here: a sweep
-    over unequal networks or data takes otherwise.
+    The time left is estimated from epochs, at the mean pace of the runs that were trained here. For
+    a sweep over unequal networks or data this is rough.
     """
 
     def __init__(self) -> None:
-        self.coming: list[DictConfig | Config] = []  # not looked into before a run takes seconds
+        self.coming: list[DictConfig | Config] = []  # composed only when a run takes seconds
         self.number = 0  # of the job at work, from 1; 0: there is but one
         self.folders: dict[str, RunFolder] = {}
         self.visited: set[str] = set()  # runs whose training began here
@@ -55,11 +45,12 @@ class Sweep:
         self.epochs, self.seconds = self.epochs + epochs, self.seconds + seconds
 
     def ahead(self) -> int:
-        """Epochs still to be trained, of runs that were not visited here."""
+        """Epochs still to be trained, of runs that were not visited here and that wait."""
         for coming in self.coming:
             self.folders |= {str(folder): folder for folder in _runs(coming)}
         self.coming = []
-        return epochs_left(f for name, f in self.folders.items() if name not in self.visited)
+        others = (f for name, f in self.folders.items() if name not in self.visited)
+        return sum(folder.epochs_left() for folder in others if folder.state().waits)
 
     def words(self, epochs: float, seconds: float, rest: float) -> str:
         """Such as: job 3 of 12, ~25 min left.
@@ -69,7 +60,7 @@ class Sweep:
         place = f"job {self.number}" if self.number else ""
         place += f" of {self.jobs}" if place and self.jobs else ""
         done, spent = self.epochs + epochs, self.seconds + seconds
-        unknown = place and not self.jobs  # a sweeper that does not say how many there are
+        unknown = place and not self.jobs  # a sweeper does not say how many jobs it will make
         if unknown or not done or rest <= 0:
             return place
         left = f"{about(spent / done * rest)} left"
