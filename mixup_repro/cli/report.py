@@ -75,6 +75,7 @@ def make(folder: Path, runs_dir: Path | None) -> None:
     if runs_dir is not None:
         report.prove(folder)
         report.write_errata(folder)
+        report.draw_theory(folder)
     report.draw(found, folder)
     report.write(found, folder)
     report.write_notes(found, folder)

@@ -3,7 +3,7 @@
 Nothing here trains or reads runs. What is said of an item is in its record (papers.items).
 
 items: what there is to show, as entries; the check of all theorems.
-verdicts: what became of each claim. figures: the figure of an entry under its verdicts.
+verdicts: what became of each claim. figures: of entries under their verdicts, and of the theory.
 sections: what the report says of an entry. markdown: REPORT.md and the README's table.
 notes: NOTES.md. errata: ERRATA.md. listing: items.csv, for the site.
 published: what others published. custom: pictures of runs that are not in the results.
@@ -12,7 +12,7 @@ one_run: pictures of one run.
 
 from mixup_repro.report.custom import draw_custom
 from mixup_repro.report.errata import checkable, write_errata
-from mixup_repro.report.figures import draw, drawn
+from mixup_repro.report.figures import draw, draw_theory, drawn
 from mixup_repro.report.items import PAPERS, Entry, entries, findings_table, prove, setting
 from mixup_repro.report.listing import write_items
 from mixup_repro.report.markdown import write, write_readme
@@ -25,6 +25,7 @@ __all__ = [
     "checkable",
     "draw",
     "draw_custom",
+    "draw_theory",
     "drawn",
     "entries",
     "findings_table",

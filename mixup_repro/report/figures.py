@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 
 from mixup_repro.live import phase
 from mixup_repro.papers import layout, style, vector
-from mixup_repro.report.items import Entry
+from mixup_repro.report.items import PAPERS, Entry
 from mixup_repro.report.published import draw_published
 from mixup_repro.report.verdicts import Word, of_entry
 from mixup_repro.store.kept import kept
@@ -21,29 +22,54 @@ from mixup_repro.store.tables import write_table
 FEW = 8  # so many figures take about as long as starting another process
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """Files to write, under a name: the same inputs and code give the same files."""
+
+    name: str
+    inputs: bytes
+    write: Callable[[], list[Path]]
+
+
 def draw(found: list[Entry], folder: Path) -> None:
     """Write each figure and table below `folder`, and the picture of published runs.
 
-    Files that the same code made from the same rows are left as they are. The site's figures have
-    no headline, as its pages have their own.
+    The site's figures have no headline, as its pages have their own.
     """
-    made = kept(folder)
-    rows = {entry.stem: pickle.dumps(entry.data) for entry in found}
-    changed = [entry for entry in found if not made.has(entry.stem, rows[entry.stem])]
-    with phase("drawing", len(changed), "figures") as at:
-        for entry, files in zip(changed, _written(changed, folder)):
-            made.note(entry.stem, rows[entry.stem], files)
-            at.done += 1
+    _make(
+        [Drawing(e.stem, pickle.dumps(e.data), partial(_write, e, folder)) for e in found], folder
+    )
     draw_published(folder)
 
 
-def _written(changed: list[Entry], folder: Path) -> Iterable[list[Path]]:
-    """The files that `_write` makes of each entry, on several cores where there are many."""
+def draw_theory(folder: Path) -> None:
+    """Write the pictures of the theory, which no runs are needed for, below `folder`."""
+    drawings = []
+    for paper in PAPERS:
+        for name, (picture, _) in paper.pictures.items():
+            stem = folder / "figures" / paper.name / f"theory_{name}"
+            write = partial(_write_picture, picture, stem)
+            drawings.append(Drawing(f"{paper.name}/{stem.name}", b"", write))
+    _make(drawings, folder)
+
+
+def _make(drawings: list[Drawing], folder: Path) -> None:
+    """Write those whose files are not there, or were made by other code or from other inputs."""
+    made = kept(folder)
+    changed = [drawing for drawing in drawings if not made.has(drawing.name, drawing.inputs)]
+    with phase("drawing", len(changed), "figures") as at:
+        for drawing, files in zip(changed, _written(changed)):
+            made.note(drawing.name, drawing.inputs, files)
+            at.done += 1
+
+
+def _written(changed: list[Drawing]) -> Iterable[list[Path]]:
+    """The files of each drawing, written on several cores where there are many."""
     processes = min(cpu_count(), len(changed) // FEW)
     if processes < 2:
-        return (_write(entry, folder) for entry in changed)
+        return (drawing.write() for drawing in changed)
     parallel = Parallel(processes, return_as="generator")
-    return parallel(delayed(_write)(entry, folder) for entry in changed)
+    return parallel(delayed(drawing.write)() for drawing in changed)
 
 
 def _write(entry: Entry, folder: Path) -> list[Path]:
@@ -53,6 +79,10 @@ def _write(entry: Entry, folder: Path) -> list[Path]:
     draw = partial(item.draw, entry.data)
     for_site = vector.for_site(draw, stem, item.panel)
     return [table, *for_site, *style.save(drawn(entry), stem)]
+
+
+def _write_picture(make: Callable[[], Figure], stem: Path) -> list[Path]:
+    return [*vector.for_site(make, stem), *style.save(make(), stem)]
 
 
 def drawn(entry: Entry) -> Figure:

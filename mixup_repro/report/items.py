@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from mixup_repro.errors import InputError
 from mixup_repro.live import phase
-from mixup_repro.papers import style, vector
+from mixup_repro.papers import style
 from mixup_repro.papers.carratino2020.paper import PAPER as CARRATINO
 from mixup_repro.papers.chidambaram2022.paper import PAPER as CHIDAMBARAM
 from mixup_repro.papers.claims import NOT_RUN, Claim, Finding, Setting
@@ -144,21 +142,9 @@ def setting(name: str) -> On:
 
 
 def prove(folder: Path) -> None:
-    """Check every theorem, write <folder>/theorems.csv, and draw the theory's pictures.
-
-    Files that the same code made are left as they are.
-    """
-    made = kept(folder)
+    """Check every theorem and write <folder>/theorems.csv, if other code made what is there."""
     with phase("checking", things="theorems"):
-        made.make("theorems", b"", lambda: _check_all(folder / "theorems.csv"))
-    for paper in PAPERS:
-        for name, (picture, _) in paper.pictures.items():
-            stem = folder / "figures" / paper.name / f"theory_{name}"
-            made.make(f"{paper.name}/{stem.name}", b"", partial(_picture, picture, stem))
-
-
-def _picture(make: Callable[[], Figure], stem: Path) -> list[Path]:
-    return [*vector.for_site(make, stem), *style.save(make(), stem)]
+        kept(folder).make("theorems", b"", lambda: _check_all(folder / "theorems.csv"))
 
 
 def _check_all(path: Path) -> list[Path]:

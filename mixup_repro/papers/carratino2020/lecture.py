@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -95,22 +95,28 @@ def covariances() -> Figure:
     return style.finish(figure, title, note, "80 points of two classes, mixed in pairs")
 
 
-def regularisers() -> Figure:
-    """Exact and approximate Mixup risk of logistic models f(x) = w x, and their parts (Cor. 2)."""
+@cache  # it is drawn in several sizes
+def _risks(alpha: float) -> tuple[torch.Tensor, ...]:
+    """Weights w of models f(x) = w x, and their ERM, Mixup, approximate and modified risks."""
     g = torch.Generator().manual_seed(0)
     x = torch.randn(40, 1, generator=g, dtype=torch.float64)
     y = (x + 0.5 * torch.randn(40, 1, generator=g, dtype=torch.float64) > 0).double()
     weights = torch.linspace(-1, 8, 46, dtype=torch.float64)
+    rows = []
+    for w in weights:
+        model = partial(torch.mul, w)
+        terms = quadratic_risk(logistic, model, x, y, alpha)
+        exact = mixup_risk(logistic, model, x, y, alpha)
+        erm = logistic(y, w * x).mean()
+        rows.append(torch.stack([erm, exact, terms.total, terms.modified_loss]))
+    return weights, *torch.stack(rows, 1)
+
+
+def regularisers() -> Figure:
+    """Exact and approximate Mixup risk of logistic models f(x) = w x, and their parts (Cor. 2)."""
     figure, axes = style.panels(3, sharey=True)
     for axis, alpha in zip(axes, ALPHAS):
-        rows = []
-        for w in weights:
-            model = partial(torch.mul, w)
-            terms = quadratic_risk(logistic, model, x, y, alpha)
-            exact = mixup_risk(logistic, model, x, y, alpha)
-            erm = logistic(y, w * x).mean()
-            rows.append(torch.stack([erm, exact, terms.total, terms.modified_loss]))
-        erm, exact, total, shrunk = torch.stack(rows, 1)
+        weights, erm, exact, total, shrunk = _risks(alpha)
         for values, name, colour, line in (
             (erm, "ERM", style.GREY, "-"),
             (exact, "Mixup", style.BLUE, "-"),

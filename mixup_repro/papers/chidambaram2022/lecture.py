@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -181,25 +182,32 @@ def thresholds() -> Figure:
     return style.finish(figure, title, note, rf"$X_3^2$. {style.EXACT}")
 
 
+@cache  # it is drawn in several sizes
+def _angles(n: int, draws: int, positive: int, dimensions: tuple[int, ...]) -> np.ndarray:
+    """Degrees between three solutions and the maximum margin's: (dimensions, draws, 3)."""
+    y = np.where(np.arange(n) < positive, 1, -1)
+    found = np.empty((len(dimensions), draws, 3))
+    for i, d in enumerate(dimensions):
+        for seed in range(draws):
+            x = np.random.default_rng([seed, d]).normal(size=(n, d))
+            best = margins.max_margin(x, y)
+            for k, theta in enumerate(
+                (
+                    margins.mixup_solution(x, y, 1.0),
+                    margins.mixup_solution(x, y, 1.0, across_only=True),
+                    margins.gradient_descent(x, y, steps=3000),
+                )
+            ):
+                found[i, seed, k] = margins.angle(theta, best)
+    return found
+
+
 def angles(n: int = 20, draws: int = 10) -> Figure:
     """Angles to the maximum margin direction, as the dimension falls below Lemma 3.7's bound."""
     figure, axes = style.panels(2, size=(3.5, 2.4), sharey=True)
     dimensions = np.unique(np.geomspace(n, 1.5 * margins.bound(n), 10).astype(int))
     for axis, positive in zip(axes, (n // 2, n // 4)):
-        y = np.where(np.arange(n) < positive, 1, -1)
-        found = np.empty((len(dimensions), draws, 3))
-        for i, d in enumerate(dimensions):
-            for seed in range(draws):
-                x = np.random.default_rng([seed, d]).normal(size=(n, d))
-                best = margins.max_margin(x, y)
-                for k, theta in enumerate(
-                    (
-                        margins.mixup_solution(x, y, 1.0),
-                        margins.mixup_solution(x, y, 1.0, across_only=True),
-                        margins.gradient_descent(x, y, steps=3000),
-                    )
-                ):
-                    found[i, seed, k] = margins.angle(theta, best)
+        found = _angles(n, draws, positive, tuple(dimensions))
         names = ("Mixup", "Mixup across classes only", "ERM, gradient descent")
         colours = (style.BLUE, style.PURPLE, style.GREY)
         for k, (name, colour, line) in enumerate(zip(names, colours, style.LINES)):
