@@ -270,16 +270,23 @@ def test_a_sweep_of_digits_from_evaluation_to_committed_rows(tmp_path):
     assert again == first
 
 
-def test_processes_of_a_node_evaluate_runs_that_were_finished_before(tmp_path):
+@pytest.mark.parametrize("asks", ["benchmark", "probe"])
+def test_processes_of_a_node_ask_runs_that_were_finished_before(asks, tmp_path):
     words = ["dataset=digits", "architecture=mlp", "recipe.epochs=1", "method=erm", "seeds=2"]
     words += [f"runs_dir={tmp_path / 'r'}", "hardware.device=cpu"]
     finished = run(words, train=True)
     asked = [*FEW, "benchmark=generated", f"benchmark.root={tmp_path / 'sets'}"]
-    done = commands.run(
-        "scripts/evaluate.py", *words, *asked, "hardware=node", "hardware.slots=[0]"
-    )
-    assert done.returncode == 0, done.stderr
-    assert all(len(keys(result)) == 4 for result in finished)
+    if asks == "probe":
+        asked = ["probe=held_out"]
+    for outcome in ("2 done before and evaluated now │", "2 done before │"):
+        done = commands.run(
+            "scripts/evaluate.py", *words, *asked, "hardware=node", "hardware.slots=[0]"
+        )
+        assert done.returncode == 0, done.stderr
+        assert outcome in " ".join(done.stderr.split())
+    assert asks == "probe" or all(len(keys(result)) == 4 for result in finished)
+    found = list(tmp_path.glob("r/*/seed*/probe-held_out.json"))
+    assert len(found) == (2 if asks == "probe" else 0)
 
 
 def test_a_bad_benchmark_is_one_line_and_exit_code_two(tmp_path):

@@ -62,7 +62,7 @@ class Worker:
     part: Part
     process: subprocess.Popen[bytes]
     output: IO[bytes]
-    before: dict[RunFolder, float]  # finished runs, and when
+    before: dict[RunFolder, float]  # finished runs, and when they last grew
     began: float  # by the clock that only runs on
 
     def work(self) -> Work:
@@ -171,8 +171,7 @@ class Node:
             stderr=output,
         )
         os.close(descriptor)
-        finished = {f: f.record_path for f in part.folders if f.state() == State.DONE}
-        before = {f: p.stat().st_mtime for f, p in finished.items()}
+        before = {f: _grown(f) for f in part.folders if f.state() == State.DONE}
         return Worker(part, process, output, before, time.monotonic())
 
     def _collect(self, worker: Worker) -> None:
@@ -188,8 +187,7 @@ class Node:
             state = folder.state()
             if state == State.DONE:
                 was = worker.before.get(folder)
-                now = folder.record_path.stat().st_mtime
-                grown = Outcome.PRESENT if was == now else Outcome.EVALUATED
+                grown = Outcome.PRESENT if was == _grown(folder) else Outcome.EVALUATED
                 outcome, told = Outcome.DONE if was is None else grown, f"failed: {folder}: "
                 reason = next(
                     (line.removeprefix(told) for line in said if line.startswith(told)), ""
@@ -220,9 +218,15 @@ class Node:
         folder.write_failure({"error": ": ".join([why, *last]), "traceback": "\n".join(said)})
 
 
+def _grown(folder: RunFolder) -> float:
+    """When something was last written into it: its record, or answers beside it."""
+    return max(path.stat().st_mtime for path in folder.path.iterdir() if path.name != "lock")
+
+
 def _to_do(folder: RunFolder, retry: str) -> bool:
     if retry == "failed":
         return folder.state() == State.FAILED
-    if folder.run.config.benchmark.name:  # its process finds out what of it is missing
+    config = folder.run.config
+    if config.benchmark.name or config.probe is not None:  # its process finds out what is missing
         return True
     return folder.state() != State.DONE or any(lacking(folder, folder.read_record()))
