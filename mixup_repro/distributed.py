@@ -124,7 +124,7 @@ def is_lost(error: Exception) -> bool:
     return world_size() > 1 and (said or isinstance(error, (dist.DistError, LostError)))
 
 
-def _exchange() -> None:
+def begin_exchange() -> None:
     """To be called before ranks wait for each other."""
     if _watch:
         _watch.exchanges += 1
@@ -135,7 +135,7 @@ def from_main(make: Callable[[], T]) -> T:
     if world_size() == 1:
         return make()
     message: list[Any] = [None, None]
-    _exchange()
+    begin_exchange()
     if rank() == 0:
         try:
             message[0] = make()
@@ -165,7 +165,7 @@ def merge(parts: dict[int, T]) -> dict[int, T]:
     """The union of all ranks' parts, in the order of their keys."""
     every = [parts] * world_size()
     if world_size() > 1:
-        _exchange()
+        begin_exchange()
         dist.all_gather_object(every, parts)
     union = {k: value for part in every for k, value in part.items()}
     return dict(sorted(union.items()))
@@ -176,7 +176,7 @@ def add_up(tensors: list[Tensor]) -> None:
     if world_size() == 1:
         return
     flat = torch.cat([t.reshape(-1) for t in tensors])
-    _exchange()
+    begin_exchange()
     dist.all_reduce(flat)
     for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors])):
         tensor.copy_(part.view_as(tensor))
@@ -185,7 +185,7 @@ def add_up(tensors: list[Tensor]) -> None:
 def broadcast(tensor: Tensor) -> None:
     """Overwrite a tensor on every rank by that of rank 0."""
     if world_size() > 1:
-        _exchange()
+        begin_exchange()
         dist.broadcast(tensor, src=0)
 
 
@@ -194,7 +194,7 @@ def largest(values: list[float], device: torch.device) -> list[float]:
     if world_size() == 1:
         return values
     tensor = torch.tensor(values, device=device)
-    _exchange()
+    begin_exchange()
     dist.all_reduce(tensor, dist.ReduceOp.MAX)
     return tensor.tolist()
 

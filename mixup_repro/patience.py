@@ -2,8 +2,9 @@
 
 Without this the others would wait for ever. Each rank tells the others how far it is, through the
 key-value store by which they found each other. If no rank gets further for as long as
-hardware.patience_minutes, those that can still act end; the rank that has begun the fewest
-exchanges with the others is the one they waited for.
+hardware.patience_minutes, those that can still act end. They name the ranks that no longer tell
+anything (a process that was stopped, a machine that is gone); where all do, those that have begun
+the fewest exchanges with the others (one that waits for its disk or its GPU).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch.distributed.distributed_c10d import Store
 
@@ -23,20 +24,22 @@ from mixup_repro import interrupt
 from mixup_repro.schema import HardwareConfig
 
 LOOKS = 20  # in patience_minutes; and at least one a second
+SILENCE = 10  # a rank that tells nothing for so many looks is named
 
 
 @dataclass(frozen=True)
 class Place:
-    """How far a rank is."""
+    """How far a rank is. It gets on where this is not equal to its last."""
 
     host: str
     exchanges: int  # that it has begun with the others
     looks: int  # for requests to stop: between two parts of its own work
+    spoken: int = field(compare=False)  # when, by its own clock
 
     @staticmethod
     def read(told: bytes) -> Place:
-        host, exchanges, looks = told.decode().split()
-        return Place(host, int(exchanges), int(looks))
+        host, *counts = told.decode().split()
+        return Place(host, *map(int, counts))
 
 
 class Watch:
@@ -54,25 +57,31 @@ class Watch:
         self.since = time.monotonic()  # when any of them last changed
         self.over = threading.Event()
 
-    def _wait(self) -> bool:
-        return self.over.wait(min(1.0, 60 * self.minutes / LOOKS))
+    def _wait(self, looks: int = 1) -> bool:
+        return self.over.wait(looks * min(1.0, 60 * self.minutes / LOOKS))
 
     def _tell(self) -> None:
         while not self._wait():
-            looks = time.monotonic_ns() if self.busy else interrupt.looks()
+            now = time.monotonic_ns()
+            looks = now if self.busy else interrupt.looks()
             try:
-                place = f"{socket.gethostname()} {self.exchanges} {looks}"
+                place = f"{socket.gethostname()} {self.exchanges} {looks} {now}"
                 self.store.set(f"{self.rank}", place)
                 told = self.store.multi_get([f"{rank}" for rank in range(self.ranks)])
             except RuntimeError:  # whoever keeps the store is gone
                 continue
-            if (places := [Place.read(place) for place in told]) != self.places:
-                self.places, self.since = places, time.monotonic()
+            before, self.places = self.places, [Place.read(place) for place in told]
+            if self.places != before:
+                self.since = time.monotonic()
 
     def _judge(self) -> None:
         while not self._wait():
-            if time.monotonic() - self.since > 60 * self.minutes:
-                print(f"error: {verdict(self.places, self.minutes)}", file=sys.stderr, flush=True)
+            before = self.places
+            if time.monotonic() - self.since <= 60 * self.minutes or self._wait(SILENCE):
+                continue
+            if self.places == before:
+                said = verdict(before, self.places, self.minutes)
+                print(f"error: {said}", file=sys.stderr, flush=True)
                 os._exit(interrupt.EX_TEMPFAIL)  # the main thread waits, and hears nothing
 
     @contextmanager
@@ -95,17 +104,19 @@ class Watch:
             self.over.set()
 
 
-def verdict(places: Sequence[Place], minutes: float) -> str:
+def verdict(before: Sequence[Place], places: Sequence[Place], minutes: float) -> str:
     """One line that says which rank does not get on.
 
-    places: how far each rank is; none has got on for so many minutes. Empty: none has told yet.
+    places: how far each rank is; none has got on for so many minutes. before: SILENCE looks ago.
+    Empty: none has told yet.
     """
     fewest = min((place.exchanges for place in places), default=0)
-    behind = [k for k, place in enumerate(places) if place.exchanges == fewest]
+    silent = [k for k, place in enumerate(places) if place.spoken == before[k].spoken]
+    behind = silent or [k for k, place in enumerate(places) if place.exchanges == fewest]
     who = ", ".join(f"{k} (on {places[k].host})" for k in behind)
     why = f"the others wait for rank {who}"
-    if not places:
-        why = "nothing is heard of the others"
+    if len(silent) == len(places):
+        why = f"nothing is heard of the others by way of {os.environ.get('MASTER_ADDR')}"
     elif len(behind) == len(places):
         why = "all wait for each other, as where the network between them is down"
     return (

@@ -6,6 +6,7 @@ start are forked, because each start of Python takes five seconds of a core.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
@@ -23,6 +25,7 @@ import pytest
 import torch
 from commands import environment
 from helpers import HARDWARE, SCRIPT, job, make_image_folder, make_imagenet
+from torch.nn.parallel import DistributedDataParallel
 
 from mixup_repro import interrupt, networks
 from mixup_repro.data import load
@@ -60,7 +63,7 @@ def finish(process: subprocess.Popen) -> str:
     return out
 
 
-def started_ranks(ranks: int, *fields: str, runs_dir: Path) -> list[commands.Command]:
+def started_ranks(ranks: int, *fields: str, runs_dir: Path, **options) -> list[commands.Command]:
     """What torchrun starts: a process for each rank, which is told these variables."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -70,6 +73,7 @@ def started_ranks(ranks: int, *fields: str, runs_dir: Path) -> list[commands.Com
         commands.start(
             *words_of(*fields, runs_dir=runs_dir),
             env=environment() | group | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            **options,
         )
         for rank in range(ranks)
     ]
@@ -258,7 +262,9 @@ def test_a_rank_that_dies_ends_the_others_and_the_run_goes_on(imagenet, tmp_path
 
 # --- A rank that hangs, and one that dies -------------------------------------------------------
 
+HOST = socket.gethostname()
 LONG = ("dataset=digits", "architecture=mlp", "architecture.hidden=[16]", "recipe.epochs=100000")
+HANGS = (*LONG, "hardware.patience_minutes=0.05")
 
 
 def started(ranks: int, *fields: str, runs_dir: Path) -> list[commands.Command]:
@@ -271,30 +277,42 @@ def started(ranks: int, *fields: str, runs_dir: Path) -> list[commands.Command]:
     return group
 
 
-def line_of_a_hang(hangs: int, runs_dir: Path) -> str:
-    """What the other of two ranks says when this one is stopped in the middle of training."""
-    ranks = started(2, *LONG, "hardware.patience_minutes=0.05", runs_dir=runs_dir)
-    os.kill(ranks[hangs].pid, signal.SIGSTOP)
-    done = ranks[1 - hangs].done(timeout=60)
-    ranks[hangs].kill()
-    ranks[hangs].done()
+@pytest.mark.parametrize("stopped", [0, 1])
+def test_a_rank_that_is_stopped_is_given_up_and_named(stopped, tmp_path):
+    """At any time, such as within the very step that the other is in."""
+    ranks = started(2, *HANGS, runs_dir=tmp_path)
+    os.kill(ranks[stopped].pid, signal.SIGSTOP)
+    done = ranks[1 - stopped].done(timeout=60)
+    ranks[stopped].kill()
+    ranks[stopped].done()
     assert done.returncode == interrupt.EX_TEMPFAIL
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "no progress for 0.05 minutes" in line and interrupt.GOES_ON in line
-    assert not list(runs_dir.glob("*/seed0/failed.json"))
-    assert list(runs_dir.glob("*/seed0/epoch*.pt"))
-    return line
+    # Rank 0 keeps the store here; torchrun keeps it itself.
+    whom = ["heard of the others by way of 127.0.0.1", f"wait for rank 1 (on {HOST});"][stopped]
+    assert whom in line
+    assert not list(tmp_path.glob("*/seed0/failed.json"))
+    assert list(tmp_path.glob("*/seed0/epoch*.pt"))
 
 
-def test_rank_0_that_hangs_is_given_up_by_the_others(tmp_path):
-    line_of_a_hang(0, tmp_path)  # it keeps the store here; torchrun keeps it itself
+def hang_in_a_pass() -> None:
+    """The hundredth pass of rank 1 does not end; its other threads live on."""
+    forward, passes = DistributedDataParallel.forward, itertools.count(1)
+
+    def hanging(*args, **kwargs):
+        if os.environ["RANK"] == "1" and next(passes) == 100:
+            time.sleep(600)
+        return forward(*args, **kwargs)
+
+    DistributedDataParallel.forward = hanging
 
 
-def test_another_rank_that_hangs_is_given_up_and_named(tmp_path):
-    """Where it was stopped within the very step that rank 0 is in, neither is behind: once more."""
-    named = f"the others wait for rank 1 (on {socket.gethostname()})"
-    lines = (line_of_a_hang(1, tmp_path / str(k)) for k in range(3))
-    assert any(named in line for line in lines)
+def test_a_rank_that_hangs_within_a_step_is_named(tmp_path):
+    """By the other one or by its own thread, whichever gives up first."""
+    ranks = started_ranks(2, *HANGS, runs_dir=tmp_path, first=hang_in_a_pass)
+    first, second = (rank.done(timeout=120) for rank in ranks)
+    assert first.returncode == second.returncode == interrupt.EX_TEMPFAIL
+    assert f"wait for rank 1 (on {HOST});" in first.stderr + second.stderr
 
 
 def test_a_rank_that_dies_is_told_of_in_one_line(tmp_path):
@@ -309,10 +327,18 @@ def test_a_rank_that_dies_is_told_of_in_one_line(tmp_path):
 
 
 def test_the_rank_that_the_others_wait_for_is_behind_them():
-    places = [Place("a", 7, 3), Place("b", 6, 900), Place("a", 7, 4)]
-    assert "wait for rank 1 (on b);" in verdict(places, 10)
-    assert "all wait for each other" in verdict(places[::2], 10)
-    assert "nothing is heard of the others" in verdict([], 10)
+    before = [Place("a", 7, 3, 0), Place("b", 6, 900, 0), Place("a", 7, 4, 0)]
+    places = [replace(place, spoken=1) for place in before]
+    assert "wait for rank 1 (on b);" in verdict(before, places, 10)
+    assert "all wait for each other" in verdict(before[::2], places[::2], 10)
+    assert "nothing is heard of the others" in verdict([], [], 10)
+
+
+def test_a_rank_that_no_longer_speaks_is_named_however_far_it_is():
+    before = [Place("a", 7, 3, 0), Place("b", 7, 900, 0), Place("c", 6, 4, 0)]
+    places = [replace(before[0], spoken=1), before[1], replace(before[2], spoken=1)]
+    assert "wait for rank 1 (on b);" in verdict(before, places, 10)
+    assert "nothing is heard of the others" in verdict(before, before, 10)
 
 
 # --- What several processes cannot do ---------------------------------------------------------

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from mixup_repro.data.batches import Batch
-from mixup_repro.distributed import broadcast, world_size
+from mixup_repro.distributed import begin_exchange, broadcast, world_size
 from mixup_repro.methods.registry import METHODS
 from mixup_repro.networks import Replicas, is_stacked, normalises
 from mixup_repro.networks.replicas import load_weights
@@ -186,6 +186,7 @@ class Learner:
     def _pass(self, part: Batch) -> tuple[Tensor, Tensor]:
         """Forward and backward over a part of a batch: its share of both means."""
         total, loss, weight = self.loss(part)
+        begin_exchange()
         # DistributedDataParallel averages gradients over the ranks; here their sum is wanted.
         (total.sum() * world_size() if world_size() > 1 else total.sum()).backward()
         return loss, weight
