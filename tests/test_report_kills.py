@@ -24,6 +24,7 @@ from mixup_repro.paths import CHECKOUT
 from mixup_repro.report.markdown import BEGIN, END
 from mixup_repro.store import results
 from mixup_repro.store.files import locked, read_json, write_json
+from mixup_repro.store.kept import kept
 
 MOMENTS = 12
 
@@ -48,6 +49,7 @@ def make(base: Path) -> None:
         report.draw(found, folder)
         report.write(found, folder)
         report.write_items(found, folder)
+        kept(folder).save()
         report.write_readme(found, folder, base / "README.md")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from mixup_repro.report.sections import pictures, section, typed
 from mixup_repro.report.verdicts import of_entry
 from mixup_repro.store.folder import RunFolder
 from mixup_repro.store.identity import run_id
+from mixup_repro.store.kept import digest, kept
 from mixup_repro.store.tables import write_table
 
 COLUMNS = (
@@ -48,11 +50,25 @@ def write_items(found: list[Entry], folder: Path) -> None:
 def would_cost(on: On, folder: Path) -> str:
     """What training all runs of a setting would cost on each kind of device, from costs.csv.
 
+    Kept in the folder until costs.csv changes: hundreds of jobs are composed for it.
+    """
+    known, table = kept(folder).of("costs"), folder / "costs.csv"
+    of = digest(table.read_bytes() if table.exists() else b"")
+    commands = list(on.source.commands(""))
+    key = " ".join(word for words in commands for word in words)
+    if known.get(key, {}).get("of") != of:
+        known[key] = {"of": of, "says": _would_cost(commands, folder)}
+    return known[key]["says"]
+
+
+def _would_cost(commands: Iterable[Sequence[str]], folder: Path) -> str:
+    """The same, composed and priced.
+
     Without evaluations of finished runs, and whatever checkpoints this machine has: the same
     results give the same words on every machine.
     """
     runs: dict[str, list[RunFolder]] = {}
-    for command, *words in on.source.commands(""):
+    for command, *words in commands:
         own = [w for w in words if w != "-m"] if command == "train" else []
         for job in compose([*own, f"runs_dir={folder / 'none'}"]) if own else ():
             for run in expand(job):
