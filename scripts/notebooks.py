@@ -8,6 +8,7 @@ import argparse
 import sys
 from base64 import b64decode, b64encode
 from io import BytesIO
+from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
@@ -26,22 +27,29 @@ def main() -> None:
     for name in set(chosen) - set(names):
         parser.error(f"{name}: there is no such notebook; choose from {', '.join(names)}")
     for path in (folder / f"{name}.ipynb" for name in chosen):
-        notebook = nbformat.read(path, as_version=4)
-        here = {"metadata": {"path": folder}}
-        client = NotebookClient(
-            notebook, kernel_name="python3", record_timing=False, resources=here
-        )
         try:
-            client.execute()
+            notebook = executed(path)
         except CellExecutionError as error:
             print(f"error: {path.name}: {error}", file=sys.stderr)
             sys.exit(1)
-        for cell in notebook.cells:
-            for output in cell.get("outputs", ()):
-                if "image/png" in output.get("data", ()):
-                    output.data["image/png"] = in_256_colours(output.data["image/png"])
         nbformat.write(notebook, path)
         print(f"{path.name}: {len(notebook.cells)} cells executed")
+
+
+def executed(path: Path) -> nbformat.NotebookNode:
+    """A notebook with the outputs that it has today.
+
+    Raises:
+        CellExecutionError: a cell fails.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    here = {"metadata": {"path": path.parent}}
+    NotebookClient(notebook, kernel_name="python3", record_timing=False, resources=here).execute()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", ()):
+                output.data["image/png"] = in_256_colours(output.data["image/png"])
+    return notebook
 
 
 def in_256_colours(png: str) -> str:
