@@ -92,8 +92,9 @@ def test_without_a_gpu_the_papers_scale_is_a_ladder_with_hours_and_commands(chec
     assert any(line.startswith("about") and "measured: " in line for line in of_lenet)
 
 
-def test_without_a_gpu_imagenet_is_not_begun(checkout):
-    done = make(checkout, "reproduce-imagenet")
+def test_without_a_gpu_imagenet_is_not_begun(tmp_path):
+    """In a copy of its own: above, runs of a few pictures of ImageNet's name have been timed."""
+    done = make(copy_of_code(tmp_path), "reproduce-imagenet")
     assert done.returncode == 2 and "not measured on a CPU: imagenet resnet50" in done.stderr
 
 
