@@ -475,9 +475,13 @@ def test_a_machine_killed_ten_times_gives_the_rows_of_a_sweep_left_alone(tmp_pat
     assert train_here(*words, runs_dir=whole) == 0
     more = ["hardware=node", "hardware.slots=[0,1]", f"runs_dir={runs}"]
     rng = np.random.default_rng()
-    for _ in range(10):
+    for target in np.sort(rng.uniform(0, 2000, size=10)):  # of 4,000 epochs
         sweep = commands.start(SCRIPT, *words, *more, cwd=tmp_path)
-        time.sleep(rng.uniform(2, 40))
+        deadline = time.monotonic() + 120
+        while newest(runs) < target:
+            assert time.monotonic() < deadline and not sweep.ended(), "no progress"
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 1))
         sweep.kill(group=True)
         sweep.done()
     last = commands.start(SCRIPT, *words, *more, cwd=tmp_path).done(timeout=1800)
