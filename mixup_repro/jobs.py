@@ -24,9 +24,9 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from mixup_repro.checks import check, number_list, part_of, seed_list
@@ -178,7 +178,7 @@ def compose(
 ) -> Iterator[Config]:
     """The jobs of a command line such as `train -m <overrides>`, sweep expanded.
 
-    Each is composed, which takes a tenth of a second, when it is asked for.
+    Each is composed when it is asked for.
 
     refuse: is given the errors of single jobs, and the others follow; None raises them.
 
@@ -187,10 +187,10 @@ def compose(
         hydra.errors.HydraException: an unknown group, option or field.
     """
     first = [words[0] for words in _cells({}, overrides).values()]
-    hydra = _composed(first, source, return_hydra_config=True).hydra
-    for cell in product(*_cells(hydra.sweeper.params or {}, overrides).values()):
+    _, params = composed(first, source)
+    for cell in product(*_cells(params, overrides).values()):
         try:
-            job = resolve(_composed(list(cell), source))
+            job = resolve(composed(cell, source)[0])
         except (InputError, HydraException) as error:
             if refuse is None:
                 raise
@@ -210,7 +210,33 @@ def _cells(params: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, lis
     return {o.key_or_group: _choices(o) for o in OverridesParser.create().parse_overrides(words)}
 
 
-def _composed(words: list[str], source: Source, **kwargs: Any) -> DictConfig:
+def composed(words: Sequence[str], source: Source = Source()) -> tuple[DictConfig, DictConfig]:
+    """The config of the words of one job, and what its experiment sweeps over.
+
+    Hydra puts the chosen files together first and then sets single fields. Cells of a sweep, scales
+    and parts of a grid differ in fields alone, so what the choices give is kept for the next.
+    """
+    overrides = OverridesParser.create().parse_overrides(list(words))
+    alone = [override for override in overrides if _sets_a_field(override)]
+    choices = tuple(word for word, override in zip(words, overrides) if override not in alone)
+    config = deepcopy(_chosen(choices, source))
+    ConfigLoaderImpl._apply_overrides_to_config(alone, config)
+    params = config.hydra.sweeper.params  # may name other fields
+    with open_dict(config):
+        del config["hydra"]
+    return config, params
+
+
+def _sets_a_field(override: Override) -> bool:
+    """Whether it is `field=value` of a field that there is; all else Hydra takes apart itself."""
+    known = {field.name: is_dataclass(field.default_factory) for field in fields(Config)}
+    head, dot, _ = override.key_or_group.partition(".")
+    plain = override.type == OverrideType.CHANGE and not override.is_sweep_override()
+    return plain and head in known and (bool(dot) or not known[head])
+
+
+@cache  # files are read once a process, as modules are; it takes a tenth of a second
+def _chosen(words: tuple[str, ...], source: Source) -> DictConfig:
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(source.path, version_base="1.3"):
@@ -220,7 +246,11 @@ def _composed(words: list[str], source: Source, **kwargs: Any) -> DictConfig:
             schema = SearchPathQuery(provider="schema")
             places.prepend("command-line", f"file://{source.extra}", schema)
             hydra.config_loader = ConfigLoaderImpl(places)
-        return hydra_compose(source.name, words, **kwargs)
+        config = hydra_compose(source.name, list(words), return_hydra_config=True)
+    sweeper = cast(dict[str, Any], OmegaConf.to_container(config.hydra.sweeper))
+    with open_dict(config):  # the rest of Hydra's own is nothing to a job
+        config.hydra = {"sweeper": {"params": sweeper.get("params") or {}}}
+    return config
 
 
 def _choices(override: Override) -> list[str]:

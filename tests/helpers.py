@@ -6,19 +6,16 @@ import runpy
 import subprocess
 import sys
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 
 import commands
 import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor, nn
 
-from mixup_repro.jobs import register, resolve
+from mixup_repro.jobs import composed, resolve
 from mixup_repro.paths import CHECKOUT
 from mixup_repro.plan import EpochPlan, PlanSpec, draw_block
 from mixup_repro.schema import Config
@@ -29,17 +26,9 @@ SCRIPT = CHECKOUT / "scripts" / "train.py"
 HARDWARE = ("hardware.device=cpu", "hardware.threads=1")
 
 
-@cache  # composing takes a tenth of a second, and nothing here changes a config
-def compose_config(*overrides: str, hydra_node: bool = False) -> DictConfig:
-    """The config that these words of a command line compose to."""
-    register()
-    with initialize_config_dir(str(CHECKOUT / "configs"), version_base="1.3"):
-        return compose("config", list(overrides), return_hydra_config=hydra_node)
-
-
 def job(*overrides: str) -> Config:
     """The resolved and checked job that these words of a command line stand for."""
-    return resolve(compose_config(*overrides))
+    return resolve(composed(overrides)[0])
 
 
 def epoch_plan(spec: PlanSpec, seed: int, epoch: int) -> EpochPlan:

@@ -9,12 +9,15 @@ from itertools import product
 
 import pytest
 import torch
-from helpers import compose_config, job
+from helpers import job
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
 
 from mixup_repro import networks
 from mixup_repro.data import load
 from mixup_repro.errors import InputError
-from mixup_repro.jobs import NAMED_BY_ROOT, SCALES, expand, resolve
+from mixup_repro.jobs import NAMED_BY_ROOT, SCALES, composed, expand, register, resolve
 from mixup_repro.methods.registry import METHODS, PAIRS
 from mixup_repro.papers import style
 from mixup_repro.paths import CHECKOUT
@@ -46,8 +49,15 @@ def experiment_jobs(name: str, scale: str) -> tuple[Config, ...]:
 @cache
 def sweep_of(name: str) -> list[list[str]]:
     """The words of the file's own sweep, key by key; they are the same at every scale."""
-    params = compose_config(f"experiment={name}", hydra_node=True).hydra.sweeper.params or {}
+    _, params = composed([f"experiment={name}"])
     return [[f"{key}={value}" for value in str(params[key]).split(",")] for key in params]
+
+
+def by_hydra(*words: str, **options: bool) -> DictConfig:
+    """What Hydra itself makes of the words, all at once."""
+    register()
+    with initialize_config_dir(str(CHECKOUT / "configs"), version_base="1.3"):
+        return compose("config", list(words), **options)
 
 
 def only_run(*words: str) -> Config:
@@ -133,7 +143,7 @@ def test_every_method_composes_and_has_a_loss_a_name_and_a_look_in_figures():
 
 
 def test_slurm_jobs_may_be_requeued_and_are_told_before_their_end():
-    launcher = compose_config("hardware=slurm", hydra_node=True).hydra.launcher
+    launcher = by_hydra("hardware=slurm", return_hydra_config=True).hydra.launcher
     assert launcher._target_.endswith("SlurmLauncher")
     assert launcher.additional_parameters.requeue is True
     assert launcher.signal_delay_s >= 60
@@ -478,7 +488,52 @@ def test_a_pairing_group_must_divide_the_batch(method):
 
 
 def test_resolving_leaves_the_composed_config_alone():
-    composed = compose_config("experiment=carratino2020/fig4_digits")
-    before = composed.copy()
-    resolve(composed)
-    assert composed == before
+    config, _ = composed(["experiment=carratino2020/fig4_digits"])
+    before = config.copy()
+    resolve(config)
+    assert config == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "experiment=carratino2020/fig4_digits scale=smoke method=mixup",
+        "experiment=carratino2020/fig4_digits scale=paper method=mixup method.alpha=[3]",
+        "experiment=chidambaram2022/fig3_moons seeds=[1,2] recipe.lr=1 recipe.lr=2",
+        "recipe.lr=1 dataset=digits dataset.label=a architecture=mlp hardware.slots=auto",
+        "++recipe.lr=1",
+        "recipe={lr: 3}",
+        "hydra.job.name=other",
+    ],
+)
+def test_fields_set_upon_what_is_kept_are_the_config_that_hydra_composes_at_once(words):
+    words = words.replace(": ", ":").split()
+    for _ in range(2):  # what is kept stays as it is
+        ours, hydras = composed(words)[0], by_hydra(*words)
+        for resolved in (False, True):
+            assert OmegaConf.to_yaml(ours, resolve=resolved) == OmegaConf.to_yaml(
+                hydras, resolve=resolved
+            )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "nosuch=1",
+        "+recipe.lr=1",
+        "~method.alpha",
+        "recipe.nosuch=1",
+        "recipe.lr=abc",
+        "dataset=nosuch",
+        "seeds=1,2",
+        "scale@x=3",
+        "recipe.lr=choice(1,2)",
+        "scale.x=1",
+    ],
+)
+def test_what_cannot_be_composed_is_refused_as_hydra_refuses_it(words):
+    with pytest.raises(HydraException) as hydras:
+        by_hydra(words)
+    with pytest.raises(type(hydras.value)) as ours:
+        composed([words])
+    assert str(ours.value) == str(hydras.value)

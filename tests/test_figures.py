@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -30,9 +30,16 @@ PICTURES = {
 PICTURES["chidambaram2022/theory_angles"] = partial(lecture.angles, n=8, draws=2)  # else a minute
 
 
-@cache
-def entries() -> dict[str, report.Entry]:
-    return {entry.stem: entry for entry in report.entries(CHECKOUT / "results")}
+# Reading the results takes half a minute, and every process of pytest-xdist lists the tests.
+TABLES = CHECKOUT / "results" / "tables"
+STEMS = sorted(
+    path.relative_to(TABLES).with_suffix("").as_posix() for path in TABLES.glob("*/*.csv")
+)
+
+
+@pytest.fixture(scope="session")
+def entries(committed) -> dict[str, report.Entry]:
+    return {entry.stem: entry for entry in committed}
 
 
 def texts(figure: Figure) -> list[tuple[str, Bbox]]:
@@ -73,29 +80,40 @@ def faults(figure: Figure) -> list[str]:
     return out
 
 
-def drawn() -> list[str]:
-    return [*PICTURES, *entries()]
-
-
-@pytest.mark.parametrize("name", drawn())
-def test_no_text_of_a_figure_is_cut_or_overlaps_another(name):
-    figure = PICTURES[name]() if name in PICTURES else report.drawn(entries()[name])
+def checked(figure: Figure) -> list[str]:
+    """What is written on a figure without fault: title, data, note, and then what came out."""
     assert faults(figure) == []
-    title, about, note, *finding = (text.get_text() for text in figure.texts)
-    assert title and about and note
-    claims = name in entries() and any(
+    written = [text.get_text() for text in figure.texts]
+    assert len(written) >= 3 and all(written[:3])
+    return written
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_no_text_of_a_picture_of_the_theory_is_cut_or_overlaps_another(name):
+    figure = PICTURES[name]()
+    assert len(checked(figure)) == 3 and figure.texts[0].get_weight() == "bold"
+
+
+def test_every_entry_of_the_results_is_drawn_here(entries):
+    assert sorted(entries) == STEMS
+
+
+@pytest.mark.parametrize("name", STEMS)
+def test_no_text_of_a_figure_is_cut_or_overlaps_another(name, entries):
+    figure = report.drawn(entries[name])
+    _, about, _, *finding = checked(figure)
+    claims = any(
         not claim.ours and any(f.verdict != "not run" for f in found)
-        for claim, found in entries()[name].findings
+        for claim, found in entries[name].findings
     )
     assert len(finding) == claims and figure.texts[-1 if claims else 0].get_weight() == "bold"
-    if name in entries():
-        data, network = entries()[name].trained
-        assert data in about and network in about
+    data, network = entries[name].trained
+    assert data in about and network in about
 
 
 @pytest.mark.parametrize("method, row", [("mixup", 1), ("erm", 2)])
-def test_figure_4_draws_the_intervals_of_the_paired_differences_that_decide(method, row):
-    data = entries()["carratino2020/fig4_digits-short"].data
+def test_figure_4_draws_the_intervals_of_the_paired_differences_that_decide(method, row, entries):
+    data = entries["carratino2020/fig4_digits-short"].data
     axes = fig4.draw(data).axes[3 * row : 3 * row + 3]
     for axis, (metric, (_, _, unit)) in zip(axes, fig4.METRICS.items(), strict=True):
         expected = []
@@ -121,8 +139,8 @@ def test_figure_4_draws_the_intervals_of_the_paired_differences_that_decide(meth
 
 
 @pytest.mark.parametrize("name", ["fig4_digits", "fig5_digits"])
-def test_bars_of_several_series_at_one_alpha_stand_side_by_side(name):
-    axis = report.drawn(entries()[f"carratino2020/{name}-short"]).axes[0]
+def test_bars_of_several_series_at_one_alpha_stand_side_by_side(name, entries):
+    axis = report.drawn(entries[f"carratino2020/{name}-short"]).axes[0]
     bars = [c.get_segments() for c in axis.collections if isinstance(c, LineCollection)]
     places = [round(float(segment[0, 0]), 6) for bar in bars for segment in bar]
     assert len(bars) == 3 and len(set(places)) == len(places)
