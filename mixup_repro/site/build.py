@@ -124,8 +124,9 @@ def interval(part: Part) -> Markup:
     line = f'<path d="M{asked} 0v16"/>' if not number or low <= 0 <= high else ""
     bar = f'<path class="b" d="M{x(part.low)} 8H{x(part.high)}"/>'
     hollow = part.low <= bound <= part.high and not number
-    dot = f'<path class="{"h" if hollow else "d"}" d="M{x(part.effect)} 8z"/>'
-    dot += f'<path class="i" d="M{x(part.effect)} 8z"/>' if hollow else ""
+    at = x(part.effect)
+    hole = f'<circle class="h" cx="{at}" cy="8" r="3"/>'
+    dot = hole if hollow else f'<path class="d" d="M{at} 8z"/>'
     mark = f'<path d="M{x(bound)} 4l4 4l-4 4l-4-4z"/>' if number else ""
     return Markup(f'<svg class="iv">{line}{bar}{dot}{mark}</svg>')
 

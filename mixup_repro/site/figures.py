@@ -62,7 +62,7 @@ def inline(path: Path, key: str, about: str) -> str:
     for k, line in enumerate(lines):  # what lies on a bitmap, which no mode changes, keeps its look
         if (clip := CLIP.search(line)) is None or clip[0] not in fixed:
             lines[k] = COLOUR.sub(lambda m: _colour(m[0].lower()), line)
-    return start + re.sub(r'(id="|url\(#|href="#)', rf"\1{key}", "\n".join(lines))
+    return start + re.sub(r'(id="|url\(#|href="#)', rf"\1{key}", "".join(lines))
 
 
 def alone(path: Path, sheet: str, dark: bool) -> str:

@@ -57,7 +57,7 @@ def item_page(site: Site, page: Page, before: Page | None, after: Page | None) -
         "finding": finding,
         "word": together(v.word for v in run) if run else None,
         "settings": EXACT if first.theory else settings,
-        "figures": [figure(site, item, k, finding) for k, item in enumerate(page.run)],
+        "figures": [figure(site, item, k) for k, item in enumerate(page.run)],
         "says": "" if first.theory else first.says[:1].upper() + first.says[1:],
         "notes": page.paper == "notes",
         "differs": _distinct(i.differs for i in page.run),
@@ -76,11 +76,11 @@ def item_page(site: Site, page: Page, before: Page | None, after: Page | None) -
     }
 
 
-def figure(site: Site, item: Item, k: int, finding: str) -> Context:
+def figure(site: Site, item: Item, k: int) -> Context:
     """A figure in both layouts."""
     stem = site.folder / "figures" / item.figure
     name = site.name(item)
-    about = f"{plain(finding)}. {plain(item.title)}; {name}. The numbers are below."
+    about = f"{plain(item.title)}; {name}. The numbers are below."
     wide = stem.with_name(f"{stem.name}.svg")
     narrow = stem.with_name(f"{stem.name}-narrow.svg")
     return {
