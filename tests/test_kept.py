@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from types import SimpleNamespace
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -104,19 +104,19 @@ def test_a_second_report_draws_what_has_new_rows_and_composes_nothing(tmp_path, 
     assert len(before) >= 2 and all(after[path] != before[path] for path in before)
 
 
-def test_files_drawn_on_several_cores_come_in_the_order_of_their_entries(tmp_path, monkeypatch):
-    """The first of them takes longest; each is noted under the entry that it is of."""
+def test_files_drawn_on_several_cores_come_in_the_order_of_their_drawings(tmp_path, monkeypatch):
+    """The first of them takes longest; each is noted under the drawing that it is of."""
 
-    def write(entry, folder):
-        time.sleep(0.3 if entry.stem == "0" else 0.0)
-        return [folder / entry.stem]
+    def write(k):
+        time.sleep(0.3 if k == 0 else 0.0)
+        return [tmp_path / str(k)]
 
-    monkeypatch.setattr(figures, "_write", write)
     monkeypatch.setattr(figures, "cpu_count", lambda: 3)
-    entries = [SimpleNamespace(stem=str(k)) for k in range(3 * figures.FEW)]
+    count = 3 * figures.FEW
+    drawings = [figures.Drawing(str(k), b"", partial(write, k)) for k in range(count)]
     with parallel_config(backend="threading"):
-        files = [*figures._written(entries, tmp_path)]
-    assert files == [[tmp_path / entry.stem] for entry in entries]
+        files = [*figures._written(drawings)]
+    assert files == [[tmp_path / str(k)] for k in range(count)]
 
 
 def test_plans_go_on_where_a_run_that_was_not_there_is(tmp_path):

@@ -219,7 +219,8 @@ def test_a_closed_row_shows_the_part_that_speaks_least_for_its_claim(built):
     low, high = (scale * float(row[k]) for k in ("low", "high"))
     html = (built / "claims.html").read_text()
     closed = html[html.index("<li id=carratino2020-fig5_c ") :].split("</summary>")[0]
-    told = [float(n.replace("−", "-")) for n in re.findall(r"[\[ ](−?[\d.]+)[,\]]", closed)]
+    (interval,) = re.findall(r"\[(−?[\d.]+), (−?[\d.]+)\]", closed)
+    told = [float(number.replace("−", "-")) for number in interval]
     assert told == pytest.approx([low, high], abs=0.006)
     assert f"weakest of {len(own)}" in closed and "<svg class=iv>" in closed
 
