@@ -215,7 +215,7 @@ def keep_freed_memory() -> None:
     """Let the C library keep what a training step frees for the next one.
 
     glibc gives arrays of more than 32 MB back to the system at once, and gets them anew, page by
-    page, in the next step: a third of the time of 30 networks of random features in a stack.
+    page, in the next step, which large stacks spend much of their time on.
     Called when the data has been read, so that what reading freed is given back. Other C libraries
     have no `mallopt`, or none that does anything.
     """
