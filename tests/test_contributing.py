@@ -30,9 +30,10 @@ COMMANDS = [
 # The report's script as it is, but for the theorems, which it checks anew in a minute.
 REPORT = """
 import runpy, shutil, sys
+from pathlib import Path
 from mixup_repro import report
-report.prove = lambda folder: shutil.copy("results/theorems.csv", folder)
-report.draw_theory = lambda folder: None
+report.prove = lambda folder: [Path(shutil.copy("results/theorems.csv", folder))]
+report.theory_pictures = lambda folder: []
 sys.argv.pop(0)
 runpy.run_path(sys.argv[0], run_name="__main__")
 """

@@ -8,36 +8,55 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 from helpers import HARDWARE
 
-from mixup_repro import cli, report
+from mixup_repro import cli, interrupt, report
 from mixup_repro.cli import reproduce
 from mixup_repro.store import results
 
 DIGITS = "experiment=carratino2020/fig4_digits"
 FIG1 = "experiment=chidambaram2022/fig1"
 MOONS = "experiment=chidambaram2022/fig3_moons"
-# A command that notes its words, and sleeps, says and ends as `answers.json` has it for its words.
-FAKE = """
-import json, os, sys, time
-words = sys.argv[1:]
-with open("asked.jsonl", "a") as file:
-    file.write(json.dumps([words, os.environ.get("OMP_NUM_THREADS")]) + chr(10))
-for some, answer in json.load(open("answers.json")):
-    if set(some) <= set(words):
-        time.sleep(answer.get("seconds", 0))
-        print(answer.get("says", ""))
-        sys.exit(answer["code"])
-"""
+
+
+def fake(command: str, words: Sequence[str]) -> int:
+    """Note the words; sleep, speak and end as `answers.json` has it for them."""
+    words = [command, *words]
+    with open("asked.jsonl", "a") as file:
+        file.write(json.dumps([words, os.environ.get("OMP_NUM_THREADS"), os.getpid()]) + "\n")
+    for some, answer in json.loads(Path("answers.json").read_text()):
+        if set(some) <= set(words):
+            end = time.monotonic() + answer.get("seconds", 0)
+            with interrupt.watching():
+                while time.monotonic() < end:
+                    time.sleep(0.01)
+                    if interrupt.requested():
+                        sys.exit(interrupt.EX_TEMPFAIL)
+            with open(1, "wb", closefd=False) as out:
+                out.write(answer.get("says", "").encode())
+            if answer["code"] < 0:
+                os.kill(os.getpid(), -answer["code"])
+            return int(answer["code"])
+    return 0
 
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
-    """What was run, each as (words, threads), by `answers`: ends with 0 where there is none."""
+    """What was run, each as (words, threads, process), by `fake`; it ends with 0 unasked."""
+    run, here = cli.run, os.getpid()
+
+    def faked(command: str, words: Sequence[str]) -> int:
+        return (run if os.getpid() == here else fake)(command, words)
+
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reproduce, "DOOR", [sys.executable, "-S", "-c", FAKE])
+    monkeypatch.setattr(cli, "run", faked)
+    # A copy of this process knows the fake, and need not load PyTorch.
+    monkeypatch.setattr(reproduce, "START", get_context("fork"))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 
     class Asked:
@@ -57,7 +76,7 @@ def test_a_command_that_two_items_need_is_run_once(asked, capsys):
     words = ["carratino2020/fig5_digits", "carratino2020/fig6_digits", "scale=smoke", "seeds=1"]
     assert cli.run("reproduce", words) == 0
     part = ["scale=smoke", "method.alpha=[8]", "seeds=1"]
-    (train, _), (evaluate, _) = asked
+    (train, *_), (evaluate, *_) = asked
     assert train == ["train", "-m", DIGITS, *part]
     assert evaluate == ["evaluate", "-m", DIGITS, part[0], "benchmark=generated", *part[1:]]
     assert (
@@ -67,7 +86,7 @@ def test_a_command_that_two_items_need_is_run_once(asked, capsys):
 
 def test_a_table_that_is_measured_is_measured(asked):
     assert cli.run("reproduce", ["chidambaram2022/table2_cifar10"]) == 0
-    assert [words for words, _ in asked] == [["distances", "dataset=cifar10"]]
+    assert [words for words, *_ in asked] == [["distances", "dataset=cifar10"]]
 
 
 def test_a_plan_trains_nothing(asked, capsys):
@@ -89,18 +108,42 @@ def test_experiments_go_side_by_side_and_the_commands_of_one_in_turn(asked, caps
     asked.answer([[["train", DIGITS], {"code": 0, "seconds": 1, "says": "trained"}]])
     names = ["carratino2020/temperature_digits", "chidambaram2022/fig1"]
     assert cli.run("reproduce", names) == 0
-    order = [(words[0], words[2]) for words, _ in asked]
+    order = [(words[0], words[2]) for words, *_ in asked]
     assert order.index(("train", FIG1)) < order.index(("evaluate", DIGITS)) == 2
-    assert [threads for _, threads in asked] == ["3", "3", "3"]
+    assert [threads for _, threads, _ in asked] == ["3", "3", "3"]
     out = capsys.readouterr().out
     assert out.index("trained") < out.index("mixup-repro evaluate")
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_a_process_runs_many_commands_and_a_new_one_follows_one_that_was_killed(
+    cpus, asked, monkeypatch
+):
+    monkeypatch.setattr(reproduce, "cpu_count", lambda: cpus)
+    names = ["carratino2020/temperature_digits", "chidambaram2022/fig1", "carratino2020/fig8_moons"]
+    slowly = [["train"], {"code": 0, "seconds": 0.3}]
+    asked.answer([slowly])
+    assert cli.run("reproduce", names) == 0
+    assert len(list(asked)) == 5 and len({process for *_, process in asked}) == cpus
+    asked.answer([[["train", DIGITS], {"code": -9, "seconds": 0.3}], slowly])
+    assert cli.run("reproduce", names) == 1
+    assert len(list(asked)[5:]) == 5
+    assert len({process for *_, process in list(asked)[5:]}) == cpus + 1
+
+
+def test_what_is_said_in_letters_of_many_bytes_comes_whole(asked, capsys, monkeypatch):
+    monkeypatch.setattr(reproduce, "cpu_count", lambda: 2)
+    says = "".join(f"{k} ┃━┏ᾱ\n" for k in range(20_000))  # more than a pipe holds
+    asked.answer([[["train", DIGITS], {"code": 0, "says": says}]])
+    assert cli.run("reproduce", ["carratino2020/temperature_digits", "chidambaram2022/fig1"]) == 0
+    assert says in capsys.readouterr().out
 
 
 def test_the_user_s_own_words_of_hardware_hold(asked, monkeypatch):
     monkeypatch.setattr(reproduce, "cpu_count", lambda: 6)
     names = ["chidambaram2022/fig3_moons", "chidambaram2022/fig1", "hardware=node"]
     assert cli.run("reproduce", names) == 0
-    assert [(words[2], threads) for words, threads in asked] == [(MOONS, None), (FIG1, None)]
+    assert [(words[2], threads) for words, threads, _ in asked] == [(MOONS, None), (FIG1, None)]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +152,7 @@ def test_the_user_s_own_words_of_hardware_hold(asked, monkeypatch):
         ([[["train", DIGITS], {"code": 1}]], 1, 3),
         ([[["train", DIGITS], {"code": 75}]], 75, 2),
         ([[["train", FIG1], {"code": 2}]], 2, 3),
+        ([[["train", DIGITS], {"code": -9}]], 1, 3),  # killed
         ([[["train", DIGITS], {"code": 1}], [["train", FIG1], {"code": 2}]], 2, 3),
     ],
 )

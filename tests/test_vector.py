@@ -217,8 +217,9 @@ def test_a_figure_is_written_wide_and_narrow_and_one_panel_of_it(tmp_path):
         axes[1].plot([0, 1], [1, 0])
         return figure
 
-    made = vector.for_site(draw, tmp_path / "a")
+    figure, made = vector.for_site(draw, tmp_path / "a")
     assert [path.name for path in made] == ["a.svg", "a-panel.svg", "a-narrow.svg"]
+    assert len(figure.axes) == 2 and all(axis.get_visible() for axis in figure.axes)
     sizes = [re.search(r'viewBox="0 0 (\d+)', path.read_text()) for path in made]
     wide, panel, narrow = (int(size[1]) / 720 for size in sizes if size)  # tenths of a point
     assert narrow == pytest.approx(layout.NARROW, abs=0.01) and panel < narrow < wide

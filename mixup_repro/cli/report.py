@@ -19,6 +19,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from mixup_repro import report
@@ -54,6 +55,7 @@ def main(words: Sequence[str]) -> int:
         raise InputError(f"--runs-dir {args.runs_dir}: there is no such folder")
     if args.no_collect and not args.results_dir.is_dir():
         raise InputError(f"--results-dir {args.results_dir}: there is no such folder")
+    report.collect_seldom()
     with locked(args.results_dir):
         make(args.results_dir, None if args.no_collect else args.runs_dir or home() / "runs")
     return 0
@@ -71,11 +73,13 @@ def make(folder: Path, runs_dir: Path | None) -> None:
     if runs_dir is not None:
         count = results.collect(runs_dir, folder)
         print(f"{count} finished runs in {runs_dir.name}/ merged into the results")
-    found = report.entries(folder)
+    theory: list[report.Files] = []
     if runs_dir is not None:
-        report.prove(folder)
-        report.write_errata(folder)
-        report.draw_theory(folder)
+        theory.append(report.Files("theorems", b"", partial(report.prove, folder)))
+        theory.append(report.Files("errata", b"", partial(report.write_errata, folder)))
+        theory += report.theory_pictures(folder)
+    with report.making(theory, folder, "checking", "files of the theory"):
+        found = report.entries(folder)
     report.draw(found, folder)
     report.write(found, folder)
     report.write_notes(found, folder)

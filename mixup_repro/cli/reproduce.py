@@ -18,10 +18,15 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
 import sys
-from collections.abc import Sequence
+from codecs import getincrementaldecoder
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from itertools import chain
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
 
 import torch
 from joblib import cpu_count
@@ -29,9 +34,9 @@ from joblib import cpu_count
 from mixup_repro import cli, interrupt, report
 from mixup_repro.cli.words import Parser
 from mixup_repro.errors import InputError
-from mixup_repro.launch.node import DOOR, here
 
 Command = list[str]
+START = get_context("spawn")  # a process of its own, and no copy of this one
 STOPPED = (interrupt.EX_TEMPFAIL, 130)
 
 
@@ -60,57 +65,120 @@ def chains(todo: list[Command]) -> list[list[Command]]:
 
 
 class Chains:
-    """Runs chains of commands, several at a time.
+    """Runs chains of commands in so many processes, each of which loads PyTorch once.
 
-    side_by_side: how many. With more than one, each has its share of the CPU's threads, and its
+    side_by_side: how many processes. Of several, each has its share of the CPU's threads, and its
         output goes through a pipe, so that none draws on the terminal over another.
     """
 
     def __init__(self, side_by_side: int) -> None:
         self.side_by_side = side_by_side
         self.codes: list[int] = []  # of the commands that have ended
-        self.running: list[subprocess.Popen[bytes]] = []
+        self.lanes: list[Lane] = []
 
     def run(self, todo: list[list[Command]]) -> None:
         """Returns when every command has ended, or has been asked to stop and has."""
-        told: list[subprocess.Popen[bytes]] = []
-        with interrupt.watching(), ThreadPoolExecutor(self.side_by_side) as pool:
-            waiting = {pool.submit(self._follow, chain) for chain in todo}
-            while waiting:
-                done, waiting = wait(waiting, timeout=0.1)
-                for chain in done:
-                    chain.result()  # raises what it raised
-                for process in list(self.running) if interrupt.requested() else ():
-                    if process not in told:
-                        process.send_signal(signal.SIGTERM)
-                        told.append(process)
+        chains, told = iter(todo), set[Lane]()
+        with (
+            _share_of_threads(self.side_by_side),
+            interrupt.watching(),
+            ThreadPoolExecutor(self.side_by_side) as pool,
+        ):
+            working = {pool.submit(self._work, chains) for _ in range(self.side_by_side)}
+            while working:
+                done, working = wait(working, timeout=0.1)
+                for worker in done:
+                    worker.result()  # raises what it raised
+                for lane in list(self.lanes) if interrupt.requested() else ():
+                    if lane not in told:
+                        lane.process.terminate()
+                        told.add(lane)
             if interrupt.requested():
                 interrupt.leave(print)
 
-    def _follow(self, chain: list[Command]) -> None:
-        for command in chain:
+    def _work(self, chains: Iterator[list[Command]]) -> None:
+        """Run chains that no other thread has taken, until none is left or one was stopped."""
+        lane = None
+        for command in chain.from_iterable(chains):
             if interrupt.requested() or set(STOPPED) & set(self.codes):
-                return
+                break
+            if lane is None or not lane.process.is_alive():
+                lane = Lane(alone=self.side_by_side == 1)
+                self.lanes.append(lane)
             print(f"mixup-repro {shlex.join(command)}", flush=True)
-            self.codes.append(self._call(command))
+            self.codes.append(lane.call(command))
+        if lane:
+            lane.end()
 
-    def _call(self, command: Command) -> int:
-        together = self.side_by_side > 1
-        share = {"OMP_NUM_THREADS": str(cpu_count() // self.side_by_side)} if together else {}
-        process = subprocess.Popen(
-            [*DOOR, *command],
-            env=share | os.environ | here(),
-            stdout=subprocess.PIPE if together else None,
-            stderr=subprocess.STDOUT if together else None,
-        )
-        self.running.append(process)
-        if process.stdout is not None:
-            while said := os.read(process.stdout.fileno(), 65536):  # a table comes whole
-                sys.stdout.write(said.decode(errors="replace"))
-                sys.stdout.flush()
-        code = process.wait()
-        self.running.remove(process)
-        return code
+
+class Lane:
+    """A process that runs one command after the other.
+
+    alone: it says what it has to say itself.
+    """
+
+    def __init__(self, alone: bool) -> None:
+        self.asked, work = Pipe()
+        self.said: Connection | None = None
+        output: Connection | None = None
+        if not alone:
+            self.said, output = Pipe(duplex=False)
+        self.decoder = getincrementaldecoder("utf-8")(errors="replace")
+        self.process = START.Process(target=_serve, args=(work, output))
+        self.process.start()
+        for end in filter(None, (work, output)):  # the process has its own
+            end.close()
+
+    def call(self, command: Command) -> int:
+        """Run a command there, and print what it says; returns its exit code."""
+        try:
+            self.asked.send(command)
+            ends = [end for end in (self.asked, self.said) if end]
+            while self.asked not in (ready := wait_for(ends)) or self.said in ready:
+                if not self._pass_on():
+                    break
+            return int(self.asked.recv())
+        except (EOFError, ConnectionError):  # it has ended with its command
+            self.process.join()
+            return self.process.exitcode or 0
+
+    def _pass_on(self) -> bool:
+        """Print what was said so far; False at its end."""
+        assert self.said, "a process alone prints itself"
+        said = os.read(self.said.fileno(), 65536)  # a table comes whole
+        sys.stdout.write(self.decoder.decode(said))
+        sys.stdout.flush()
+        return bool(said)
+
+    def end(self) -> None:
+        """Let it go, and wait until it has."""
+        with suppress(ConnectionError):
+            self.asked.send(None)
+        self.process.join()
+
+
+def _serve(work: Connection, output: Connection | None) -> None:
+    """What the process of a lane does: run the commands that come, and send back their codes."""
+    if output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while it waits
+    with suppress(EOFError):
+        while command := work.recv():
+            work.send(cli.run(command[0], command[1:]))
+
+
+@contextmanager
+def _share_of_threads(processes: int) -> Iterator[None]:
+    """Inside, processes start with so great a share of the threads, unless the user has said it."""
+    given = processes == 1 or "OMP_NUM_THREADS" in os.environ
+    if not given:
+        os.environ["OMP_NUM_THREADS"] = str(cpu_count() // processes)
+    try:
+        yield
+    finally:
+        if not given:
+            del os.environ["OMP_NUM_THREADS"]
 
 
 def main(words: Sequence[str]) -> int:

@@ -130,14 +130,16 @@ def headline(figure: Figure, text: str) -> None:
     figure.text(x, y, text, fontsize=TITLE, **look)
 
 
-def without_head(figure: Figure) -> Bbox:
-    """Hide a figure's title and the line below it; returns the box that remains, in inches."""
-    heads = [text for text in figure.texts if text.get_gid() == HEAD]
+def head(figure: Figure) -> list[Text]:
+    """A figure's title and the line below it, where it has them."""
+    return [text for text in figure.texts if text.get_gid() == HEAD]
+
+
+def below_head(figure: Figure) -> Bbox:
+    """The box below a figure's title and the line below it, in inches."""
     width, height = figure.get_size_inches()
-    if heads:
+    if heads := head(figure):
         height = min(text.get_window_extent().y0 for text in heads) / figure.dpi
-    for text in heads:
-        text.set_visible(False)
     return Bbox.from_extents(0, 0, width, height)
 
 

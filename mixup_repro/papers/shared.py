@@ -124,7 +124,8 @@ def select(rows: pd.DataFrame, **values: Any) -> pd.DataFrame:
     """
     keep = np.ones(len(rows), dtype=bool)
     for column, value in values.items():
-        keep &= (rows[column].isna() if value is None else rows[column] == value).to_numpy(bool)
+        cells = rows[column]
+        keep &= cells.isna().to_numpy() if value is None else cells.to_numpy() == value
     if not keep.any():
         raise NoValues("no rows with " + ", ".join(f"{k} = {v}" for k, v in values.items()))
     return rows[keep]

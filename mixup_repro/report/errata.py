@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from mixup_repro.live import phase
 from mixup_repro.papers.claims import Theorem
 from mixup_repro.papers.errata import Erratum, markdown
 from mixup_repro.report.items import PAPERS
 from mixup_repro.report.markdown import markdown as as_table
 from mixup_repro.store.files import replacing
-from mixup_repro.store.kept import kept
 
 INTRO = """\
 # Errata
@@ -26,14 +24,9 @@ enumeration, quadrature or more digits. A difference that rounding explains is w
 erratum is no verdict on a claim: verdicts are in [`REPORT.md`](REPORT.md)."""
 
 
-def write_errata(folder: Path) -> None:
+def write_errata(folder: Path) -> list[Path]:
     """Compute every witness, in seconds, and write <folder>/ERRATA.md, a part for each paper."""
-    with phase("checking", things="errata"):
-        kept(folder).make("errata", b"", lambda: _write(folder / "ERRATA.md"))
-
-
-def _write(path: Path) -> list[Path]:
-    parts = [INTRO]
+    path, parts = folder / "ERRATA.md", [INTRO]
     for paper in PAPERS:
         parts += [f"## {paper.title}", markdown(paper.errata)]
         if paper.misprints:

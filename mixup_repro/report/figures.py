@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from joblib import Parallel, cpu_count, delayed
 from matplotlib.figure import Figure
 
-from mixup_repro.live import phase
 from mixup_repro.papers import layout, style, vector
 from mixup_repro.report.items import PAPERS, Entry
+from mixup_repro.report.making import Files, making
 from mixup_repro.report.published import draw_published
 from mixup_repro.report.verdicts import Word, of_entry
-from mixup_repro.store.kept import kept
 from mixup_repro.store.tables import write_table
-
-FEW = 8  # so many figures take about as long as starting another process
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """Files to write, under a name: the same inputs and code give the same files."""
-
-    name: str
-    inputs: bytes
-    write: Callable[[], list[Path]]
 
 
 def draw(found: list[Entry], folder: Path) -> None:
@@ -36,58 +22,41 @@ def draw(found: list[Entry], folder: Path) -> None:
 
     The site's figures have no headline, as its pages have their own.
     """
-    _make(
-        [Drawing(e.stem, pickle.dumps(e.data), partial(_write, e, folder)) for e in found], folder
-    )
-    draw_published(folder)
+    drawings = [Files(e.stem, pickle.dumps(e.data), partial(_write, e, folder)) for e in found]
+    with making(drawings, folder, "drawing", "figures"):
+        draw_published(folder)
 
 
-def draw_theory(folder: Path) -> None:
-    """Write the pictures of the theory, which no runs are needed for, below `folder`."""
+def theory_pictures(folder: Path) -> list[Files]:
+    """The pictures of the theory, which no runs are needed for, below `folder`."""
     drawings = []
     for paper in PAPERS:
         for name, (picture, _) in paper.pictures.items():
             stem = folder / "figures" / paper.name / f"theory_{name}"
             write = partial(_write_picture, picture, stem)
-            drawings.append(Drawing(f"{paper.name}/{stem.name}", b"", write))
-    _make(drawings, folder)
-
-
-def _make(drawings: list[Drawing], folder: Path) -> None:
-    """Write those whose files are not there, or were made by other code or from other inputs."""
-    made = kept(folder)
-    changed = [drawing for drawing in drawings if not made.has(drawing.name, drawing.inputs)]
-    with phase("drawing", len(changed), "figures") as at:
-        for drawing, files in zip(changed, _written(changed)):
-            made.note(drawing.name, drawing.inputs, files)
-            at.done += 1
-
-
-def _written(changed: list[Drawing]) -> Iterable[list[Path]]:
-    """The files of each drawing, written on several cores where there are many."""
-    processes = min(cpu_count(), len(changed) // FEW)
-    if processes < 2:
-        return (drawing.write() for drawing in changed)
-    parallel = Parallel(processes, return_as="generator")
-    return parallel(delayed(drawing.write)() for drawing in changed)
+            drawings.append(Files(f"{paper.name}/{stem.name}", b"", write))
+    return drawings
 
 
 def _write(entry: Entry, folder: Path) -> list[Path]:
     table = folder / "tables" / f"{entry.stem}.csv"
     write_table(table, entry.table, "%.6g")
     stem, item = folder / "figures" / entry.stem, entry.item
-    draw = partial(item.draw, entry.data)
-    for_site = vector.for_site(draw, stem, item.panel)
-    return [table, *for_site, *style.save(drawn(entry), stem)]
+    figure, for_site = vector.for_site(partial(item.draw, entry.data), stem, item.panel)
+    return [table, *for_site, *style.save(_headed(figure, entry), stem)]
 
 
 def _write_picture(make: Callable[[], Figure], stem: Path) -> list[Path]:
-    return [*vector.for_site(make, stem), *style.save(make(), stem)]
+    figure, for_site = vector.for_site(make, stem)
+    return [*for_site, *style.save(figure, stem)]
 
 
 def drawn(entry: Entry) -> Figure:
     """The figure of an entry, with what came out as its headline where claims were tested."""
-    figure = entry.item.draw(entry.data)
+    return _headed(entry.item.draw(entry.data), entry)
+
+
+def _headed(figure: Figure, entry: Entry) -> Figure:
     if finding := came_out(entry):
         layout.headline(figure, finding)
     return figure

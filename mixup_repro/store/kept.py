@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -49,11 +49,6 @@ class Kept:
         """The values of a kind by name, to read and to add to."""
         values: dict[str, Any] = self.values.setdefault(kind, {})
         return values
-
-    def make(self, name: str, inputs: bytes, write: Callable[[], Iterable[Path]]) -> None:
-        """Call `write`, which returns the files it wrote in the folder; not where it `has` them."""
-        if not self.has(name, inputs):
-            self.note(name, inputs, write())
 
     def has(self, name: str, inputs: bytes) -> bool:
         """Whether the files lie there as they were noted of the same inputs."""
