@@ -114,7 +114,7 @@ bench-growth: .venv/installed  ## Seconds of report, plan and a sweep for 500 an
 	@$(PYTHON) scripts/bench_growth.py
 
 test: lint  ## Lint, then the tests that take minutes at most
-	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadgroup
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --maxprocesses 4
 
 # In one process: a full-scale run in each of several would need their memory at once.
 test-slow: .venv/installed  ## The slow tests alone

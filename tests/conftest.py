@@ -1,7 +1,11 @@
 """Settings and results that tests share."""
 
+import os
+
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from mixup_repro import report
 from mixup_repro.paths import CHECKOUT
@@ -9,16 +13,31 @@ from mixup_repro.paths import CHECKOUT
 # A busy machine must not fail a property for being slow, and a failure must repeat itself.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
+report.collect_seldom()  # tests compose configs and draw as a report does
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares the committed results goes to one process of several; else a module goes whole.
+# They share the committed results, which are read once a process.
+MODULES = "figures report report_pages moons_items".split()
+TOGETHER = tuple(f"tests/test_{name}.py" for name in MODULES)
 
-    Its fixtures are made once so.
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for processes that they started."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return Shared(config, log)
+
+
+class Shared(LoadScopeScheduling):
+    """Gives each test to the next process that is free, and all of TOGETHER to one.
+
+    The mark xdist_group would say it, but pytest 9.2 lets pytest-xdist 3.8 not see it.
     """
-    for item in items:
-        shared = "committed" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("committed" if shared else item.path.stem))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "together" if nodeid.startswith(TOGETHER) else nodeid
 
 
 @pytest.fixture(scope="session")

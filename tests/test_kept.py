@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 from test_report import fake_records, rescaling_helps_by_alpha
 
 from mixup_repro import report
+from mixup_repro.errors import InputError
 from mixup_repro.jobs import compose, expand
 from mixup_repro.papers import sources
-from mixup_repro.report import figures
+from mixup_repro.report import files as report_files
+from mixup_repro.report.files import Files, making
 from mixup_repro.store import kept as module
 from mixup_repro.store import results
 from mixup_repro.store.identity import run_id
@@ -23,8 +25,8 @@ from mixup_repro.store.kept import Kept, kept
 
 
 @pytest.fixture
-def counted(tmp_path):
-    """`make` of one file whose text is its inputs, and how often it was written."""
+def counted(tmp_path, monkeypatch):
+    """Makes one file whose text is its inputs; returns how often it was written."""
     times: list[bytes] = []
 
     def make(keeper: Kept, inputs: bytes = b"a") -> int:
@@ -33,7 +35,9 @@ def counted(tmp_path):
             (tmp_path / "file").write_bytes(inputs)
             return [tmp_path / "file"]
 
-        keeper.make("file", inputs, write)
+        monkeypatch.setattr(report_files, "kept", lambda folder: keeper)
+        with making([Files("file", inputs, write)], tmp_path, "making", "files"):
+            pass
         return len(times)
 
     return make
@@ -111,12 +115,34 @@ def test_files_drawn_on_several_cores_come_in_the_order_of_their_drawings(tmp_pa
         time.sleep(0.3 if k == 0 else 0.0)
         return [tmp_path / str(k)]
 
-    monkeypatch.setattr(figures, "cpu_count", lambda: 3)
-    count = 3 * figures.FEW
-    drawings = [figures.Drawing(str(k), b"", partial(write, k)) for k in range(count)]
+    monkeypatch.setattr(report_files, "cpu_count", lambda: 3)
+    count = 3 * report_files.FEW
+    drawings = [Files(str(k), b"", partial(write, k)) for k in range(count)]
     with parallel_config(backend="threading"):
-        files = [*figures._written(drawings)]
+        files = [*report_files._written(drawings)]
     assert files == [[tmp_path / str(k)] for k in range(count)]
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_files_are_made_beside_other_work_and_given_up_in_silence_where_that_fails(
+    cpus, tmp_path, monkeypatch, recwarn
+):
+    def write(k):
+        time.sleep(0.05)
+        (tmp_path / str(k)).touch()
+        return [tmp_path / str(k)]
+
+    monkeypatch.setattr(report_files, "cpu_count", lambda: cpus)
+    files = [Files(str(k), b"", partial(write, k)) for k in range(2 * report_files.FEW)]
+    with parallel_config(backend="threading"):
+        with pytest.raises(InputError), making(files, tmp_path, "making", "files"):
+            time.sleep(0.2)
+            begun = len([*tmp_path.iterdir()])
+            raise InputError("the other work")
+        assert (begun > 0) == (cpus > 1) and len([*tmp_path.iterdir()]) < len(files)
+        with making(files, tmp_path, "making", "files"):
+            pass
+    assert len([*tmp_path.iterdir()]) == len(files) and not recwarn.list
 
 
 def test_plans_go_on_where_a_run_that_was_not_there_is(tmp_path):

@@ -7,15 +7,15 @@ verdicts: what became of each claim. figures: of entries under their verdicts, a
 sections: what the report says of an entry. markdown: REPORT.md and the README's table.
 notes: NOTES.md. errata: ERRATA.md. listing: items.csv, for the site.
 published: what others published. custom: pictures of runs that are not in the results.
-making: files that are made anew where something changed. one_run: pictures of one run.
+files: what is made anew where something changed. one_run: pictures of one run.
 """
 
 from mixup_repro.report.custom import draw_custom
 from mixup_repro.report.errata import checkable, write_errata
 from mixup_repro.report.figures import draw, drawn, theory_pictures
+from mixup_repro.report.files import Files, collect_seldom, making
 from mixup_repro.report.items import PAPERS, Entry, entries, findings_table, prove, setting
 from mixup_repro.report.listing import write_items
-from mixup_repro.report.making import Files, collect_seldom, making
 from mixup_repro.report.markdown import write, write_readme
 from mixup_repro.report.notes import write_notes
 from mixup_repro.report.verdicts import verdicts

@@ -10,8 +10,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from mixup_repro.papers import layout, style, vector
+from mixup_repro.report.files import Files, making
 from mixup_repro.report.items import PAPERS, Entry
-from mixup_repro.report.making import Files, making
 from mixup_repro.report.published import draw_published
 from mixup_repro.report.verdicts import Word, of_entry
 from mixup_repro.store.tables import write_table
