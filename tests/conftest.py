@@ -1,9 +1,10 @@
 """Settings and results that tests share."""
 
-import os
+from collections.abc import Callable
 
 import pytest
 from hypothesis import settings
+from matplotlib.figure import Figure
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -19,11 +20,6 @@ report.collect_seldom()  # tests compose configs and draw as a report does
 # They share the committed results, which are read once a process.
 MODULES = "figures report report_pages moons_items".split()
 TOGETHER = tuple(f"tests/test_{name}.py" for name in MODULES)
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: many tests wait for processes that they started."""
-    return (os.cpu_count() or 1) + 1
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
@@ -44,6 +40,19 @@ class Shared(LoadScopeScheduling):
 def committed() -> list[report.Entry]:
     """The entries of the committed results, read and judged once: it takes seconds."""
     return report.entries(CHECKOUT / "results")
+
+
+@pytest.fixture(scope="session")
+def drawn(committed) -> Callable[[report.Entry], Figure]:
+    """Draws an entry of the committed results; each is drawn once."""
+    figures: dict[str, Figure] = {}
+
+    def draw(entry: report.Entry) -> Figure:
+        if entry.stem not in figures:
+            figures[entry.stem] = report.drawn(entry)
+        return figures[entry.stem]
+
+    return draw
 
 
 @pytest.fixture

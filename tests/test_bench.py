@@ -52,6 +52,7 @@ def test_the_gpu_bench_prints_every_row():
     assert "ten LeNets in turn over ten stacked: " in out
 
 
+@pytest.mark.slow
 def test_the_growth_bench_prints_the_seconds_of_two_sizes_and_their_ratio():
     done = commands.run("scripts/bench_growth.py", "--runs", "10", "20")
     assert done.returncode == 0, done.stderr

@@ -27,13 +27,16 @@ DIFFS = [body for _, kind, body in BLOCKS if kind == "diff"]
 COMMANDS = [
     line.split() for _, kind, body in BLOCKS if kind == "bash" for line in body.splitlines()
 ]
-# The report's script as it is, but for the theorems, which it checks anew in a minute.
+# The report's script as it is, but for what has nothing to do with the examples: theorems, errata,
+# and what all other items would cost.
 REPORT = """
 import runpy, shutil, sys
 from pathlib import Path
 from mixup_repro import report
+from mixup_repro.report import listing
 report.prove = lambda folder: [Path(shutil.copy("results/theorems.csv", folder))]
-report.theory_pictures = lambda folder: []
+report.write_errata = report.theory_pictures = lambda folder: []
+listing.would_cost = lambda on, folder: ""
 sys.argv.pop(0)
 runpy.run_path(sys.argv[0], run_name="__main__")
 """

@@ -177,6 +177,7 @@ def test_a_signal_stops_all_processes_at_one_step_and_the_run_goes_on(pictures, 
     assert resumed["evaluations"] == unbroken["evaluations"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_inside_an_epoch_is_written_by_all_processes_at_one_step(tmp_path):
     """Rank 0 alone writes, so its clock and that of the others are soon apart."""
     fields = ("dataset=digits", "architecture=mlp", "recipe.batch_size=8", "recipe.epochs=10")
@@ -234,6 +235,7 @@ def imagenet(tmp_path_factory) -> Path:
     return make_imagenet(tmp_path_factory.mktemp("data") / "imagenet", per_class=26)
 
 
+@pytest.mark.slow
 def test_a_rank_that_dies_ends_the_others_and_the_run_goes_on(imagenet, tmp_path):
     """The whole path on 2 ranks: killed inside an epoch, resumed there, evaluated."""
     fields = (*IMAGENET, f"dataset.root={imagenet}", "hardware.checkpoint_minutes=1e-9")
@@ -277,7 +279,7 @@ def started(ranks: int, *fields: str, runs_dir: Path) -> list[commands.Command]:
     return group
 
 
-@pytest.mark.parametrize("stopped", [0, 1])
+@pytest.mark.parametrize("stopped", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_rank_that_is_stopped_is_given_up_and_named(stopped, tmp_path):
     """At any time, such as within the very step that the other is in."""
     ranks = started(2, *HANGS, runs_dir=tmp_path)

@@ -99,8 +99,8 @@ def test_every_entry_of_the_results_is_drawn_here(entries):
 
 
 @pytest.mark.parametrize("name", STEMS)
-def test_no_text_of_a_figure_is_cut_or_overlaps_another(name, entries):
-    figure = report.drawn(entries[name])
+def test_no_text_of_a_figure_is_cut_or_overlaps_another(name, entries, drawn):
+    figure = drawn(entries[name])
     _, about, _, *finding = checked(figure)
     claims = any(
         not claim.ours and any(f.verdict != "not run" for f in found)
@@ -139,8 +139,8 @@ def test_figure_4_draws_the_intervals_of_the_paired_differences_that_decide(meth
 
 
 @pytest.mark.parametrize("name", ["fig4_digits", "fig5_digits"])
-def test_bars_of_several_series_at_one_alpha_stand_side_by_side(name, entries):
-    axis = report.drawn(entries[f"carratino2020/{name}-short"]).axes[0]
+def test_bars_of_several_series_at_one_alpha_stand_side_by_side(name, entries, drawn):
+    axis = drawn(entries[f"carratino2020/{name}-short"]).axes[0]
     bars = [c.get_segments() for c in axis.collections if isinstance(c, LineCollection)]
     places = [round(float(segment[0, 0]), 6) for bar in bars for segment in bar]
     assert len(bars) == 3 and len(set(places)) == len(places)

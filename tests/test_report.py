@@ -186,7 +186,7 @@ def test_the_same_results_draw_the_same_bytes(item, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_committed_items_draw_the_papers_panels_and_rows_end_at_the_final_errors(committed):
+def test_committed_items_draw_the_papers_panels_and_rows_end_at_the_final_errors(committed, drawn):
     panels = {
         "carratino2020": {
             "fig1": 4,
@@ -229,7 +229,7 @@ def test_committed_items_draw_the_papers_panels_and_rows_end_at_the_final_errors
     }
     one_kind_of_mixup = 4  # panels of two moons: one row
     for item in committed:
-        figure = report.drawn(item)
+        figure = drawn(item)
         paper, figure_name = item.paper.name, item.name.split("_")[0]
         if paper == "chidambaram2022" and figure_name == "fig2":
             alphas = [a.get_title(loc="left") for a in figure.axes]
