@@ -4,7 +4,7 @@ SCALE ?=
 ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help demo reproduce reproduce-cifar10 reproduce-cifar100 reproduce-imagenet plan watch figures report site \
-	notebooks bench bench-gpu bench-growth test test-slow lint clean
+	notebooks bench bench-gpu bench-growth test pytest test-slow lint clean
 
 help:  ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' Makefile
@@ -113,7 +113,10 @@ bench-gpu: .venv/installed  ## The same on a GPU, with the share of the chip's l
 bench-growth: .venv/installed  ## Seconds of report, plan and a sweep for 500 and 1,000 finished runs
 	@$(PYTHON) scripts/bench_growth.py
 
-test: lint  ## Lint, then the tests that take minutes at most
+test: .venv/installed  ## Lint, and the tests that take minutes at most
+	@$(MAKE) --no-print-directory -j 2 lint pytest
+
+pytest:
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --maxprocesses 4
 
 # In one process: a full-scale run in each of several would need their memory at once.

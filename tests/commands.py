@@ -12,6 +12,7 @@ This module imports nothing of mixup_repro, so that a command can run in a copy 
 from __future__ import annotations
 
 import atexit
+import gc
 import multiprocessing
 import os
 import runpy
@@ -123,6 +124,7 @@ def _become(
 ) -> None:
     """Be `python *words`. How Python ends on SystemExit, multiprocessing does for its processes."""
     os.setsid()
+    gc.freeze()  # what the server loaded lives on: to look at it again takes time
     multiprocessing.current_process()._config["daemon"] = False  # it may have children of its own
     for descriptor, path in enumerate(output, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)

@@ -17,8 +17,8 @@ settings.load_profile("steady")
 report.collect_seldom()  # tests compose configs and draw as a report does
 
 
-# They share the committed results, which are read once a process.
-MODULES = "figures report report_pages moons_items".split()
+# They read the committed results and compose all experiments, once a process.
+MODULES = "figures report report_pages moons_items configs items".split()
 TOGETHER = tuple(f"tests/test_{name}.py" for name in MODULES)
 
 

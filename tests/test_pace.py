@@ -55,6 +55,7 @@ def test_the_work_on_a_run_is_what_it_lacks(tmp_path):
     assert size([first, second]) == 7 + 11
 
 
+@pytest.mark.slow
 def test_a_machine_counts_its_processes_and_says_what_is_left(tmp_path):
     """Two jobs in one slot, in a log: a line at once, and none without a change."""
     words = [*DIGITS, "recipe.epochs=3", "recipe.lr=0.1,0.2", f"runs_dir={tmp_path / 'runs'}"]

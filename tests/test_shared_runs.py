@@ -103,7 +103,7 @@ CAN_MOUNT = ["unshare", "--mount", "sh", "-c", READ_ONLY]
     ("command", "words", "code", "said"),
     [
         ("plan", ["seeds=2"], 0, "0 runs to train"),
-        ("train", ["seeds=2"], 0, "2 done before"),
+        pytest.param("train", ["seeds=2"], 0, "2 done before", marks=pytest.mark.slow),
         ("train", ["seeds=3"], 2, "cannot be written (Read-only file system)"),
         ("clean", ["done", "--yes"], 2, "cannot be written (Read-only file system)"),
     ],

@@ -87,9 +87,8 @@ def test_nothing_is_given_up_where_nobody_watches():
     interrupt.check()  # such as in a notebook, later
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_whole_group_leaves_the_readers_of_pictures_alone(tmp_path, number):
     root = make_imagenet(tmp_path / "pictures", per_class=40)
     words = ["dataset=imagenet", f"dataset.root={root}", "dataset.size=32", "dataset.resize=36"]

@@ -453,6 +453,7 @@ def test_a_look_at_the_state_does_not_keep_a_run_from_being_trained(tmp_path):
 SWEEP = ["-m", *DIGITS, "recipe.epochs=20", "method.alpha=0.5,2", "seeds=[0],[1]"]
 
 
+@pytest.mark.slow
 def test_a_sweep_killed_twice_gives_the_rows_of_one_left_alone(tmp_path):
     whole, runs = tmp_path / "whole", tmp_path / "killed"
     assert train_here(*SWEEP, runs_dir=whole) == 0
