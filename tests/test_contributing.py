@@ -86,6 +86,7 @@ def test_the_examples_pass_their_own_tests_and_the_linter(copy):
     call(copy, "-m", "ruff", "format", "--check", *changed)
 
 
+@pytest.mark.slow
 def test_the_examples_train_and_are_drawn(copy):
     (reproduce, report) = (words[1:] for words in COMMANDS)
     call(copy, *reproduce, "hardware.threads=1")

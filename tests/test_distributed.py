@@ -309,6 +309,7 @@ def hang_in_a_pass() -> None:
     DistributedDataParallel.forward = hanging
 
 
+@pytest.mark.slow
 def test_a_rank_that_hangs_within_a_step_is_named(tmp_path):
     """By the other one or by its own thread, whichever gives up first."""
     ranks = started_ranks(2, *HANGS, runs_dir=tmp_path, first=hang_in_a_pass)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -73,10 +72,10 @@ def faults(figure: Figure) -> list[str]:
         for text, box in written
         if box.x0 < -1 or box.y0 < -1 or box.x1 > canvas.x1 + 1 or box.y1 > canvas.y1 + 1
     ]
-    for (one, a), (two, b) in combinations(written, 2):
-        wide, high = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        if wide > 1 and high > 1:
-            out.append(f"{one!r} overlaps {two!r}")
+    at = np.array([box.extents for _, box in written])
+    shared = np.minimum(at[:, None, 2:], at[:, 2:]) - np.maximum(at[:, None, :2], at[:, :2])
+    for k, other in np.argwhere(np.triu((shared > 1).all(-1), 1)):
+        out.append(f"{written[k][0]!r} overlaps {written[other][0]!r}")
     return out
 
 

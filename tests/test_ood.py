@@ -270,7 +270,8 @@ def test_a_sweep_of_digits_from_evaluation_to_committed_rows(tmp_path):
     assert again == first
 
 
-@pytest.mark.parametrize("asks", ["benchmark", pytest.param("probe", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("asks", ["benchmark", "probe"])
 def test_processes_of_a_node_ask_runs_that_were_finished_before(asks, tmp_path):
     words = ["dataset=digits", "architecture=mlp", "recipe.epochs=1", "method=erm", "seeds=2"]
     words += [f"runs_dir={tmp_path / 'r'}", "hardware.device=cpu"]

@@ -50,13 +50,13 @@ def on_a_terminal(*words: object, cwd: Path) -> tuple[str, float]:
 
 
 def test_a_terminal_shows_steps_and_the_sweep_a_few_times_a_second(tmp_path):
-    """Toy epochs take a few milliseconds: a line a step would be 15 x 400 x 2 lines."""
-    words = ["-m", "method=erm,mixup", "recipe.epochs=400", f"runs_dir={tmp_path}", *DIGITS]
+    """Toy epochs take a few milliseconds: a line a step would be 15 x 200 x 2 lines."""
+    words = ["-m", "method=erm,mixup", "recipe.epochs=200", f"runs_dir={tmp_path}", *DIGITS]
     text, seconds = on_a_terminal(*words, cwd=tmp_path)
     frames = text.count("/seed0\r\n")  # each begins with the name of the run
     assert 2 <= frames <= (live.LOOKS + 1) * seconds + 4
-    steps = re.findall(r"epoch (\d+) of 400, step (\d+) of 15", text)
-    assert steps and all(1 <= int(e) <= 400 and 0 <= int(s) <= 15 for e, s in steps)
+    steps = re.findall(r"epoch (\d+) of 200, step (\d+) of 15", text)
+    assert steps and all(1 <= int(e) <= 200 and 0 <= int(s) <= 15 for e, s in steps)
     assert "job 1 of 2, ~" in text and "job 2 of 2, ~" in text
 
 
