@@ -257,7 +257,7 @@ def test_committed_items_draw_the_papers_panels_and_rows_end_at_the_final_errors
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", (CHECKOUT / "notebooks").glob("*.ipynb"), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [*(CHECKOUT / "notebooks").glob("*.ipynb")], ids=lambda p: p.stem)
 def test_a_notebook_runs(path, monkeypatch):
     """And is not written here: what is committed stays as it is."""
     monkeypatch.syspath_prepend(CHECKOUT / "scripts")

@@ -549,6 +549,7 @@ def test_a_record_explains_itself(pictures, tmp_path):
     assert record["best"] in record["curves"]
     assert record["wall_s"] > 0
     assert {"torch", "numpy", "python", "mixup_repro"} <= set(record["versions"])
+    assert record["versions"]["instructions"] == torch.backends.cpu.get_cpu_capability()
     assert len(record["predictions"]) == record["data"]["n_test"] == 40
 
 
