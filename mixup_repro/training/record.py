@@ -127,7 +127,7 @@ def describe(folder: RunFolder, dataset: DataSource) -> dict[str, Any]:
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": np.__version__,
-            "instructions": torch.backends.cpu.get_cpu_capability(),  # of the CPU: AVX2, AVX512, ...
+            "instructions": torch.backends.cpu.get_cpu_capability(),  # such as AVX512
         },
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
