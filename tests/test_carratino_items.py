@@ -177,6 +177,9 @@ def test_figure_7_orders_mean_confidences():
     ordered = {"erm": 0.9, "label_smoothing": 0.7, "mixup": 0.5, "approx_mixup": 0.45}
     data = item("fig7_x", runs, bins=bins(ordered))
     assert data.mean_confidence("erm").mean() == pytest.approx(0.9, abs=0.01)
+    two_alphas = pd.concat([data.bins, data.bins.assign(run_id="other")])
+    with pytest.raises(ValueError, match="duplicate"):
+        replace(data, bins=two_alphas).mean_confidence("erm")
     assert {v for vs in verdicts(fig7, data).values() for v in vs} == {SUPPORTED}
     data = item("fig7_x", runs, bins=bins(ordered | {"label_smoothing": 0.4}))
     assert verdicts(fig7, data)["fig7_mixup"] == [CONTRADICTED]

@@ -183,6 +183,18 @@ def test_every_setting_of_ours_stands_beside_what_others_published(tmp_path, mon
     assert [values.loc[2, 0] for *_, values in ours] == pytest.approx([60, 70, 80])
 
 
+def test_published_accuracies_at_two_alphas_are_not_averaged(tmp_path):
+    path = tmp_path / "references.csv"
+    shutil.copy(CHECKOUT / "results/references.csv", path)
+    whole = published_module.published(tmp_path)
+    rows = pd.read_csv(path)
+    assert len(whole) > 2 and whole["mixup"].notna().any()
+    mixup = rows[rows["method"] == "mixup"].iloc[[0]]
+    pd.concat([rows, mixup.assign(alpha=7.0)]).to_csv(path, index=False)
+    with pytest.raises(InputError, match="with several alphas"):
+        published_module.published(tmp_path)
+
+
 def test_the_report_links_to_the_errata(found, folder):
     report.write(found, folder)
     assert "](ERRATA.md)" in (folder / "REPORT.md").read_text()

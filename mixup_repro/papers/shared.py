@@ -103,9 +103,10 @@ class ItemData:
 
         Raises:
             NoValues: there are no such runs.
+            ValueError: there are several of a seed, such as of two alphas.
         """
         rows = select(self.bins, method=method, evaluation=evaluation)
-        total = rows.groupby("seed")[["confidence", "count"]].sum()
+        total = rows.pivot(index="bin", columns="seed", values=["confidence", "count"]).sum()
         return total["confidence"] / total["count"]
 
     def seeds(self) -> int:

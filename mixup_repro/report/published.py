@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from mixup_repro.errors import InputError
 from mixup_repro.papers import style
 from mixup_repro.papers.shared import by_epoch
 from mixup_repro.store import results
@@ -32,11 +33,17 @@ def published(folder: Path) -> pd.DataFrame:
     """Published test accuracies (%): a row a network and number of epochs, a column a method.
 
     Raises:
-        InputError: references.csv is malformed.
+        InputError: references.csv is malformed, or has several accuracies for one place.
     """
     if (frame := _references(folder)).empty:
         return frame
     keys = ["dataset", "network", "epochs", "source", "differs"]
+    if frame.duplicated([*keys, "method"]).any():
+        twice = frame[frame.duplicated([*keys, "method"])].iloc[0]
+        raise InputError(
+            f"{folder / 'references.csv'}: {twice['source']} has {twice['method']} on "
+            f"{twice['network']} with several alphas, of which the table shows one; leave one"
+        )
     wide = frame.pivot_table(index=keys, columns="method", values="accuracy")
     return wide.reset_index().rename_axis(columns=None)
 
