@@ -70,15 +70,15 @@ def make(folder: Path, runs_dir: Path | None) -> None:
         InputError: a file is malformed, or there are no results.
         OSError: a file cannot be written.
     """
-    if runs_dir is not None:
-        count = results.collect(runs_dir, folder)
-        print(f"{count} finished runs in {runs_dir.name}/ merged into the results")
     theory: list[report.Files] = []
     if runs_dir is not None:
         theory.append(report.Files("theorems", b"", partial(report.prove, folder)))
         theory.append(report.Files("errata", b"", partial(report.write_errata, folder)))
         theory += report.theory_pictures(folder)
     with report.making(theory, folder, "checking", "files of the theory"):
+        if runs_dir is not None:
+            count = results.collect(runs_dir, folder)
+            print(f"{count} finished runs in {runs_dir.name}/ merged into the results")
         found = report.entries(folder)
     report.draw(found, folder)
     report.write(found, folder)
