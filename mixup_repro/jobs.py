@@ -45,8 +45,13 @@ NO_RECIPE = RecipeConfig(optimizer="none", lr=0.0, epochs=0)
 
 @cache  # once a process: it takes a fifth of the time of a composition
 def register() -> None:
-    """Make schema and methods known to Hydra, with the two resolvers that config files use."""
-    store = ConfigStore.instance()
+    """Make schema and methods known to Hydra, with the two resolvers that config files use.
+
+    Hydra copies its whole store each time that it looks for a config, a hundred times for --help.
+    What it takes from the store it copies once more, so the store itself need not be copied.
+    """
+    store: Any = ConfigStore.instance()
+    type(store).__deepcopy__ = lambda self, memo: self
     store.store(name="schema", node=Config)
     for name, method in METHODS.items():
         given = {key: value for key, value in method.defaults.items() if value is not None}
