@@ -27,12 +27,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class Shared(LoadScopeScheduling):
-    """Gives each test to the next process that is free, and all of TOGETHER to one.
+    """Gives each test to the next process that is free, all of TOGETHER to one, and Slurm's too.
 
     The mark xdist_group would say it, but pytest 9.2 lets pytest-xdist 3.8 not see it.
     """
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith("tests/test_slurm.py"):  # one Slurm runs on a machine
+            return "slurm"
         return "together" if nodeid.startswith(TOGETHER) else nodeid
 
 
