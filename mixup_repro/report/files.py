@@ -66,7 +66,7 @@ def _write(one: Files) -> list[Path]:
 def collect_seldom() -> None:
     """Let Python look for cycles of garbage more seldom from now on.
 
-    Configs and figures are many small objects that live long: looking took a quarter of a report's
-    time, and finds next to nothing.
+    Configs and figures are many small objects that live long, among which looking takes time and
+    finds next to nothing.
     """
     gc.set_threshold(100_000, 20, 20)
