@@ -77,6 +77,7 @@ def test_the_examples_are_all_there():
     assert len(NEW) == 15 and len(DIFFS) == 4 and len(COMMANDS) == 2
 
 
+@pytest.mark.slow
 def test_the_examples_pass_their_own_tests_and_the_linter(copy):
     tests = [name for name, _ in NEW if name.startswith("tests/")]
     assert "8 passed" in call(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)

@@ -279,7 +279,8 @@ def started(ranks: int, *fields: str, runs_dir: Path) -> list[commands.Command]:
     return group
 
 
-@pytest.mark.parametrize("stopped", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("stopped", [0, 1])
 def test_a_rank_that_is_stopped_is_given_up_and_named(stopped, tmp_path):
     """At any time, such as within the very step that the other is in."""
     ranks = started(2, *HANGS, runs_dir=tmp_path)

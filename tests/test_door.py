@@ -304,7 +304,7 @@ def lrs(runs_dir: Path) -> set[float]:
     ("how", "flag"),
     [
         ("one process", "--config-dir"),
-        ("slots", "--config-dir"),
+        pytest.param("slots", "--config-dir", marks=pytest.mark.slow),
         pytest.param("slots", "hydra.searchpath", marks=pytest.mark.slow),
         pytest.param("submitit", "--config-dir", marks=pytest.mark.slow),
     ],
@@ -326,6 +326,7 @@ def test_a_folder_of_more_configs_reaches_every_process(how, flag, more, door, t
     assert code == 0 and "0 runs to train" in err
 
 
+@pytest.mark.slow
 def test_a_first_config_of_another_name_and_place(more, door, tmp_path):
     first = "defaults: [schema, _self_, {dataset: digits}, {architecture: mlp}, {method: erm},"
     first += " {recipe: digits}]\nhydra: {run: {dir: .}, output_subdir: null}\nseeds: 1\n"

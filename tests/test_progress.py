@@ -49,6 +49,7 @@ def on_a_terminal(*words: object, cwd: Path) -> tuple[str, float]:
     return read.decode(), time.monotonic() - first
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_steps_and_the_sweep_a_few_times_a_second(tmp_path):
     """Toy epochs take a few milliseconds: a line a step would be 15 x 200 x 2 lines."""
     words = ["-m", "method=erm,mixup", "recipe.epochs=200", f"runs_dir={tmp_path}", *DIGITS]

@@ -131,12 +131,20 @@ def test_a_process_runs_many_commands_and_a_new_one_follows_one_that_was_killed(
     assert len({process for *_, process in list(asked)[5:]}) == cpus + 1
 
 
-def test_what_is_said_in_letters_of_many_bytes_comes_whole(asked, capsys, monkeypatch):
+def test_what_is_said_in_letters_of_many_bytes_comes_in_whole_lines(asked, capsys, monkeypatch):
+    """Two speak at once, more than a pipe holds; the last line of one has no end."""
     monkeypatch.setattr(reproduce, "cpu_count", lambda: 2)
-    says = "".join(f"{k} ┃━┏ᾱ\n" for k in range(20_000))  # more than a pipe holds
-    asked.answer([[["train", DIGITS], {"code": 0, "says": says}]])
+    one, two = ([f"{sign}{k} ┃━┏ᾱ" for k in range(8_000)] for sign in "+-")
+    asked.answer(
+        [
+            [["train", DIGITS], {"code": 0, "says": "\n".join(one) + "\n"}],
+            [["train", FIG1], {"code": 0, "says": "\n".join(two)}],
+        ]
+    )
     assert cli.run("reproduce", ["carratino2020/temperature_digits", "chidambaram2022/fig1"]) == 0
-    assert says in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line[0] == "+"] == one
+    assert [line for line in lines if line[0] == "-"] == two
 
 
 def test_the_user_s_own_words_of_hardware_hold(asked, monkeypatch):

@@ -104,7 +104,9 @@ CAN_MOUNT = ["unshare", "--mount", "sh", "-c", READ_ONLY]
     [
         ("plan", ["seeds=2"], 0, "0 runs to train"),
         pytest.param("train", ["seeds=2"], 0, "2 done before", marks=pytest.mark.slow),
-        ("train", ["seeds=3"], 2, "cannot be written (Read-only file system)"),
+        pytest.param(
+            "train", ["seeds=3"], 2, "be written (Read-only file system)", marks=pytest.mark.slow
+        ),
         ("clean", ["done", "--yes"], 2, "cannot be written (Read-only file system)"),
     ],
 )

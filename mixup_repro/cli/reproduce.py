@@ -19,7 +19,6 @@ import os
 import shlex
 import signal
 import sys
-from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -105,7 +104,7 @@ class Chains:
             if lane is None or not lane.process.is_alive():
                 lane = Lane(alone=self.side_by_side == 1)
                 self.lanes.append(lane)
-            print(f"mixup-repro {shlex.join(command)}", flush=True)
+            _write(f"mixup-repro {shlex.join(command)}\n")
             self.codes.append(lane.call(command))
         if lane:
             lane.end()
@@ -123,7 +122,7 @@ class Lane:
         output: Connection | None = None
         if not alone:
             self.said, output = Pipe(duplex=False)
-        self.decoder = getincrementaldecoder("utf-8")(errors="replace")
+        self.unended = b""  # the last line, as far as it has come
         self.process = START.Process(target=_serve, args=(work, output))
         self.process.start()
         for end in filter(None, (work, output)):  # the process has its own
@@ -137,17 +136,22 @@ class Lane:
             while self.asked not in (ready := wait_for(ends)) or self.said in ready:
                 if not self._pass_on():
                     break
-            return int(self.asked.recv())
+            code = int(self.asked.recv())
         except (EOFError, ConnectionError):  # it has ended with its command
             self.process.join()
-            return self.process.exitcode or 0
+            code = self.process.exitcode or 0
+        if self.unended:
+            _write(self.unended.decode(errors="replace") + "\n")
+            self.unended = b""
+        return code
 
     def _pass_on(self) -> bool:
-        """Print what was said so far; False at its end."""
+        """Print the lines that have been said so far, each whole; False at the end."""
         assert self.said, "a process alone prints itself"
-        said = os.read(self.said.fileno(), 65536)  # a table comes whole
-        sys.stdout.write(self.decoder.decode(said))
-        sys.stdout.flush()
+        said = os.read(self.said.fileno(), 65536)  # a table comes in one piece
+        whole, newline, rest = (self.unended + said).rpartition(b"\n")
+        _write((whole + newline).decode(errors="replace"))
+        self.unended = rest
         return bool(said)
 
     def end(self) -> None:
@@ -166,6 +170,12 @@ def _serve(work: Connection, output: Connection | None) -> None:
     with suppress(EOFError):
         while command := work.recv():
             work.send(cli.run(command[0], command[1:]))
+
+
+def _write(lines: str) -> None:
+    """Print in one call, into which no other thread writes."""
+    sys.stdout.write(lines)
+    sys.stdout.flush()
 
 
 @contextmanager
