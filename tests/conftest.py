@@ -18,7 +18,9 @@ report.collect_seldom()  # tests compose configs and draw as a report does
 
 
 # They read the committed results and compose all experiments, once a process.
-MODULES = "figures report report_pages moons_items configs items imported custom kept report_bad_input".split()
+MODULES = (
+    "figures report report_pages report_bad_input moons_items configs items imported custom kept"
+).split()
 TOGETHER = tuple(f"tests/test_{name}.py" for name in MODULES)
 
 
