@@ -67,7 +67,7 @@ def test_a_record_says_that_a_run_was_trained_there():
 def test_probes_are_refused_before_anything_is_trained(monkeypatch):
     monkeypatch.setattr(Dataset, "device", MPS)
     with pytest.raises(InputError, match="needs float64, which mps lacks"):
-        probes.named("jacobian", load(job("dataset=digits").dataset))
+        probes.named("jacobian", load(job("dataset=digits").dataset), job().architecture)
 
 
 @pytest.mark.parametrize("room", ["data", "evaluation", "training", "imagenet"])

@@ -104,4 +104,4 @@ def test_wrong_labels_stay_with_their_examples():
 
 def test_too_few_examples_are_refused():
     with pytest.raises(InputError, match="labels 120 training examples, and digits has 60"):
-        active(asked("method=erm", "dataset.train_examples=60"))
+        active_module.check_examples(asked("method=erm", "dataset.train_examples=60").dataset)

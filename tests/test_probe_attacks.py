@@ -180,5 +180,5 @@ def test_attention_that_sees_nothing_is_spread_evenly():
 
 
 def test_attention_of_a_network_without_a_class_token_is_refused():
-    with pytest.raises(InputError, match="mlp has no such layer"):
-        attention_module.attention(subject("attention", "method=erm"))
+    with pytest.raises(InputError, match="this network has no such layer"):
+        attention_module.transformer(subject("attention", "method=erm").network)

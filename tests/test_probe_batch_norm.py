@@ -11,7 +11,7 @@ import torch
 from helpers import job
 from probing import digits, subject
 from test_carratino_items import item as made_up
-from torch import Tensor
+from torch import Tensor, nn
 
 from mixup_repro import networks
 from mixup_repro.data.batches import Batch
@@ -19,7 +19,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.jobs import expand
 from mixup_repro.methods.losses import mixup
 from mixup_repro.papers.notes import batch_norm as item
-from mixup_repro.probes.batch_norm import batch_norm, layers, shares
+from mixup_repro.probes.batch_norm import batch_norm, check_layers, layers, shares
 from mixup_repro.probes.subject import Subject
 from mixup_repro.schema import MethodConfig
 
@@ -94,5 +94,11 @@ def test_of_mixed_batches_the_variance_of_a_channel_has_its_closed_form(alpha, m
 
 
 def test_a_network_without_batch_norm_is_refused():
-    with pytest.raises(InputError, match="needs BatchNorm of pictures, and mlp has none"):
-        batch_norm(subject("batch_norm", "method=erm"))
+    with pytest.raises(InputError, match="needs BatchNorm of pictures, and this network has none"):
+        check_layers(subject("batch_norm", "method=erm").network)
+
+
+def test_batch_norm_that_keeps_no_statistics_is_refused():
+    layer = nn.BatchNorm2d(2, track_running_stats=False)
+    with pytest.raises(InputError, match="keeps its statistics"):
+        check_layers(networks.Single(layer))

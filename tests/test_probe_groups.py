@@ -17,7 +17,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.evaluation.temperature import scaled
 from mixup_repro.jobs import expand
 from mixup_repro.networks import Single
-from mixup_repro.probes.boundary import boundary, measures, square, trace, turning
+from mixup_repro.probes.boundary import boundary, check_plane, measures, square, trace, turning
 from mixup_repro.probes.groups import SURE, class_ece, groups
 from mixup_repro.probes.subject import Subject
 
@@ -167,9 +167,8 @@ def test_a_boundary_has_the_density_and_the_nearest_points_of_where_it_lies():
 def test_one_class_everywhere_has_no_boundary_and_pictures_have_none():
     found = boundary(in_plane(lambda x: x[..., 0] * 0 + 1))
     assert all(torch.isnan(value).all() for value in found.values())
-    s = subject("boundary", "method=erm")
     with pytest.raises(InputError, match="two classes in the plane, and digits"):
-        boundary(s)
+        check_plane(subject("boundary", "method=erm").dataset)
     assert torch.isnan(boundary(in_plane(ring_score))["boundary", "turning"]).sum() == 0
     circles = in_plane(lambda x: x[..., 0], "dataset=circles")
     assert torch.isnan(boundary(circles)["boundary", "density"]).all()

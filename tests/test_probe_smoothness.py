@@ -13,7 +13,7 @@ from mixup_repro.errors import InputError
 from mixup_repro.networks import Single
 from mixup_repro.probes import representation as representation_module
 from mixup_repro.probes import smoothness as smoothness_module
-from mixup_repro.probes.representation import of_classes, representation
+from mixup_repro.probes.representation import check_stages, of_classes, representation
 from mixup_repro.probes.smoothness import around, smoothness
 
 
@@ -115,5 +115,5 @@ def test_spread_and_dimension_of_classes_with_known_singular_values():
 
 def test_a_network_without_layers_is_refused():
     s = subject("representation", "architecture=linear", "architecture.hidden=null", "method=erm")
-    with pytest.raises(InputError, match="cut into layers, and linear is not"):
-        representation(s)
+    with pytest.raises(InputError, match="cut into layers, and this one is not"):
+        check_stages(s.network)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import mpmath
 import numpy as np
@@ -30,6 +29,7 @@ from mixup_repro.probes.membership import auc, loss, membership, separation
 from mixup_repro.probes.memorised import memorised
 from mixup_repro.probes.occlusion import block, occlusion
 from mixup_repro.probes.segments import segments
+from mixup_repro.probes.subject import check_pictures
 
 PARTS = ("train", "test")
 
@@ -276,9 +276,8 @@ def test_occluded_accuracy_equals_a_loop():
 
 def test_what_needs_pictures_refuses_points():
     data = load(job("dataset=alternating_line", "dataset.points=6", "dataset.classes=2").dataset)
-    s = subject("occlusion", "method=erm")
     with pytest.raises(InputError, match="needs pictures"):
-        occlusion(replace(s, dataset=data))
+        check_pictures(data)
 
 
 # memorised

@@ -142,6 +142,13 @@ def test_a_run_without_weights_says_what_removes_it_and_holds_up_no_other(words)
     assert "weights.pt is not there; remove the run by mixup-repro clean done" in asked.reason
 
 
+@pytest.mark.parametrize("name", ["attention", "batch_norm", "boundary"])
+def test_what_is_not_for_the_network_or_the_data_is_refused_before_training(name, words, tmp_path):
+    with pytest.raises(InputError, match=f"probe={name}: needs"):
+        run([*words, f"probe=[jacobian,{name}]"], train=True)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_run_on_other_data_is_refused(words, monkeypatch):
     run([*words, "recipe.lr=0.0123"], train=True)
     other = load(job(*words).dataset)
@@ -154,7 +161,7 @@ def test_a_run_on_other_data_is_refused(words, monkeypatch):
 def test_several_processes_are_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match="asked by one process"):
-        probes.named("jacobian", load(job(*SHARED).dataset))
+        probes.named("jacobian", load(job(*SHARED).dataset), job(*SHARED).architecture)
 
 
 def test_a_probe_is_no_part_of_a_runs_identity(words):
@@ -210,6 +217,7 @@ def ask(name: str, seeds: list[int], *words: str) -> dict[tuple[str, str], np.nd
     runs = expand(job(*words, f"seeds={seeds}"))
     data = load(runs[0].config.dataset)
     architecture, shape = runs[0].config.architecture, data.input_shape
+    probes.named(name, data, architecture)
     network = networks.build(architecture, shape, data.classes, seeds).eval()
     with torch.no_grad():
         for parameter in network.parameters():

@@ -57,7 +57,7 @@ def _questions(job: Config, dataset: DataSource, progress: Progress) -> list[Que
         from mixup_repro import probes
         from mixup_repro.probes.evaluate import probe_folders
 
-        names = probes.named(job.probe, dataset)
+        names = probes.named(job.probe, dataset, job.architecture)
         questions.append(lambda folders: probe_folders(folders, names, dataset, progress))
     return questions
 

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+import torch
+
 from mixup_repro.data import Dataset, DataSource
 from mixup_repro.distributed import world_size
 from mixup_repro.errors import InputError
 from mixup_repro.evaluation.predictor import in_memory
+from mixup_repro.networks import Replicas, build
 from mixup_repro.probes import (
     active,
     adversarial,
@@ -36,26 +39,28 @@ from mixup_repro.probes import (
     smoothness,
 )
 from mixup_repro.probes.subject import Answers, Subject, check_pictures
+from mixup_repro.schema import ArchitectureConfig
 
 
 @dataclass(frozen=True)
 class Probe:
     """A question to a stack of runs.
 
-    check: raises InputError where the question is not for a data set.
+    check, fits: raise InputError where the question is not for a data set, or a network.
     version: it is raised when the question changes; runs are then asked again.
     """
 
     ask: Callable[[Subject], Answers]
     check: Callable[[Dataset], object] = lambda data: None
+    fits: Callable[[Replicas], object] = lambda network: None
     version: int = 1
 
 
 PROBES = {
     "active": Probe(active.active, active.check_examples),
     "adversarial": Probe(adversarial.adversarial, check_pictures),
-    "attention": Probe(attention.attention),
-    "batch_norm": Probe(batch_norm.batch_norm),
+    "attention": Probe(attention.attention, fits=attention.transformer),
+    "batch_norm": Probe(batch_norm.batch_norm, fits=batch_norm.check_layers),
     "boundary": Probe(boundary.boundary, boundary.check_plane),
     "gradient_noise": Probe(gradient_noise.gradient_noise),
     "groups": Probe(groups.groups),
@@ -64,19 +69,20 @@ PROBES = {
     "membership": Probe(membership.membership),
     "memorised": Probe(memorised.memorised, memorised.clean_labels),
     "occlusion": Probe(occlusion.occlusion, check_pictures),
-    "representation": Probe(representation.representation),
+    "representation": Probe(representation.representation, fits=representation.check_stages),
     "segments": Probe(segments.segments),
     "sharpness": Probe(sharpness.sharpness),
     "smoothness": Probe(smoothness.smoothness),
 }
 
 
-def named(names: Any, dataset: DataSource) -> list[str]:
+def named(names: Any, dataset: DataSource, architecture: ArchitectureConfig) -> list[str]:
     """The probes that a job's `probe` names: one, or a list of them.
 
     Raises:
-        InputError: none is named, there is no such probe, the data set is streamed or one that a
-            probe is not for, the device has no float64, or there are several ranks.
+        InputError: none is named, there is no such probe, the data set is streamed, it or the
+            network is none that a probe is for, the device has no float64, or there are several
+            ranks.
     """
     asked = [str(name) for name in (names if isinstance(names, list) else [names])]
     choices = f"choose from {', '.join(sorted(PROBES))}"
@@ -90,9 +96,12 @@ def named(names: Any, dataset: DataSource) -> list[str]:
             )
     told = f"probe={','.join(asked)}"
     data = in_memory(dataset, told)
+    with torch.device("meta"):  # its layers alone
+        network = build(architecture, dataset.input_shape, dataset.classes, [0])
     for name in asked:
         try:
             PROBES[name].check(data)
+            PROBES[name].fits(network)
         except InputError as error:
             raise InputError(f"probe={name}: {error}") from error
     if dataset.device.type == "mps":

@@ -54,12 +54,8 @@ def active(subject: Subject) -> Answers:
 
     random: a random order's first ones. entropy: the same first ones; then those of the pool whose
     predictions, by the network trained on the labels so far, have the largest entropy.
-
-    Raises:
-        InputError: there are not enough training examples.
     """
     data = subject.dataset
-    check_examples(data)
     order = subject.drawn(lambda rng: rng.permutation(data.n_train))
     found: Answers = {}
     for strategy in STRATEGIES:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mixup_repro.errors import InputError
-from mixup_repro.probes.subject import Answers, Subject, check_pictures
+from mixup_repro.probes.subject import Answers, Subject
 
 EXAMPLES = 300
 EPSILONS = (0.01, 0.03, 0.1)  # half sides of the box, of the range of a pixel
@@ -32,10 +32,9 @@ def adversarial(subject: Subject) -> Answers:
     another class. noise: every pixel moved by epsilon up or down, by a coin.
 
     Raises:
-        InputError: the examples are no pictures, or the network has no gradients.
+        InputError: the network has no gradients.
     """
     data = subject.dataset
-    check_pictures(data)
     raw, y = subject.examples("test", EXAMPLES)
     found: dict[tuple[str, str], list[Tensor]] = {}
     for pixels, classes in subject.chunks(raw, y):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mixup_repro.errors import InputError
 from mixup_repro.methods.losses import convex, cutmix_box
-from mixup_repro.networks import Single
+from mixup_repro.networks import Replicas, Single
 from mixup_repro.probes.subject import Answers, Subject
 
 EXAMPLES = 400
@@ -27,11 +27,8 @@ def attention(subject: Subject) -> Answers:
     less what the same place gets in the whole picture.
     Settings: clean pictures; mixed, means of two pictures; cut, with a box as CutMix at alpha 1
     cuts it.
-
-    Raises:
-        InputError: the network has no class token.
     """
-    network = transformer(subject)
+    network = transformer(subject.network)
     raw, _ = subject.examples("test", EXAMPLES)
     x = subject.inputs(raw)
     n, (height, width) = x.shape[1], x.shape[-2:]
@@ -63,18 +60,17 @@ def attention(subject: Subject) -> Answers:
     return found
 
 
-def transformer(subject: Subject) -> Any:
+def transformer(replicas: Replicas) -> Any:
     """The network of a stack of one, a vision transformer of timm with a class token.
 
     Raises:
         InputError: it is another one.
     """
-    network = subject.network.network if isinstance(subject.network, Single) else None
+    network = replicas.network if isinstance(replicas, Single) else None
     if getattr(network, "cls_token", None) is None or not hasattr(network, "blocks"):
-        name = subject.runs[0].config.architecture.name
         raise InputError(
-            f"needs the attention of a class token, as timm's vision transformers have; {name} has "
-            f"no such layer"
+            "needs the attention of a class token, as timm's vision transformers have; this "
+            "network has no such layer"
         )
     return network
 

@@ -24,14 +24,8 @@ def batch_norm(subject: Subject) -> Answers:
     in one pass; within and means are the `shares` of the latter. All are means over channels.
     kept, clean: accuracy, cross-entropy and calibration error on test examples, with the kept
     statistics and with the clean ones.
-
-    Raises:
-        InputError: the network has no BatchNorm of pictures.
     """
     kept = layers(subject.network)
-    if not kept:
-        name = subject.runs[0].config.architecture.name
-        raise InputError(f"needs BatchNorm of pictures, and {name} has none")
     raw, _ = subject.examples("train", EXAMPLES)
     clean, parts = estimated(subject.network, subject.inputs(raw))
     found: Answers = {}
@@ -48,6 +42,15 @@ def batch_norm(subject: Subject) -> Answers:
             values = [row[name] for row in metrics(sums(logits, y))]
             found[setting, name] = torch.tensor(values, dtype=torch.float64)
     return found
+
+
+def check_layers(network: Replicas) -> None:
+    """Raise InputError where there is no BatchNorm of pictures, or it keeps no statistics."""
+    found = layers(network)
+    if not found:
+        raise InputError("needs BatchNorm of pictures, and this network has none")
+    if any(layer.running_var is None for layer in found):
+        raise InputError("needs BatchNorm that keeps its statistics")
 
 
 def layers(network: Replicas) -> list[nn.BatchNorm2d]:
@@ -89,6 +92,5 @@ def shares(seen: Tensor) -> tuple[Tensor, Tensor]:
 
 def _variance(layer: nn.BatchNorm2d) -> Tensor:
     variance = layer.running_var
-    if variance is None:
-        raise InputError("needs BatchNorm that keeps its statistics")
+    assert variance is not None, "check_layers has seen it"
     return variance

@@ -34,12 +34,8 @@ def boundary(subject: Subject) -> Answers:
     length: of its lines. turning: the sum of the angles by which they turn, in radians. distance:
     the mean along them of the distance to the nearest training point. density: the mean along them
     of the inputs' density, over its mean at test points, where the data's density is known.
-
-    Raises:
-        InputError: the data are not two classes in the plane.
     """
     data, runs = subject.dataset, subject.runs
-    check_plane(data)
     x = square().to(data.device, subject.dtype)
     logits = subject.logits(x.expand(len(runs), *x.shape))
     scores = (logits[..., 1] - logits[..., 0]).double().cpu().numpy()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mixup_repro.evaluation.metrics import metrics, sums
-from mixup_repro.probes.subject import Answers, Subject, check_pictures
+from mixup_repro.probes.subject import Answers, Subject
 
 EXAMPLES = 2000
 SIDES = (0.25, 0.375, 0.5, 0.625)  # of a block, as shares of the picture's
@@ -23,12 +23,8 @@ def occlusion(subject: Subject) -> Answers:
     centre, random: a block of the mean colour, in the middle or anywhere inside the picture; the
     number is the block's side over the picture's. noise: of this standard deviation, cut off at
     black and white.
-
-    Raises:
-        InputError: the examples are no pictures.
     """
     data = subject.dataset
-    check_pictures(data)
     raw, y = subject.examples("test", EXAMPLES)
     pixels = raw.to(subject.dtype)
     found: Answers = {}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mixup_repro.errors import InputError
+from mixup_repro.networks import Replicas
 from mixup_repro.probes.segments import PAIRS, triples
 from mixup_repro.probes.subject import Answers, Subject
 
@@ -22,14 +23,8 @@ def representation(subject: Subject) -> Answers:
     over the root of their number (Verma et al., 2019, section 3 and appendix).
     dimension: the mean over classes of (sum of squared singular values)^2 / sum of their fourth
     powers, the number of directions that a class fills; scaling h leaves it alone.
-
-    Raises:
-        InputError: the network cannot be cut into layers.
     """
     network = subject.network
-    if network.stages < 2:
-        name = subject.runs[0].config.architecture.name
-        raise InputError(f"needs a network that is cut into layers, and {name} is not")
     ends = subject.inputs(pairs(subject))
     points = [ends[:, :, 0], ends[:, :, 1], ends.mean(2)]
     raw, y = subject.examples("test", EXAMPLES)
@@ -43,6 +38,12 @@ def representation(subject: Subject) -> Answers:
         h = hidden(subject, x, stage)
         found |= {(setting, name): v for name, v in of_classes(h, y).items()}
     return found
+
+
+def check_stages(network: Replicas) -> None:
+    """Raise InputError where the network is not cut into layers."""
+    if network.stages < 2:
+        raise InputError("needs a network that is cut into layers, and this one is not")
 
 
 def pairs(subject: Subject) -> Tensor:
