@@ -20,7 +20,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -64,6 +66,9 @@ class Command:
         self.process = fork(_become, self.words, cwd, dict(env), self._paths, first)
         assert self.process.pid
         self.pid = self.process.pid
+        with suppress(ProcessLookupError):  # it has ended
+            while os.getpgid(self.pid) != self.pid:  # on a busy machine it is no leader yet
+                time.sleep(0.001)
 
     def ended(self) -> bool:
         return not self.process.is_alive()

@@ -25,7 +25,7 @@ from mixup_repro.paths import CHECKOUT
 from mixup_repro.report.listing import would_cost
 from mixup_repro.store import costs, results
 from mixup_repro.store.folder import RunFolder
-from mixup_repro.store.tables import write_table
+from mixup_repro.store.tables import as_text, write_table
 from mixup_repro.training import checkpoint
 from mixup_repro.training.learner import Learner
 
@@ -118,6 +118,18 @@ def test_a_run_that_replaces_another_is_counted_once_and_no_row_is_dropped():
 
 
 # --- Hours ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("new", [None, 60])
+def test_numbers_of_examples_stay_whole_beside_runs_without(new):
+    """The rows of a table that was read, where some are empty, are left as they were."""
+    old = costs.load(CHECKOUT / "results")
+    kind = old[costs.KIND].iloc[0].to_dict() | {"examples": new, "batch_size": new}
+    runs = results.load(CHECKOUT / "results")
+    row = runs[runs["wall_s"].notna()].iloc[[0]].assign(run_id="a")
+    table = costs.merged(old, pd.concat([runs, row]), {"a": kind})
+    text = as_text(table[table["run_id"] != "a"])
+    assert text == (CHECKOUT / "results/costs.csv").read_text()
 
 
 def test_a_login_node_without_data_or_gpu_is_told_of_gpu_hours(capsys, tmp_path):

@@ -43,7 +43,7 @@ def waited(for_: Callable[[], object], seconds: float = 90) -> object:
 
 
 @pytest.fixture(scope="module")
-def slurm(tmp_path_factory) -> Iterator[None]:
+def cluster(tmp_path_factory) -> Iterator[None]:
     folder, script = tmp_path_factory.mktemp("slurm"), CHECKOUT / "tests/slurm_two_nodes.sh"
     try:
         subprocess.run([script, "start", folder], check=True)
@@ -52,6 +52,15 @@ def slurm(tmp_path_factory) -> Iterator[None]:
             yield
     finally:
         subprocess.run([script, "stop", folder], check=True)
+
+
+@pytest.fixture
+def slurm(cluster) -> Iterator[None]:
+    """No job of one test, such as of one that failed, is there in the next."""
+    yield
+    for job in jobs():
+        subprocess.run(["scancel", job], check=True)
+    waited(lambda: not jobs())
 
 
 @pytest.fixture(scope="module")
@@ -92,21 +101,19 @@ def submitted(
     return job, process
 
 
-def started_now(job: str) -> None:
-    """A job that was put back begins after two minutes; here it does at once."""
-    waited(lambda: shown(job, "JobState") == "PENDING")
-    waited(
-        lambda: (
-            subprocess.run(
-                ["scontrol", "update", f"JobId={job}", "StartTime=now"], capture_output=True
-            ).returncode
-            == 0
-        )
-    )
+def ended(tmp_path: Path, process: subprocess.Popen, job: str) -> dict:
+    """The result of a job that was put back, perhaps more than once.
 
+    Such a job begins after two minutes; here it does at once.
+    """
 
-def ended(tmp_path: Path, process: subprocess.Popen) -> dict:
-    waited(lambda: list((tmp_path / "runs").glob("*/*/record.json")), 300)
+    def records() -> list[Path]:
+        if shown(job, "JobState") == "PENDING":
+            begin = ["scontrol", "update", f"JobId={job}", "StartTime=now"]
+            subprocess.run(begin, capture_output=True)  # it may have begun just now
+        return list((tmp_path / "runs").glob("*/*/record.json"))
+
+    waited(records, 300)
     process.wait(timeout=60)
     assert not list((tmp_path / "runs").glob("*/*/failed.json"))
     return result(tmp_path / "runs")
@@ -141,8 +148,7 @@ def test_a_job_that_its_user_cancels_stays_cancelled_and_goes_on_elsewhere(
 def test_a_job_that_is_requeued_by_hand_goes_on(slurm, tmp_path, undisturbed):
     job, process = submitted(tmp_path)
     subprocess.run(["scontrol", "requeue", job], check=True)
-    started_now(job)
-    assert ended(tmp_path, process) == undisturbed and shown(job, "Restarts") == "1"
+    assert ended(tmp_path, process, job) == undisturbed and shown(job, "Restarts") == "1"
 
 
 def test_a_job_whose_time_ends_puts_itself_back_and_goes_on(slurm, tmp_path):
@@ -151,8 +157,7 @@ def test_a_job_whose_time_ends_puts_itself_back_and_goes_on(slurm, tmp_path):
     longer = [*RUN[:-1], "recipe.epochs=5600"]  # 40 seconds
     assert train(*longer, runs_dir=tmp_path / "undisturbed").returncode == 0
     job, process = submitted(tmp_path, *limits, run=longer)
-    started_now(job)
-    assert ended(tmp_path, process) == result(tmp_path / "undisturbed")
+    assert ended(tmp_path, process, job) == result(tmp_path / "undisturbed")
     assert int(shown(job, "Restarts")) >= 1
 
 
@@ -170,8 +175,7 @@ def test_a_job_that_makes_room_for_an_urgent_one_goes_on(slurm, tmp_path, undist
         "/dev/null",
     ]
     subprocess.run(urgent, check=True, capture_output=True)
-    started_now(job)
-    assert ended(tmp_path, process) == undisturbed and shown(job, "Restarts") == "1"
+    assert ended(tmp_path, process, job) == undisturbed and shown(job, "Restarts") == "1"
 
 
 # --- One run on several nodes -----------------------------------------------------------------
@@ -204,7 +208,6 @@ def test_one_run_on_two_nodes_comes_back_when_it_is_asked_to(slurm, place):
     """USR1, as before its time ends; and the same losses as on one process, up to rounding."""
     job = submit(place)
     subprocess.run(["scancel", "--signal=USR1", job], check=True)
-    started_now(job)
     waited(lambda: list((place / "runs").glob("*/*/record.json")), 300)
     assert shown(job, "Restarts") == "1"
     said = (place / f"{job}.txt").read_text()

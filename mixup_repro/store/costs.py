@@ -51,6 +51,8 @@ def merged(
     fresh = pd.DataFrame([{"run_id": i} | dict(k) for i, k in kinds.items()], columns=COLUMNS[:6])
     known = pd.concat([old[COLUMNS[:6]], fresh]) if len(old) else fresh
     known = known.drop_duplicates("run_id", keep="last")
+    for name in ("examples", "batch_size"):  # a column with a None would be written with 400.0
+        known[name] = pd.to_numeric(known[name])
     table = _timed(runs).merge(known, on="run_id")[COLUMNS]
     others = old[~old["run_id"].isin(runs["run_id"])]
     return pd.concat([others, table]).sort_values(KEY) if len(others) else table
