@@ -102,7 +102,7 @@ CAN_MOUNT = ["unshare", "--mount", "sh", "-c", READ_ONLY]
 @pytest.mark.parametrize(
     ("command", "words", "code", "said"),
     [
-        ("plan", ["seeds=2"], 0, "0 runs to train"),
+        pytest.param("plan", ["seeds=2"], 0, "0 runs to train", marks=pytest.mark.slow),
         pytest.param("train", ["seeds=2"], 0, "2 done before", marks=pytest.mark.slow),
         pytest.param(
             "train", ["seeds=3"], 2, "be written (Read-only file system)", marks=pytest.mark.slow

@@ -113,6 +113,7 @@ def test_a_signal_to_the_whole_group_leaves_the_readers_of_pictures_alone(tmp_pa
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_when_its_reader_has_gone(tmp_path):
     """As with `| head -1`: both jobs are trained and recorded, and the exit code is 0."""
     words = [*DIGITS[:-1], "recipe.epochs=2", "method=erm,mixup", f"runs_dir={tmp_path / 'runs'}"]
