@@ -101,8 +101,8 @@ def submitted(
     return job, process
 
 
-def ended(tmp_path: Path, process: subprocess.Popen, job: str) -> dict:
-    """The result of a job that was put back, perhaps more than once.
+def recorded(runs: Path, job: str) -> Path:
+    """The record of a job that was put back, perhaps more than once.
 
     Such a job begins after two minutes; here it does at once.
     """
@@ -111,9 +111,14 @@ def ended(tmp_path: Path, process: subprocess.Popen, job: str) -> dict:
         if shown(job, "JobState") == "PENDING":
             begin = ["scontrol", "update", f"JobId={job}", "StartTime=now"]
             subprocess.run(begin, capture_output=True)  # it may have begun just now
-        return list((tmp_path / "runs").glob("*/*/record.json"))
+        return list(runs.glob("*/*/record.json"))
 
-    waited(records, 300)
+    (record,) = waited(records, 300)
+    return record
+
+
+def ended(tmp_path: Path, process: subprocess.Popen, job: str) -> dict:
+    recorded(tmp_path / "runs", job)
     process.wait(timeout=60)
     assert not list((tmp_path / "runs").glob("*/*/failed.json"))
     return result(tmp_path / "runs")
@@ -208,11 +213,10 @@ def test_one_run_on_two_nodes_comes_back_when_it_is_asked_to(slurm, place):
     """USR1, as before its time ends; and the same losses as on one process, up to rounding."""
     job = submit(place)
     subprocess.run(["scancel", "--signal=USR1", job], check=True)
-    waited(lambda: list((place / "runs").glob("*/*/record.json")), 300)
+    path = recorded(place / "runs", job)
     assert shown(job, "Restarts") == "1"
     said = (place / f"{job}.txt").read_text()
     assert f"stopped by SIGUSR1; the same command goes on from the checkpoints; job {job}" in said
-    (path,) = (place / "runs").glob("*/*/record.json")
     record = json.loads(path.read_text())
     assert record["switches"]["processes"] == 4
     assert train(*SHARED, runs_dir=place / "alone").returncode == 0
